@@ -1,0 +1,44 @@
+# `make demo` walks the whole road on an embedded data set; `make test` proves it.
+# Both make their own .venv first, from the pinned versions in constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint types layers pytest lock clean
+
+demo: .venv/installed
+	$(BIN)/edgeclf demo --out demo-run
+
+test: lint types layers pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+layers: .venv/installed
+	$(BIN)/lint-imports
+
+pytest: .venv/installed
+	$(BIN)/pytest --cov --cov-report=term
+
+# The pins for every platform and Python that we support, in one file.
+lock: .venv/installed
+	$(BIN)/uv pip compile --universal --python-version 3.10 --all-extras --no-annotate --no-header \
+	  --quiet --upgrade -o constraints.txt pyproject.toml
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "edgeclf needs Python 3.10 or newer: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' \
+	  || { echo "this Python has no venv: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[train,dev]'
+	@mkdir -p .types && ln -sfn .. .types/edgeclf
+	@touch $@
+
+clean:
+	rm -rf .venv .types build *.egg-info demo-run

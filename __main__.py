@@ -1,0 +1,5 @@
+"""`python -m edgeclf` is the command `edgeclf`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,101 @@
+"""From our graph to tf_keras, the Keras that TFLite's tools accept."""
+
+from collections.abc import Sequence
+from functools import singledispatch
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+from tf_keras import layers
+
+from .graph import (
+    Activation,
+    Concat,
+    Conv,
+    Dense,
+    Depthwise,
+    GlobalAverage,
+    Graph,
+    Node,
+    Pool,
+    ZeroPad,
+)
+
+
+def build_tf_keras(graph: Graph, *, outputs: Sequence[str] = ()) -> Any:
+    """Return a functional tf_keras model of `graph`: float32 RGB 0..255 in, `outputs` out.
+
+    Args:
+        graph: a deploy graph.
+        outputs: names of the nodes to return; the graph's output if empty.
+    """
+    tensors = {graph.input.name: tf_keras.Input(graph.input.shape, name=graph.input.name)}
+    arrays: dict[str, list[Any]] = {}
+    for node in graph:
+        if node.name in tensors:
+            continue
+        layer = _layer(node)
+        read = [tensors[name] for name in node.inputs]
+        tensors[node.name] = layer(read if isinstance(node, Concat) else read[0])
+        if isinstance(node, Conv | Depthwise | Dense):
+            arrays[node.name] = [node.kernel, node.bias]
+    chosen = [tensors[name] for name in outputs or [graph.output.name]]
+    model = tf_keras.Model(tensors[graph.input.name], chosen)
+    for name, values in arrays.items():
+        if name in {layer.name for layer in model.layers}:
+            model.get_layer(name).set_weights(values)
+    return model
+
+
+@singledispatch
+def _layer(node: Node) -> Any:
+    raise TypeError(f"no layer for {type(node).__name__} {node.name!r}")
+
+
+@_layer.register
+def _(node: Conv) -> Any:
+    return layers.Conv2D(
+        node.kernel.shape[3],
+        node.kernel.shape[:2],
+        strides=node.strides,
+        padding=node.padding,
+        name=node.name,
+    )
+
+
+@_layer.register
+def _(node: Depthwise) -> Any:
+    return layers.DepthwiseConv2D(
+        node.kernel.shape[:2], strides=node.strides, padding=node.padding, name=node.name
+    )
+
+
+@_layer.register
+def _(node: Dense) -> Any:
+    return layers.Dense(node.kernel.shape[1], name=node.name)
+
+
+@_layer.register
+def _(node: Activation) -> Any:
+    return layers.Activation(getattr(tf.nn, node.function), name=node.name)
+
+
+@_layer.register
+def _(node: ZeroPad) -> Any:
+    return layers.ZeroPadding2D(node.padding, name=node.name)
+
+
+@_layer.register
+def _(node: Pool) -> Any:
+    kind = layers.MaxPooling2D if node.kind == "max" else layers.AveragePooling2D
+    return kind(node.size, strides=node.strides, padding=node.padding, name=node.name)
+
+
+@_layer.register
+def _(node: GlobalAverage) -> Any:
+    return layers.GlobalAveragePooling2D(name=node.name)
+
+
+@_layer.register
+def _(node: Concat) -> Any:
+    return layers.Concatenate(name=node.name)

@@ -1,0 +1,126 @@
+"""`edgeclf convert`: a float model in, verified .tflite files out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..edge_runtime.files import read_labels
+from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
+from ..edge_runtime.table import format_table
+from ..models.architectures import ARCHITECTURES, architecture
+from ..models.photographs import (
+    Photographs,
+    folder_photographs,
+    labelled_photographs,
+    run_photographs,
+)
+from ..models.run import FloatModelInfo, read_run
+from .recipes import RECIPES, parse_recipes
+
+if TYPE_CHECKING:
+    from .verify import Verdict
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("run", required=False, type=_PATH)
+@click.option("--out", required=True, type=_PATH, help="Folder for the .tflite files.")
+@click.option("--recipes", default=",".join(RECIPES), help="Comma-separated.")
+@click.option("--data", type=_PATH, help="The run's data folder, if moved; or images to score on.")
+@click.option("--calibration", type=_PATH, help="Images to calibrate on. [default: RUN's train]")
+@click.option("--calibration-images", default=200, type=click.IntRange(min=1), help="How many.")
+@click.option("--seed", default=0, type=click.IntRange(min=0), help="Of their choice.")
+@click.option("--arch", help=f"Without RUN: one of {', '.join(ARCHITECTURES)}.")
+@click.option("--weights", type=_PATH, help="Without RUN: the weights file.")
+@click.option("--labels", type=_PATH, help="Without RUN: the classes, one a line.")
+@click.option("--input-size", type=click.IntRange(min=16), help="Without RUN: pixels.")
+@click.option("--resize", default="stretch", type=click.Choice(RESIZE_RULES), help="Without RUN.")
+def convert(
+    run: Path | None,
+    out: Path,
+    recipes: str,
+    data: Path | None,
+    calibration: Path | None,
+    calibration_images: int,
+    seed: int,
+    arch: str | None,
+    weights: Path | None,
+    labels: Path | None,
+    input_size: int | None,
+    resize: ResizeRule,
+) -> None:
+    """Convert RUN, the folder that `edgeclf train` left, to TFLite.
+
+    Each file is loaded in the device runtime and scored against the float model on RUN's test
+    images. Without RUN, a weights file can be converted:
+
+    \b
+    edgeclf convert --arch densenet121 --weights FILE --labels FILE
+        --calibration FOLDER --data FOLDER --out DIR
+    """
+    chosen = parse_recipes(recipes)
+    bare = (arch, weights, labels)
+    if run is not None and any(option is not None for option in bare):
+        raise click.UsageError("give RUN, or --arch, --weights and --labels, not both")
+    if run is None and any(option is None for option in bare):
+        raise click.UsageError("give RUN, or all of --arch, --weights and --labels")
+    if run is not None:
+        source = read_run(run)
+        info = source.info
+    else:
+        assert arch is not None
+        assert weights is not None
+        assert labels is not None
+        network = architecture(arch)
+        size = input_size or network.input_size
+        info = FloatModelInfo(network.name, read_labels(labels), (size, size), resize, weights)
+        source = None
+
+    from ..edge_runtime.quiet import quiet_tensorflow
+
+    quiet_tensorflow()
+    from .conversion import convert_model
+
+    scoring: Photographs | None = None
+    calibrating: Photographs | None = None
+    if source is not None:
+        scoring = run_photographs(source, "test", data=data)
+        calibrating = run_photographs(source, "train", data=data)
+    elif data is not None:
+        scoring = labelled_photographs(data, info.labels)
+    if calibration is not None:
+        calibrating = folder_photographs(calibration)
+    verdicts = convert_model(
+        info,
+        chosen,
+        out=out,
+        calibration=calibrating,
+        scoring=scoring,
+        calibration_count=calibration_images,
+        seed=seed,
+    )
+    click.echo(verdict_table(verdicts))
+
+
+def verdict_table(verdicts: "list[Verdict]") -> str:
+    """Return the verdicts as a table for the terminal."""
+    return format_table(
+        ["recipe", "MB", "accuracy", "drop (points)", "agreement", "float ops"],
+        [
+            [
+                verdict.recipe,
+                f"{verdict.bytes / 1e6:.2f}",
+                _figure(verdict.scores.accuracy if verdict.scores else None, "{:.3f}"),
+                _figure(verdict.drop_points, "{:+.2f}"),
+                _figure(verdict.agreement, "{:.3f}"),
+                str(sum(verdict.float_operators.values())),
+            ]
+            for verdict in verdicts
+        ],
+    )
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "—" if value is None else form.format(value)

@@ -1,0 +1,123 @@
+"""A conversion from the float model to verified files."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..edge_runtime.container import write_model
+from ..edge_runtime.errors import EdgeclfError
+from ..edge_runtime.files import write_json
+from ..edge_runtime.scoring import score_predictions
+from ..models.photographs import Photographs, load_photographs
+from ..models.run import FloatModel, FloatModelInfo
+from .calibrate import channel_ranges, choose_balanced, pin_input_range
+from .emit import emit_tflite
+from .equalize import concat_parts, equalize_concats
+from .graph import Graph
+from .read_keras import read_keras
+from .recipes import Recipe
+from .rewrite import deploy_graph
+from .verify import ScoringSet, Verdict, verify
+
+REPORT_NAME = "conversion.json"
+
+
+def convert_model(
+    info: FloatModelInfo,
+    recipes: Sequence[Recipe],
+    *,
+    out: Path,
+    calibration: Photographs | None,
+    scoring: Photographs | None,
+    calibration_count: int,
+    seed: int,
+) -> list[Verdict]:
+    """Write a .tflite file per recipe and `conversion.json` to `out`; return what was measured.
+
+    Args:
+        info: the float model.
+        recipes: in the order in which they are made.
+        out: the folder to write to.
+        calibration: photographs to choose from for recipes that calibrate.
+        scoring: photographs to score every file on, if there are any.
+        calibration_count: how many photographs calibrate.
+        seed: of their choice.
+    """
+    float_model = FloatModel(info)
+    graph = deploy_graph(read_keras(float_model.keras_model))
+    scoring_set = _scoring_set(float_model, scoring)
+    verdicts: list[Verdict] = []
+    integer: tuple[Graph, NDArray[np.uint8]] | None = None
+    for recipe in recipes:
+        if recipe.calibrates:
+            if calibration is None:
+                raise EdgeclfError(
+                    f"recipe {recipe.name} needs images to calibrate on; add --calibration FOLDER"
+                )
+            if integer is None:
+                integer = _prepare_integer(graph, info, calibration, calibration_count, seed)
+            recipe_graph, inputs = integer
+        else:
+            recipe_graph, inputs = graph, None
+        click.echo(f"Converting {recipe.name}: {recipe.summary}")
+        path = out / f"{recipe.name}.tflite"
+        flatbuffer = emit_tflite(recipe_graph, recipe, calibration=inputs)
+        write_model(path, flatbuffer, info.spec(recipe.name))
+        verdicts.append(verify(path, scoring_set))
+        # After each recipe: what an interrupt leaves is described.
+        _write_report(out, info, scoring_set, verdicts, calibration_count, seed)
+    return verdicts
+
+
+def _prepare_integer(
+    graph: Graph, info: FloatModelInfo, calibration: Photographs, count: int, seed: int
+) -> tuple[Graph, NDArray[np.uint8]]:
+    paths = choose_balanced(calibration.paths, calibration.labels, count=count, seed=seed)
+    chosen = Photographs(tuple(paths), ("",) * len(paths))
+    pixels, _ = load_photographs(chosen, size_hw=info.input_hw, rule=info.resize)
+    inputs = pin_input_range(pixels)
+    click.echo(f"Calibrating on {len(inputs)} images")
+    ranges = channel_ranges(graph, concat_parts(graph), inputs)
+    equalized, skipped = equalize_concats(graph, ranges)
+    for name in skipped:
+        click.echo(f"Warning: {name} is concatenated, but cannot be equalised", err=True)
+    return equalized, inputs
+
+
+def _scoring_set(model: FloatModel, scoring: Photographs | None) -> ScoringSet | None:
+    if scoring is None:
+        return None
+    info = model.info
+    inputs, labels = load_photographs(scoring, size_hw=info.input_hw, rule=info.resize)
+    truth = np.asarray([info.labels.index(label) for label in labels])
+    return ScoringSet(inputs, truth, model.scores(inputs))
+
+
+def _write_report(
+    out: Path,
+    info: FloatModelInfo,
+    scoring: ScoringSet | None,
+    verdicts: list[Verdict],
+    calibration_count: int,
+    seed: int,
+) -> None:
+    reference = None
+    if scoring is not None:
+        guess = scoring.reference.argmax(1)
+        reference = asdict(score_predictions(scoring.truth, guess, labels=info.labels))
+    write_json(
+        out / REPORT_NAME,
+        {
+            "edgeclf_version": __version__,
+            "architecture": info.architecture,
+            "weights": info.weights.name,
+            "calibration": {"images": calibration_count, "seed": seed},
+            "reference": reference,
+            "models": [asdict(verdict) for verdict in verdicts],
+        },
+    )

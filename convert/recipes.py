@@ -1,0 +1,49 @@
+"""The ways to quantize, each a named value."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..edge_runtime.errors import EdgeclfError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the deploy graph becomes a TFLite file.
+
+    Attributes:
+        name: as the command line takes it.
+        weights: type of the stored weights.
+        activations: type that the operators compute in.
+        summary: what it is good for, for people.
+    """
+
+    name: str
+    weights: Literal["float32", "float16", "int8"]
+    activations: Literal["float32", "int8"]
+    summary: str
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether it must see images to know the ranges of the activations."""
+        return self.activations == "int8"
+
+
+_ALL = (
+    Recipe("float32", "float32", "float32", "the float model, without BatchNorm"),
+    Recipe("float16", "float16", "float32", "half the size, computes in float32"),
+    Recipe("dynamic", "int8", "float32", "a quarter of the size, quantizes activations on the fly"),
+    Recipe("int8", "int8", "int8", "full integer: a quarter of the size, and the fastest"),
+)
+RECIPES = {recipe.name: recipe for recipe in _ALL}
+
+
+def parse_recipes(text: str) -> tuple[Recipe, ...]:
+    """Return the recipes of a comma-separated list, each once, in its order."""
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in RECIPES]
+    if unknown or not names:
+        raise EdgeclfError(
+            f"unknown recipe {', '.join(map(repr, unknown)) or repr(text)}; "
+            f"known: {', '.join(RECIPES)}"
+        )
+    return tuple(RECIPES[name] for name in names)

@@ -1,0 +1,99 @@
+"""A model file, ready to name what it sees."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .container import read_model
+from .errors import EdgeclfError
+from .images import RGBImage
+from .interpreter import default_threads, open_interpreter
+from .preprocess import preprocess
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one image.
+
+    Attributes:
+        label: the class with the highest score, or `unknown` when that is below the threshold.
+        score: the highest score, 0 to 1.
+        top: the best classes with their scores, best first.
+        ms: preprocessing and inference, in milliseconds.
+    """
+
+    label: str
+    score: float
+    top: tuple[tuple[str, float], ...]
+    ms: float
+
+
+class Classifier:
+    """A .tflite model of `edgeclf convert` in the device runtime.
+
+    Example:
+        >>> classifier = Classifier(Path("int8.tflite"))
+        >>> classifier.classify(read_image(Path("photo.jpg"))).label
+        'scratch'
+    """
+
+    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+        """Load the model at `path`, to run on `threads` threads (the cores, 4 at most)."""
+        data, self.spec = read_model(path)
+        self.interpreter = open_interpreter(
+            data, name=str(path), threads=threads or default_threads()
+        )
+        self._input = self.interpreter.get_input_details()[0]
+        self._output = self.interpreter.get_output_details()[0]
+        expected = (1, *self.spec.input_hw, 3)
+        if tuple(self._input["shape"]) != expected or self._input["dtype"] != np.uint8:
+            raise EdgeclfError(
+                f"{path}: expected an input of uint8 {expected}, got "
+                f"{np.dtype(self._input['dtype'])} {tuple(self._input['shape'])}; convert it again"
+            )
+        if self._output["shape"][-1] != len(self.spec.labels):
+            raise EdgeclfError(
+                f"{path}: {self._output['shape'][-1]} outputs for {len(self.spec.labels)} labels; "
+                "convert the model again"
+            )
+
+    def preprocess(self, rgb: RGBImage) -> RGBImage:
+        """Return `rgb` (any size) as the model's input, uint8 of shape (height, width, 3)."""
+        return preprocess(rgb, size_hw=self.spec.input_hw, rule=self.spec.resize)
+
+    def scores(self, model_input: RGBImage) -> NDArray[np.float32]:
+        """Return the score of each class, float32 of shape (classes,), 0 to 1.
+
+        Args:
+            model_input: what `preprocess` returns.
+        """
+        self.interpreter.set_tensor(self._input["index"], model_input[np.newaxis])
+        self.interpreter.invoke()
+        output = self.interpreter.get_tensor(self._output["index"])[0]
+        if output.dtype == np.float32:
+            return np.asarray(output, np.float32)
+        scale, zero_point = self._output["quantization"]
+        return np.asarray((output.astype(np.int32) - zero_point) * scale, np.float32)
+
+    def classify(self, rgb: RGBImage, *, top: int = 3, threshold: float = 0.0) -> Prediction:
+        """Classify an RGB uint8 image of shape (height, width, 3) of any size.
+
+        Args:
+            rgb: the image.
+            top: how many classes the prediction lists.
+            threshold: a best score below it makes the label `unknown`.
+        """
+        start = time.perf_counter()
+        scores = self.scores(self.preprocess(rgb))
+        ms = (time.perf_counter() - start) * 1000
+        best_first = np.argsort(-scores, kind="stable")[:top]
+        best = tuple((self.spec.labels[i], float(scores[i])) for i in best_first)
+        label, score = best[0]
+        return Prediction(
+            label=label if score >= threshold else UNKNOWN, score=score, top=best, ms=ms
+        )

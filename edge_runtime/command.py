@@ -1,0 +1,84 @@
+"""`edgeclf run`: what the model sees, frame by frame."""
+
+import json
+from pathlib import Path
+
+import click
+
+from .classifier import UNKNOWN, Classifier, Prediction
+from .errors import EdgeclfError
+from .images import ImageError
+from .sources import Frame, find_files, read_frames
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option(
+    "--top", default=3, show_default=True, type=click.IntRange(min=1), help="Classes to list."
+)
+@click.option(
+    "--threshold",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help=f"Below this score the label is `{UNKNOWN}`.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads of an inference. [default: cores, 4 at most]",
+)
+def run(
+    model: Path,
+    sources: tuple[str, ...],
+    as_json: bool,
+    top: int,
+    threshold: float,
+    threads: int | None,
+) -> None:
+    """Classify images, folders, globs and videos with a .tflite MODEL.
+
+    \b
+    edgeclf run int8.tflite photo.jpg
+    edgeclf run int8.tflite photos/ 'more/*.png' clip.mp4 --json
+    """
+    classifier = Classifier(model, threads=threads)
+    files = find_files(sources)
+    width = max(len(label) for label in (*classifier.spec.labels, UNKNOWN))
+    failures = 0
+    for path in files:
+        for frame in read_frames(path):
+            if isinstance(frame, ImageError):
+                failures += 1
+                click.echo(f"Warning: {frame}", err=True)
+                continue
+            prediction = classifier.classify(frame.rgb, top=top, threshold=threshold)
+            line = _json_line if as_json else _table_line
+            click.echo(line(frame, prediction, width))
+    if failures:
+        raise EdgeclfError(f"{failures} of {len(files)} files could not be read to the end")
+
+
+def _json_line(frame: Frame, prediction: Prediction, _width: int) -> str:
+    return json.dumps(
+        {
+            "source": frame.source,
+            "frame": frame.index,
+            "label": prediction.label,
+            "score": round(prediction.score, 6),
+            "top": [[label, round(score, 6)] for label, score in prediction.top],
+            "ms": round(prediction.ms, 3),
+        },
+        ensure_ascii=False,
+    )
+
+
+def _table_line(frame: Frame, prediction: Prediction, width: int) -> str:
+    others = ", ".join(f"{label} {score:.2f}" for label, score in prediction.top[1:])
+    where = f"{frame.source}#{frame.index}" if frame.index else frame.source
+    return (
+        f"{prediction.label:<{width}}  {prediction.score:.3f}  {prediction.ms:7.1f} ms  {where}"
+        + (f"  ({others})" if others else "")
+    )

@@ -1,0 +1,102 @@
+"""The TFLite runtime of this machine: ai-edge-litert, or tflite-runtime where that has no wheel."""
+
+import os
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import EdgeclfError
+from .quiet import quiet_stderr
+
+
+class Interpreter(Protocol):
+    """What edgeclf uses of a TFLite interpreter."""
+
+    def allocate_tensors(self) -> None: ...
+    def invoke(self) -> None: ...
+    def get_input_details(self) -> list[dict[str, Any]]: ...
+    def get_output_details(self) -> list[dict[str, Any]]: ...
+    def get_tensor_details(self) -> list[dict[str, Any]]: ...
+    def set_tensor(self, tensor_index: int, value: NDArray[Any]) -> None: ...
+    def get_tensor(self, tensor_index: int) -> NDArray[Any]: ...
+    def _get_ops_details(self) -> list[dict[str, Any]]: ...
+
+
+def open_interpreter(model: bytes, *, name: str, threads: int) -> Interpreter:
+    """Return an interpreter for `model` with its tensors allocated, on XNNPACK where it can.
+
+    Raises:
+        EdgeclfError: no runtime is installed, or it refuses the model; `name` stands in the text.
+    """
+    runtime = _interpreter_class()
+    try:
+        with quiet_stderr():  # it announces its delegate
+            interpreter = runtime(model_content=model, num_threads=threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "no reason given"
+        raise EdgeclfError(
+            f"{name}: the runtime refuses the model ({reason}); copy or convert it again"
+        ) from None
+    return cast(Interpreter, interpreter)
+
+
+def runtime_name() -> str:
+    """Return the distribution that runs the models, with its version."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    for distribution in ("ai-edge-litert", "tflite-runtime"):
+        try:
+            return f"{distribution} {version(distribution)}"
+        except PackageNotFoundError:
+            continue
+    return "none"
+
+
+def default_threads() -> int:
+    """Return how many threads an inference uses unless told: the cores we may use, 4 at most."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(4, len(os.sched_getaffinity(0)))
+    return min(4, os.cpu_count() or 1)
+
+
+def delegated_parts(interpreter: Interpreter) -> int:
+    """Return how many parts of the graph a delegate (XNNPACK) runs; 0 means plain kernels."""
+    return sum(op["op_name"] == "DELEGATE" for op in interpreter._get_ops_details())
+
+
+def float_operators(interpreter: Interpreter) -> dict[str, int]:
+    """Count the operators that compute on floating-point tensors, by name; empty is full integer.
+
+    The delegate's own nodes are left out: they stand for operators that are listed too.
+    """
+    is_float = {
+        tensor["index"]: np.issubdtype(tensor["dtype"], np.floating)
+        for tensor in interpreter.get_tensor_details()
+    }
+    counts: dict[str, int] = {}
+    for op in interpreter._get_ops_details():
+        tensors = [*op["inputs"], *op["outputs"]]
+        if op["op_name"] != "DELEGATE" and any(
+            is_float.get(int(index), False) for index in tensors
+        ):
+            counts[op["op_name"]] = counts.get(op["op_name"], 0) + 1
+    return counts
+
+
+def _interpreter_class() -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter as LiteRT
+    except ImportError:
+        pass
+    else:
+        return LiteRT
+    try:
+        from tflite_runtime.interpreter import Interpreter as TFLite
+    except ImportError:
+        raise EdgeclfError(
+            "no TFLite runtime is installed: pip install ai-edge-litert "
+            "(or tflite-runtime on a 32-bit system)"
+        ) from None
+    return TFLite

@@ -1,0 +1,73 @@
+"""The one way from a photograph to the model's input: training, calibration and device use it.
+
+Mean and standard deviation are inside the model; here is only what changes the shape.
+"""
+
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+
+from .images import RGBImage
+
+ResizeRule = Literal["stretch", "crop", "pad"]
+RESIZE_RULES: tuple[ResizeRule, ...] = get_args(ResizeRule)
+
+
+def preprocess(rgb: RGBImage, *, size_hw: tuple[int, int], rule: ResizeRule) -> RGBImage:
+    """Return `rgb` brought to the model's input size, uint8 of shape (*size_hw, 3).
+
+    Args:
+        rgb: uint8 of shape (height, width, 3), any size.
+        size_hw: height and width of the model's input in pixels.
+        rule: `stretch` ignores the aspect ratio, `crop` keeps the largest central part that has
+            the input's, `pad` keeps everything and fills the rest with black.
+    """
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+        raise ValueError(f"expected RGB uint8 (height, width, 3), got {rgb.dtype} {rgb.shape}")
+    if rule == "crop":
+        rgb = _central_part(rgb, size_hw)
+    if rule == "pad":
+        height, width = _inside(rgb.shape[:2], size_hw)
+        top, left = (size_hw[0] - height) // 2, (size_hw[1] - width) // 2
+        padded = np.zeros((*size_hw, 3), np.uint8)
+        padded[top : top + height, left : left + width] = _resize(rgb, (height, width))
+        return padded
+    return _resize(rgb, size_hw)
+
+
+def _central_part(rgb: RGBImage, size_hw: tuple[int, int]) -> RGBImage:
+    height, width = rgb.shape[:2]
+    scale = min(height / size_hw[0], width / size_hw[1])
+    part_height = max(1, min(height, round(size_hw[0] * scale)))
+    part_width = max(1, min(width, round(size_hw[1] * scale)))
+    top, left = (height - part_height) // 2, (width - part_width) // 2
+    return rgb[top : top + part_height, left : left + part_width]
+
+
+def _inside(shape_hw: tuple[int, ...], size_hw: tuple[int, int]) -> tuple[int, int]:
+    scale = min(size_hw[0] / shape_hw[0], size_hw[1] / shape_hw[1])
+    return (
+        max(1, min(size_hw[0], round(shape_hw[0] * scale))),
+        max(1, min(size_hw[1], round(shape_hw[1] * scale))),
+    )
+
+
+def _resize(rgb: RGBImage, size_hw: tuple[int, int]) -> RGBImage:
+    """Halve until less than twice the size, then interpolate.
+
+    INTER_LINEAR_EXACT is the only smooth interpolation of OpenCV that gives the same bits on x86
+    and ARM; halving with it averages 2x2 pixels, so that nothing aliases.
+    """
+    height, width = rgb.shape[:2]
+    while height >= 2 * size_hw[0] and width >= 2 * size_hw[1]:
+        height, width = height // 2, width // 2
+        rgb = _interpolate(rgb, (height, width))
+    return _interpolate(rgb, size_hw)
+
+
+def _interpolate(rgb: RGBImage, size_hw: tuple[int, int]) -> RGBImage:
+    if rgb.shape[:2] == size_hw:
+        return rgb
+    resized = cv2.resize(rgb, size_hw[::-1], interpolation=cv2.INTER_LINEAR_EXACT)
+    return np.asarray(resized, dtype=np.uint8)

@@ -1,0 +1,39 @@
+"""Libraries without their chatter."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def quiet_tensorflow() -> None:
+    """Import TensorFlow as Keras's backend, its start-up notices kept off the terminal.
+
+    Call before anything else imports it.
+    """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with quiet_stderr():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()  # looks for CUDA, aloud
+    tf.get_logger().setLevel("ERROR")
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Keep back what is written to descriptor 2, also by C++, unless the block fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except Exception:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,96 @@
+"""Where images come from: files, folders, globs and videos."""
+
+import glob
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .errors import EdgeclfError
+from .images import IMAGE_SUFFIXES, ImageError, RGBImage, is_image, read_image
+
+VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".webm"})
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image of a source.
+
+    Attributes:
+        source: the file it came from.
+        index: its number in a video, from 0; 0 for an image file.
+        rgb: uint8 of shape (height, width, 3).
+    """
+
+    source: str
+    index: int
+    rgb: RGBImage
+
+
+def find_files(sources: tuple[str, ...]) -> list[Path]:
+    """Return the image and video files that `sources` name: files, folders (deep) and globs.
+
+    Raises:
+        EdgeclfError: a source names nothing that can be classified.
+    """
+    return [path for source in sources for path in _find(source)]
+
+
+def read_frames(path: Path) -> Iterator[Frame | ImageError]:
+    """Yield the frames of an image or a video; what cannot be read comes as an `ImageError`."""
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        yield from _read_video(path)
+        return
+    try:
+        yield Frame(str(path), 0, read_image(path))
+    except ImageError as error:
+        yield error
+
+
+def _find(source: str) -> list[Path]:
+    path = Path(source)
+    if path.is_dir():
+        found = sorted(file for file in path.rglob("*") if file.is_file() and _is_readable(file))
+        if not found:
+            raise EdgeclfError(f"{source}: holds no image and no video; {_known()}")
+        return found
+    if path.exists():
+        if not _is_readable(path):
+            raise EdgeclfError(f"{source}: neither an image nor a video by its name; {_known()}")
+        return [path]
+    matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207, it may be absolute
+    found = [Path(match) for match in matches]
+    found = [file for file in found if file.is_file() and _is_readable(file)]
+    if not found:
+        raise EdgeclfError(f"{source}: no such file; give an image, a folder, a glob or a video")
+    return found
+
+
+def _is_readable(path: Path) -> bool:
+    return is_image(path) or path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _known() -> str:
+    return f"known: {' '.join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))}"
+
+
+def _read_video(path: Path) -> Iterator[Frame | ImageError]:
+    capture = cv2.VideoCapture(str(path))
+    try:
+        index = 0
+        while True:
+            ok, bgr = capture.read()
+            if not ok:
+                break
+            rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+            yield Frame(str(path), index, rgb)
+            index += 1
+        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    finally:
+        capture.release()
+    if not index:
+        yield ImageError(f"{path}: no frame of the video can be decoded; is the file whole?")
+    elif index < announced:
+        yield ImageError(f"{path}: ends after {index} of {announced} frames; the file is cut short")

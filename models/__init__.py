@@ -1,0 +1,1 @@
+"""What an architecture is, and the float model as a run keeps it."""

@@ -1,0 +1,79 @@
+"""Which photographs a model is calibrated or scored on, and their pixels."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from ..edge_runtime.errors import EdgeclfError
+from ..edge_runtime.images import is_image
+from ..edge_runtime.labelled_images import load_images, scan_labelled_folder
+from ..edge_runtime.preprocess import ResizeRule
+from .run import Run
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Image files with their classes.
+
+    Attributes:
+        paths: the files.
+        labels: the class of each; all empty where they are not known.
+    """
+
+    paths: tuple[Path, ...]
+    labels: tuple[str, ...]
+
+
+def run_photographs(run: Run, split: str, *, data: Path | None = None) -> Photographs:
+    """Return the photographs of a split of `run`, below `data` if its folder has moved."""
+    images = run.split(split)
+    root = data or run.data
+    missing = next((root / i.path for i in images if not (root / i.path).exists()), None)
+    if missing:
+        raise EdgeclfError(
+            f"{missing}: no such file, though the run was trained with it; "
+            "give the folder's new place with --data"
+        )
+    return Photographs(tuple(root / i.path for i in images), tuple(i.label for i in images))
+
+
+def folder_photographs(folder: Path) -> Photographs:
+    """Return all photographs below `folder`, whose classes do not matter."""
+    paths = tuple(sorted(path for path in folder.rglob("*") if is_image(path)))
+    if not paths:
+        raise EdgeclfError(f"{folder}: holds no image; give a folder of photographs")
+    return Photographs(paths, ("",) * len(paths))
+
+
+def labelled_photographs(folder: Path, labels: tuple[str, ...]) -> Photographs:
+    """Return the photographs of `folder`, a folder per class, each of which must be in `labels`."""
+    images = scan_labelled_folder(folder)
+    unknown = sorted({image.label for image in images} - set(labels))
+    if unknown:
+        known = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
+        raise EdgeclfError(
+            f"{folder}: class {unknown[0]!r} is none of the model's {len(labels)} ({known}); "
+            "rename the folder, or give data of these classes"
+        )
+    return Photographs(tuple(i.path for i in images), tuple(i.label for i in images))
+
+
+def load_photographs(
+    photographs: Photographs, *, size_hw: tuple[int, int], rule: ResizeRule
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Return the pixels and labels of all that can be read; warn of each that cannot.
+
+    Returns:
+        RGB uint8 of shape (images, height, width, 3), and the class of each.
+    """
+    with click.progressbar(length=len(photographs.paths), label="Reading images") as bar:
+        loaded = load_images(photographs.paths, size_hw=size_hw, rule=rule, advance=bar.update)
+    for error in loaded.errors:
+        click.echo(f"Warning: skipped {error}", err=True)
+    if not len(loaded.pixels):
+        raise EdgeclfError(f"none of {len(photographs.paths)} images can be read; replace them")
+    pairs = zip(photographs.labels, loaded.readable, strict=True)
+    return loaded.pixels, tuple(label for label, ok in pairs if ok)

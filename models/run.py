@@ -1,0 +1,173 @@
+"""A run: the folder that a training leaves, and the float model in it."""
+
+import csv
+import io
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..edge_runtime.errors import EdgeclfError
+from ..edge_runtime.files import read_json, read_labels, write_json, write_text
+from ..edge_runtime.images import RGBImage
+from ..edge_runtime.preprocess import ResizeRule
+from ..edge_runtime.spec import ModelSpec
+from .architectures import architecture
+
+MODEL_NAME = "model.keras"
+LABELS_NAME = "labels.txt"
+SPLIT_NAME = "split.csv"
+CONFIG_NAME = "config.json"
+
+
+@dataclass(frozen=True)
+class SplitImage:
+    """One line of `split.csv`.
+
+    Attributes:
+        path: the image, relative to the data folder, with forward slashes.
+        label: its class.
+        group: what it must not be parted from; empty if it stands alone.
+        split: `train`, `val` or `test`.
+    """
+
+    path: str
+    label: str
+    group: str
+    split: str
+
+
+@dataclass(frozen=True)
+class FloatModelInfo:
+    """What must be known to build the float model again.
+
+    Attributes:
+        architecture: its name in `ARCHITECTURES`.
+        labels: class names in the order of the output.
+        input_hw: input height and width in pixels.
+        resize: how a photograph is brought to that size.
+        weights: the file that holds them.
+    """
+
+    architecture: str
+    labels: tuple[str, ...]
+    input_hw: tuple[int, int]
+    resize: ResizeRule
+    weights: Path
+
+    def spec(self, recipe: str) -> ModelSpec:
+        """Return the spec of this model quantized by `recipe`."""
+        return ModelSpec(
+            labels=self.labels,
+            input_hw=self.input_hw,
+            resize=self.resize,
+            recipe=recipe,
+            architecture=self.architecture,
+            edgeclf_version=__version__,
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training's folder, read back.
+
+    Attributes:
+        folder: where it lies.
+        data: the data folder it was trained on.
+        info: the float model.
+        images: every image that was used, with its split.
+        seed: of the training.
+    """
+
+    folder: Path
+    data: Path
+    info: FloatModelInfo
+    images: tuple[SplitImage, ...]
+    seed: int
+
+    def split(self, name: str) -> tuple[SplitImage, ...]:
+        """Return the images of the split `train`, `val` or `test`."""
+        return tuple(image for image in self.images if image.split == name)
+
+
+class FloatModel:
+    """The float model in Keras: the reference that every quantized one is held against."""
+
+    def __init__(self, info: FloatModelInfo) -> None:
+        """Build the architecture in code and fill it with the arrays of the weights file."""
+        from .densenet import build_classifier
+        from .weights import read_weights, set_weights
+
+        self.info = info
+        self.keras_model = build_classifier(
+            architecture(info.architecture), classes=len(info.labels), input_hw=info.input_hw
+        )
+        weights = read_weights(info.weights)
+        set_weights(self.keras_model, weights, source=str(info.weights), head=True)
+
+    def scores(self, inputs: NDArray[np.uint8], *, batch_size: int = 32) -> NDArray[np.float32]:
+        """Return float32 scores of shape (images, classes) for RGB uint8 (images, h, w, 3)."""
+        batches = [
+            np.asarray(
+                self.keras_model.predict_on_batch(inputs[i : i + batch_size].astype("float32"))
+            )
+            for i in range(0, len(inputs), batch_size)
+        ]
+        return np.concatenate(batches) if batches else np.empty((0, len(self.info.labels)), "f4")
+
+    def score_one(self, model_input: RGBImage) -> NDArray[np.float32]:
+        """Return float32 scores of shape (classes,) for one RGB uint8 input (h, w, 3)."""
+        scores: NDArray[np.float32] = self.scores(model_input[np.newaxis])[0]
+        return scores
+
+
+def read_run(folder: Path) -> Run:
+    """Read the run in `folder`.
+
+    Raises:
+        EdgeclfError: something that a finished training leaves is missing or damaged.
+    """
+    if not (folder / MODEL_NAME).is_file():
+        raise EdgeclfError(
+            f"{folder}: no run: it holds no {MODEL_NAME}; give the --out folder of `edgeclf train`"
+        )
+    config = read_json(folder / CONFIG_NAME)
+    try:
+        info = FloatModelInfo(
+            architecture=config["architecture"],
+            labels=read_labels(folder / LABELS_NAME),
+            input_hw=(int(config["input_hw"][0]), int(config["input_hw"][1])),
+            resize=config["resize"],
+            weights=folder / MODEL_NAME,
+        )
+        return Run(folder, Path(config["data"]), info, _read_split(folder), int(config["seed"]))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise EdgeclfError(
+            f"{folder / CONFIG_NAME}: damaged or of another version ({error!r}); train again"
+        ) from None
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write a run's `config.json`."""
+    write_json(folder / CONFIG_NAME, {"edgeclf_version": __version__} | config)
+
+
+def write_split(folder: Path, images: tuple[SplitImage, ...]) -> None:
+    """Write a run's `split.csv`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["path", "label", "group", "split"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(image) for image in images)
+    write_text(folder / SPLIT_NAME, text.getvalue())
+
+
+def _read_split(folder: Path) -> tuple[SplitImage, ...]:
+    path = folder / SPLIT_NAME
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return tuple(SplitImage(**row) for row in csv.DictReader(file))
+    except (OSError, TypeError) as error:
+        raise EdgeclfError(f"{path}: cannot be read ({error}); train again") from None
