@@ -40,7 +40,8 @@ def build_tf_keras(graph: Graph, *, outputs: Sequence[str] = ()) -> Any:
         if isinstance(node, Conv | Depthwise | Dense):
             arrays[node.name] = [node.kernel, node.bias]
     chosen = [tensors[name] for name in outputs or [graph.output.name]]
-    model = tf_keras.Model(tensors[graph.input.name], chosen)
+    # A constant name: tensors are called by it, and the same graph shall give the same file.
+    model = tf_keras.Model(tensors[graph.input.name], chosen, name="deploy")
     for name, values in arrays.items():
         if name in {layer.name for layer in model.layers}:
             model.get_layer(name).set_weights(values)

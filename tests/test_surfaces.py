@@ -5,8 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from edgeclf.benchmarks.surfaces import SURFACE_CLASSES, draw_surface, write_surfaces
 from numpy.typing import NDArray
+
+from edgeclf.benchmarks.surfaces import SURFACE_CLASSES, draw_surface, write_surfaces
 
 DEFECTS = tuple(name for name in SURFACE_CLASSES if name != "good")
 

@@ -34,12 +34,12 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
 @click.option("--test-fraction", default=0.2, type=click.FloatRange(0.01, 0.5))
 @click.option("--batch-size", default=16, type=_POSITIVE)
 @click.option("--head-epochs", default=15, type=_COUNT, help="Backbone frozen; at most so many.")
-@click.option("--head-learning-rate", default=1e-3, type=click.FloatRange(0, min_open=True))
+@click.option("--head-learning-rate", default=3e-3, type=click.FloatRange(0, min_open=True))
 @click.option("--epochs", default=15, type=_COUNT, help="Whole network; at most so many.")
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
-    help="Of the whole network. [default: 1e-4 to fine-tune, cosine from 2e-3 with --weights none]",
+    help="Of the whole network. [default: 3e-5 to fine-tune, cosine from 2e-3 with --weights none]",
 )
 @click.option(
     "--patience",
@@ -84,7 +84,7 @@ def _config(data: Path, out: Path, **options: Any) -> TrainConfig:
     else:
         phases = (
             PhaseConfig("head", options["head_epochs"], options["head_learning_rate"]),
-            PhaseConfig("fine-tune", options["epochs"], rate or 1e-4),
+            PhaseConfig("fine-tune", options["epochs"], rate or 3e-5),
         )
     if not any(phase.epochs for phase in phases):
         raise click.UsageError("nothing to train: give --epochs or --head-epochs of 1 or more")

@@ -1,12 +1,15 @@
 """A split into train, val and test: stratified, seeded, and never through a group."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.labelled_images import SPLITS
+
+_TRIES = 50
 
 
 def split_images(
@@ -19,7 +22,8 @@ def split_images(
     """Assign each image to `train`, `val` or `test`.
 
     Whole groups are dealt out, the largest first and equals in seeded order, each to the split
-    that lacks most of its classes. Where a fraction is 0, that split stays empty.
+    that lacks most of its classes; the last groups of a class go where it has none. Where a
+    fraction is 0, that split stays empty.
 
     Args:
         labels: class of each image.
@@ -39,21 +43,53 @@ def split_images(
     share = np.asarray(fractions)[:, np.newaxis]
     wanted = np.where(share > 0, np.maximum(share * counts.sum(0), 1), 0)
 
-    order = np.random.default_rng(seed).permutation(len(names))
-    order = order[np.argsort(-counts[order].sum(1), kind="stable")]
-    lacking = wanted.copy()
     open_splits = np.flatnonzero(np.asarray(fractions) > 0)
-    split_of_group = np.zeros(len(names), int)
-    for group in order:
-        # Each class counts by its own size, else the common ones would decide for the rare.
-        need = (lacking[open_splits] / counts.sum(0)) @ counts[group]
-        chosen = open_splits[np.argmax(need)]
-        lacking[chosen] -= counts[group]
-        split_of_group[group] = chosen
+    rng = np.random.default_rng(seed)
+    deals = [_deal(counts, wanted, open_splits, rng.permutation(len(names)))]
+    # Groups of several classes or sizes may come out better in another order.
+    while not deals[-1].is_exact and len(deals) < _TRIES:
+        deals.append(_deal(counts, wanted, open_splits, rng.permutation(len(names))))
+    best = min(deals, key=lambda deal: float(((deal.misses / counts.sum(0)) ** 2).sum()))
 
-    split = split_of_group[group_index]
+    split = best.split_of_group[group_index]
     _check_every_class(classes, label_index, group_index, split, open_splits)
     return [SPLITS[index] for index in split]
+
+
+@dataclass(frozen=True)
+class _Deal:
+    split_of_group: NDArray[np.intp]
+    misses: NDArray[np.float64]  # images that each split has too many or too few of each class
+
+    @property
+    def is_exact(self) -> bool:
+        return bool((abs(self.misses) < 1).all())
+
+
+def _deal(
+    counts: NDArray[np.float64],
+    wanted: NDArray[np.float64],
+    open_splits: NDArray[np.intp],
+    order: NDArray[np.intp],
+) -> _Deal:
+    """Deal out groups with `counts` (groups, classes) to match `wanted` (splits, classes)."""
+    sizes = counts.sum(0)
+    dealt = np.zeros_like(wanted)
+    groups_left = (counts > 0).sum(0)
+    split_of_group = np.zeros(len(counts), np.intp)
+    for group in order[np.argsort(-counts[order].sum(1), kind="stable")]:
+        # Each class counts by its own size, else the common ones would decide for the rare.
+        need = ((wanted - dealt) / sizes) @ counts[group]
+        choice = open_splits
+        for index in np.flatnonzero(counts[group]):
+            bare = open_splits[dealt[open_splits, index] == 0]
+            if len(bare) > 0 and groups_left[index] <= len(bare):
+                choice = bare
+        chosen = choice[np.argmax(need[choice])]
+        dealt[chosen] += counts[group]
+        groups_left -= counts[group] > 0
+        split_of_group[group] = chosen
+    return _Deal(split_of_group, dealt - wanted)
 
 
 def _check_every_class(
@@ -70,7 +106,7 @@ def _check_every_class(
         if missing:
             groups = len(np.unique(group_index[of_class]))
             problems.append(
-                f"class {name!r}: {of_class.sum()} images in {groups} groups cannot fill "
+                f"class {str(name)!r}: {of_class.sum()} images in {groups} groups cannot fill "
                 f"{' and '.join(SPLITS[s] for s in open_splits)}, none is left for "
                 f"{' and '.join(missing)}; add images or remove the class"
             )

@@ -1,0 +1,87 @@
+"""What the tests share: a tiny data set, a tiny run and its conversion, made once a session."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edgeclf.benchmarks.surfaces import write_surfaces
+from edgeclf.cli import main
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED = REPOSITORY.parent / "shared"
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def cli() -> Cli:
+    """Run `edgeclf` as a user would, in this process; the exit code must be the expected one."""
+
+    def invoke(*arguments: object, code: int = 0) -> Result:
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, result.output
+        return result
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def surfaces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder: 24 drawn surfaces of each of four classes."""
+    folder = tmp_path_factory.mktemp("surfaces") / "data"
+    write_surfaces(folder, per_class=24, size=48, seed=0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def train_tiny(cli: Cli) -> Cli:
+    """Train the tiny DenseNet from scratch on a data folder for seconds."""
+
+    def train(data: Path, out: Path, *options: object, code: int = 0) -> Result:
+        tiny = ("--arch", "densenet-tiny", "--weights", "none", "--epochs", 2)
+        return cli("train", data, "--out", out, *tiny, *options, code=code)
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def tiny_run(train_tiny: Cli, surfaces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that a short training of the tiny DenseNet leaves."""
+    out = tmp_path_factory.mktemp("run") / "run"
+    train_tiny(surfaces, out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny_models(cli: Cli, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the tiny run's four TFLite files."""
+    out = tmp_path_factory.mktemp("models")
+    cli("convert", tiny_run, "--out", out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real images and weights, which only some machines have."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the real images and weights in {SHARED.name}/ beside the repository")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def fresh_python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run code in a fresh Python, outside the repository."""
+
+    def run(
+        code: str, *arguments: object, python: Path | str = sys.executable
+    ) -> subprocess.CompletedProcess[str]:
+        command = [str(python), "-c", code, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+
+    return run

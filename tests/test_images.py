@@ -1,0 +1,209 @@
+"""Image files come in as upright RGB pixels, or as an error that names the file."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgeclf.edge_runtime.images import ImageError, decode_image, is_image, read_image
+
+Image = NDArray[np.uint8]
+
+SOI, EOI = b"\xff\xd8", b"\xff\xd9"
+
+
+def photograph(height: int = 48, width: int = 64) -> Image:
+    coarse = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(coarse, (width, height)), np.uint8)
+
+
+def encode(suffix: str, bgr: NDArray[np.generic], *flags: int) -> bytes:
+    ok, data = cv2.imencode(suffix, bgr, flags)
+    assert ok
+    return data.tobytes()
+
+
+def with_exif(jpeg: bytes, *, orientation: int = 1, thumbnail: bytes = b"") -> bytes:
+    """Put an EXIF segment with one tag, and perhaps a thumbnail, in front of a JPEG."""
+    tiff = b"II*\0" + struct.pack("<I", 8)
+    tiff += struct.pack("<HHHIHHI", 1, 0x0112, 3, 1, orientation, 0, 26 if thumbnail else 0)
+    if thumbnail:
+        tiff += struct.pack("<H", 2)
+        tiff += struct.pack("<HHII", 0x0201, 4, 1, 26 + 30)
+        tiff += struct.pack("<HHII", 0x0202, 4, 1, len(thumbnail)) + struct.pack("<I", 0)
+        tiff += thumbnail
+    payload = b"Exif\0\0" + tiff
+    return SOI + b"\xff\xe1" + struct.pack(">H", len(payload) + 2) + payload + jpeg[2:]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".webp", ".jpg"])
+def test_red_written_as_bgr_comes_back_red(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"rot ü{suffix}"
+    path.write_bytes(encode(suffix, np.full((20, 30, 3), (0, 0, 255), np.uint8)))
+    rgb = read_image(path)
+    assert rgb.shape == (20, 30, 3)
+    assert rgb.dtype == np.uint8
+    np.testing.assert_allclose(rgb.reshape(-1, 3).astype(int), [[255, 0, 0]] * 600, atol=3)
+
+
+def test_lossless_pixels_come_back_as_they_were() -> None:
+    bgr = photograph()
+    np.testing.assert_array_equal(decode_image(encode(".png", bgr), name="x"), bgr[..., ::-1])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_grey_is_repeated(suffix: str) -> None:
+    grey = photograph()[..., 0]
+    rgb = decode_image(encode(suffix, grey), name="x")
+    assert rgb.shape == (48, 64, 3)
+    np.testing.assert_array_equal(rgb[..., 0], rgb[..., 1])
+    np.testing.assert_array_equal(rgb[..., 0], rgb[..., 2])
+    np.testing.assert_allclose(rgb[..., 0].astype(int), grey, atol=12)
+
+
+def test_alpha_is_dropped() -> None:
+    bgra = np.dstack([photograph(), np.zeros((48, 64), np.uint8)])
+    rgb = decode_image(encode(".png", bgra), name="x")
+    np.testing.assert_array_equal(rgb, bgra[..., 2::-1])
+
+
+def test_16_bits_become_8() -> None:
+    bgr = photograph()
+    rgb = decode_image(encode(".png", bgr.astype(np.uint16) * 256), name="x")
+    assert rgb.dtype == np.uint8
+    np.testing.assert_array_equal(rgb, bgr[..., ::-1])
+
+
+UPRIGHT: dict[int, Callable[[Image], Image]] = {
+    1: lambda image: image,
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.transpose(1, 0, 2),
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: image[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda image: np.rot90(image),
+}
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_exif_orientation_is_applied(orientation: int) -> None:
+    jpeg = encode(".jpg", photograph())
+    turned = decode_image(with_exif(jpeg, orientation=orientation), name="x")
+    np.testing.assert_array_equal(turned, UPRIGHT[orientation](decode_image(jpeg, name="x")))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file"),
+        (b"", "empty"),
+        (b"These are no pixels. " * 20, "not an image"),
+        (b"\xff", "not an image"),
+        (bytes(4096), "not an image"),
+    ],
+    ids=["missing", "empty", "text", "one byte", "zeros"],
+)
+def test_what_is_no_image_is_named(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    path = tmp_path / "photo.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ImageError, match=reason) as caught:
+        read_image(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_no_image(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="directory"):
+        read_image(tmp_path)
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+@pytest.mark.parametrize("keep", [2, 3, 30, 0.3, 0.5, 0.8, 0.99, -1, -2])
+def test_cut_jpeg_is_an_error(tmp_path: Path, keep: float, progressive: int) -> None:
+    data = encode(".jpg", photograph(), cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(data[: keep if isinstance(keep, int) else int(len(data) * keep)])
+    with pytest.raises(ImageError, match="cut short") as caught:
+        read_image(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".bmp"])
+@pytest.mark.parametrize("keep", [5, 8, 20, 0.3, 0.6, 0.9, -12, -1])
+def test_other_cut_files_are_errors(tmp_path: Path, keep: float, suffix: str) -> None:
+    data = encode(suffix, photograph())
+    path = tmp_path / f"photo{suffix}"
+    path.write_bytes(data[: keep if isinstance(keep, int) else int(len(data) * keep)])
+    with pytest.raises(ImageError) as caught:
+        read_image(path)
+    assert str(path) in str(caught.value)
+
+
+def test_the_end_of_a_thumbnail_is_not_the_end_of_the_photograph() -> None:
+    thumbnail = encode(".jpg", photograph(12, 16))
+    jpeg = encode(".jpg", photograph())
+    data = with_exif(jpeg, thumbnail=thumbnail)
+    np.testing.assert_array_equal(decode_image(data, name="x"), decode_image(jpeg, name="x"))
+
+    behind_thumbnail = data.index(thumbnail) + len(thumbnail)
+    for length in (behind_thumbnail, behind_thumbnail + 300, len(data) - 1):
+        assert EOI in data[:length]
+        with pytest.raises(ImageError, match="cut short"):
+            decode_image(data[:length], name="x")
+
+
+def test_a_progressive_jpeg_without_its_last_scan_is_cut_short() -> None:
+    data = encode(".jpg", photograph(), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    assert data.count(b"\xff\xda") > 1
+    with pytest.raises(ImageError, match="cut short"):
+        decode_image(data[: data.rindex(b"\xff\xda")], name="x")
+
+
+@pytest.mark.parametrize(
+    "trailer",
+    [b"\0", b"\xff\xda" + bytes(50), b"\xff", b"\0\0\0\x18ftypmp42" + b"\xff\xda\xff\xd8" * 9],
+    ids=["zero", "scan marker", "half a marker", "motion photo"],
+)
+def test_bytes_behind_a_whole_jpeg_do_no_harm(trailer: bytes) -> None:
+    data = encode(".jpg", photograph())
+    np.testing.assert_array_equal(
+        decode_image(data + trailer, name="x"), decode_image(data, name="x")
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "marker"),
+    [
+        ((cv2.IMWRITE_JPEG_PROGRESSIVE, 1), b"\xff\xc2"),
+        ((cv2.IMWRITE_JPEG_RST_INTERVAL, 2), b"\xff\xd3"),
+        ((cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, 1), b"\xff\xd7"),
+    ],
+    ids=["progressive", "restart markers", "both"],
+)
+def test_other_whole_jpegs_are_read(flags: tuple[int, ...], marker: bytes) -> None:
+    bgr = photograph()
+    data = encode(".jpg", bgr, *flags)
+    assert marker in data
+    plain = decode_image(encode(".jpg", bgr), name="x")
+    np.testing.assert_array_equal(decode_image(data, name="x"), plain)
+
+
+def test_fill_bytes_before_a_marker_are_allowed() -> None:
+    data = encode(".jpg", photograph())
+    filled = data[:2] + b"\xff\xff" + data[2:]
+    np.testing.assert_array_equal(decode_image(filled, name="x"), decode_image(data, name="x"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.jpg", True), ("A.JPEG", True), ("a.b.png", True), ("a.txt", False), ("jpg", False),
+     (".a.jpg", False), ("._a.jpg", False), ("a.gif", False)],
+)  # fmt: skip
+def test_images_are_told_by_their_names(name: str, expected: bool) -> None:
+    assert is_image(Path("folder") / name) is expected
