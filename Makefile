@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types layers pytest lock clean
+.PHONY: demo test lint types layers pytest acceptance lock clean
 
 demo: .venv/installed
 	$(BIN)/edgeclf demo --out demo-run
@@ -23,6 +23,10 @@ layers: .venv/installed
 
 pytest: .venv/installed
 	$(BIN)/pytest --cov --cov-report=term
+
+# Trains on the real photographs beside the repository: half an hour.
+acceptance: .venv/installed
+	$(BIN)/pytest -m acceptance tests/test_acceptance.py
 
 # The pins for every platform and Python that we support, in one file.
 lock: .venv/installed

@@ -1,5 +1,6 @@
 """The models that a benchmark holds side by side, behind one face."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -69,7 +70,8 @@ def _open_keras(folder: Path, *, threads: int) -> Contender:
     quiet_tensorflow()
     import tensorflow as tf
 
-    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+    now = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
+    if now != threads:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
         except RuntimeError:  # only possible before TensorFlow's first operation

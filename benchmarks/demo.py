@@ -1,15 +1,13 @@
 """`edgeclf demo`: the whole road on photographs that are drawn, with nothing to download."""
 
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
 
-from ..convert.command import convert
-from ..edge_runtime.command import run
 from ..edge_runtime.errors import EdgeclfError
-from ..train.command import train
-from .command import benchmark
 from .surfaces import SURFACE_CLASSES, write_surfaces
 
 _PER_CLASS = 400
@@ -32,20 +30,26 @@ def demo(out: Path, per_class: int, epochs: int, seed: int) -> None:
     click.echo(f"Drawing {per_class} surfaces each of {', '.join(SURFACE_CLASSES)} in {data}")
     write_surfaces(data, per_class=per_class, size=_SIZE, seed=seed)
     _do(
-        train,
-        *(data, "--out", model_run, "--arch", "densenet-small", "--weights", "none"),
+        *("train", data, "--out", model_run, "--arch", "densenet-small", "--weights", "none"),
         *("--epochs", epochs, "--batch-size", 32, "--learning-rate", 0.004),
         *("--flip", "both", "--rotation", 45, "--seed", seed, "--overwrite"),
     )
-    _do(convert, model_run, "--out", models)
+    _do("convert", model_run, "--out", models)
     files = sorted(models.glob("*.tflite"))
-    _do(benchmark, model_run, *files, "--json", out / "benchmark.json")
+    _do("benchmark", model_run, *files, "--json", out / "benchmark.json")
     examples = [data / label / f"{label}_0001.png" for label in SURFACE_CLASSES]
-    _do(run, models / "int8.tflite", *examples)
+    _do("run", models / "int8.tflite", *examples)
 
 
-def _do(command: click.Command, *arguments: object) -> None:
-    """Run a command as the shell would, after printing it as one would type it."""
+def _do(*arguments: object) -> None:
+    """Run `edgeclf` with `arguments` in a process of its own, after printing what one would type.
+
+    Raises:
+        EdgeclfError: the command failed; it has said why.
+    """
     words = [str(argument) for argument in arguments]
-    click.secho(f"\n$ edgeclf {command.name} {shlex.join(words)}", bold=True)
-    command.main(words, prog_name=f"edgeclf {command.name}", standalone_mode=False)
+    click.secho(f"\n$ edgeclf {shlex.join(words)}", bold=True)
+    sys.stdout.flush()
+    done = subprocess.run([sys.executable, "-m", "edgeclf", *words], check=False)
+    if done.returncode:
+        raise EdgeclfError(f"edgeclf {words[0]} ended with {done.returncode}; the demo stops here")

@@ -125,11 +125,12 @@ def test_one_damaged_byte_is_an_error_or_harmless(tmp_path: Path, mask: int) -> 
     for at in range(len(FLATBUFFER), len(whole)):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ mask]) + whole[at + 1 :])
         try:
-            assert read_model(path)[1] == SPEC
-        except EdgeclfError as error:
+            spec = read_model(path)[1]
+        except EdgeclfError:
             refused += 1
-            assert str(path) in str(error)
-    assert refused > len(SPEC.to_json())
+        else:
+            assert spec == SPEC
+    assert refused >= len(SPEC.to_json().encode())
 
 
 @pytest.mark.parametrize(
@@ -159,10 +160,15 @@ def test_unknown_resize_rule(tmp_path: Path) -> None:
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "report.txt"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as temporary:
-        temporary.write_text("half")
-        assert path.read_text() == "old"
-        raise KeyboardInterrupt
+
+    def interrupted_write() -> None:
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            assert path.read_text() == "old"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_write()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["report.txt"]  # noqa: PTH208, hidden files count
 

@@ -86,7 +86,7 @@ UPRIGHT: dict[int, Callable[[Image], Image]] = {
     5: lambda image: image.transpose(1, 0, 2),
     6: lambda image: np.rot90(image, -1),
     7: lambda image: image[::-1, ::-1].transpose(1, 0, 2),
-    8: lambda image: np.rot90(image),
+    8: lambda image: np.rot90(image, 1),
 }
 
 

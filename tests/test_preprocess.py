@@ -58,7 +58,7 @@ def test_crop_keeps_the_centre() -> None:
 
 
 def test_crop_keeps_the_whole_of_the_shorter_side() -> None:
-    halves = np.hstack([np.vstack([plain(20, 100, RED), plain(20, 100, BLUE)])])
+    halves = np.vstack([plain(20, 100, RED), plain(20, 100, BLUE)])
     out = preprocess(halves, size_hw=(20, 20), rule="crop")
     assert (out[:10] == RED).all()
     assert (out[10:] == BLUE).all()

@@ -1,0 +1,62 @@
+"""On the real thing: ImageNet weights and real photographs, where the machine has them.
+
+The trainings take half an hour and run only with `make acceptance`.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def imagenet(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with labels.txt, calibration/ (100 images) and score/<class>/ (the others)."""
+    root = tmp_path_factory.mktemp("imagenet")
+    with (shared / "data" / "imagenet-samples.labels.csv").open(newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: row["path"])
+    labels = [f"class {index}" for index in range(1000)]
+    for place, row in enumerate(rows):
+        label = labels[int(row["class_index"])]
+        folder = root / "calibration" if place % 4 == 0 else root / "score" / label
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / row["path"]).symlink_to(shared / "data" / "imagenet-samples" / row["path"])
+    (root / "labels.txt").write_text("\n".join(labels) + "\n")
+    return root
+
+
+def test_imagenet_int8_is_as_good_as_float32(cli, shared: Path, imagenet: Path) -> None:
+    cli(
+        *("convert", "--arch", "densenet121", "--labels", imagenet / "labels.txt"),
+        *("--weights", shared / "weights" / "densenet121_imagenet.weights.h5"),
+        *("--calibration", imagenet / "calibration", "--calibration-images", 100),
+        *("--data", imagenet / "score", "--recipes", "float32,int8", "--out", imagenet / "out"),
+    )
+    told = json.loads((imagenet / "out" / "conversion.json").read_text())
+    float32, int8 = told["models"]
+    assert told["reference"]["accuracy"] > 0.75
+    assert float32["agreement"] == 1
+    assert int8["drop_points"] <= 1.5
+    assert int8["agreement"] >= 0.96
+    assert int8["float_operators"] == {}
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize(
+    ("name", "accuracy", "macro_f1", "drop"),
+    [("phone-screen", 0.95, 0.9, 1.0), ("magnetic-tile", 0.813, 0.602, 2.0)],
+)
+def test_training_on_real_photographs(
+    cli, shared: Path, tmp_path: Path, name: str, accuracy: float, macro_f1: float, drop: float
+) -> None:
+    cli(
+        *("train", shared / "data" / name, "--groups", shared / "data" / f"{name}.groups.csv"),
+        *("--weights", shared / "weights" / "densenet121_imagenet_notop.weights.h5"),
+        *("--out", tmp_path / "run"),
+    )
+    cli("convert", tmp_path / "run", "--out", tmp_path / "models", "--recipes", "int8")
+    told = json.loads((tmp_path / "models" / "conversion.json").read_text())
+    assert told["reference"]["accuracy"] >= accuracy
+    assert told["reference"]["macro_f1"] >= macro_f1
+    assert told["models"][0]["drop_points"] <= drop

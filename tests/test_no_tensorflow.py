@@ -1,0 +1,79 @@
+"""A device needs nothing of what training needs, and is told so where it does."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+FreshPython = Callable[..., subprocess.CompletedProcess[str]]
+
+HEAVY = """
+import sys
+HEAVY = (
+    "tensorflow", "keras", "tf_keras", "tensorflow_model_optimization", "h5py", "matplotlib"
+)
+"""
+SHOW = """
+print("loaded:", *[name for name in HEAVY if name in sys.modules])
+"""
+RUN = """
+from edgeclf.cli import main
+try:
+    main()
+except SystemExit as end:
+    print("code:", end.code)
+"""
+BLOCK = """
+for name in HEAVY:
+    sys.modules[name] = None
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "help", "help of train", "help of convert"])
+def test_the_device_loads_nothing_heavy(
+    fresh_python: FreshPython, tiny_models: Path, surfaces: Path, command: str
+) -> None:
+    arguments, output = {
+        "run": (["run", tiny_models / "int8.tflite", surfaces / "oil/oil_0001.png"], "oil_0001"),
+        "help": (["--help"], "benchmark"),
+        "help of train": (["train", "--help"], "--epochs"),
+        "help of convert": (["convert", "--help"], "--recipes"),
+    }[command]
+    done = fresh_python(HEAVY + RUN + SHOW, *arguments)
+    assert done.stderr == ""
+    assert output in done.stdout
+    assert done.stdout.endswith("code: 0\nloaded:\n")
+
+
+def test_importing_the_runtime_loads_nothing_heavy(fresh_python: FreshPython) -> None:
+    done = fresh_python(HEAVY + "import edgeclf.edge_runtime\n" + SHOW)
+    assert done.stderr == ""
+    assert done.stdout == "loaded:\n"
+
+
+def test_the_check_sees_what_is_loaded(fresh_python: FreshPython) -> None:
+    assert fresh_python(HEAVY + "import h5py\n" + SHOW).stdout == "loaded: h5py\n"
+
+
+def test_run_works_where_nothing_heavy_is_installed(
+    fresh_python: FreshPython, tiny_models: Path, surfaces: Path
+) -> None:
+    image = surfaces / "oil/oil_0001.png"
+    done = fresh_python(HEAVY + BLOCK + RUN, "run", tiny_models / "int8.tflite", image)
+    assert done.stderr == ""
+    assert str(image) in done.stdout
+    assert done.stdout.endswith("code: 0\n")
+
+
+@pytest.mark.parametrize("command", ["train", "convert"])
+def test_training_names_the_extra_it_needs(
+    fresh_python: FreshPython, tiny_run: Path, surfaces: Path, tmp_path: Path, command: str
+) -> None:
+    source = {"train": surfaces, "convert": tiny_run}[command]
+    done = fresh_python(HEAVY + BLOCK + RUN, command, source, "--out", tmp_path / "out")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert "pip install 'edgeclf[train]'" in line
+    assert done.stdout == "code: 1\n"
+    assert not (tmp_path / "out").exists()
