@@ -2,10 +2,14 @@
 
 A concatenated tensor has one int8 scale while its channels differ by orders of magnitude, so most
 of them get a handful of the 256 steps. Every channel c of every part of a concatenation is brought
-to the range 0..1 in the convolution that makes it, y' = (y - t_c) / h_c, and every 1x1 depthwise
+into the range 0..1 in the convolution that makes it, y' = (y - t_c) / h_c, and every 1x1 depthwise
 convolution that reads the concatenation undoes it, a (h_c y' + t_c) + b. In float that changes
 nothing. The idea is that of cross-layer equalisation (Nagel et al. 2019,
 https://arxiv.org/abs/1906.04721), moved to where DenseNet needs it.
+
+A channel that fills 0..1 on the calibration images is cut off as soon as another image exceeds
+them, and with hundreds of channels one always does. So h_c = w_c^(1-b) max(w)^b: a channel that is
+k times narrower than the widest keeps headroom by the factor k^b and gives up log2(k^b) bits.
 """
 
 from dataclasses import dataclass, replace
@@ -14,6 +18,10 @@ import numpy as np
 
 from .graph import Activation, Affine, Array, Concat, Conv, Depthwise, Graph, Node, Pool, ZeroPad
 from .rewrite import fold_affine
+
+# b above. On the ImageNet weights, calibrated on 100 images and scored on 298 others, agreement
+# with float is 0.966 with b = 0 and 0.977 with b = 0.1.
+_HEADROOM = 0.1
 
 # Channels that hardly vary keep this share of the widest range, lest their inverse explode.
 _NARROWEST = 1e-4
@@ -117,12 +125,13 @@ def _consumers_can_undo(graph: Graph, name: str, producer: str) -> bool:
 
 
 def _to_unit_range(channels: ChannelRange, *, shiftable: bool) -> Affine:
-    """Return y = h y' + t, which takes the channels back from 0..1."""
+    """Return y = h y' + t, which takes the channels back from within 0..1."""
     low = channels.low if shiftable else np.zeros_like(channels.low)
     width: Array = np.maximum(channels.high - low, 0).astype(np.float32)
     width = width.clip(np.float32(_NARROWEST) * width.max())
     width[width == 0] = 1
-    return Affine("", (), width, low)
+    roomy = np.asarray(width ** (1 - _HEADROOM) * width.max() ** _HEADROOM, np.float32)
+    return Affine("", (), roomy, np.subtract(low, (roomy - width) / 2) if shiftable else low)
 
 
 def _inverse(affine: Affine) -> Affine:
