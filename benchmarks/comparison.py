@@ -127,7 +127,7 @@ def comparison_json(rows: Sequence[Row], *, data: str, threads: int) -> dict[str
             "runtime": runtime_name(),
             "numpy": version("numpy"),
         },
-        "models": [asdict(row) for row in rows],
+        "models": [asdict(row) | {"scores": row.scores.to_json()} for row in rows],
     }
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from ..convert.recipes import RECIPES
 from ..edge_runtime.errors import EdgeclfError
+from ..models.run import read_run
 from .surfaces import SURFACE_CLASSES, write_surfaces
 
 _PER_CLASS = 400
@@ -35,10 +37,10 @@ def demo(out: Path, per_class: int, epochs: int, seed: int) -> None:
         *("--flip", "both", "--rotation", 45, "--seed", seed, "--overwrite"),
     )
     _do("convert", model_run, "--out", models)
-    files = sorted(models.glob("*.tflite"))
+    files = [models / f"{recipe}.tflite" for recipe in RECIPES]
     _do("benchmark", model_run, *files, "--json", out / "benchmark.json")
-    examples = [data / label / f"{label}_0001.png" for label in SURFACE_CLASSES]
-    _do("run", models / "int8.tflite", *examples)
+    unseen = {image.label: data / image.path for image in read_run(model_run).split("test")}
+    _do("run", models / "int8.tflite", *unseen.values())
 
 
 def _do(*arguments: object) -> None:

@@ -1,7 +1,6 @@
 """A conversion from the float model to verified files."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -109,7 +108,8 @@ def _write_report(
     reference = None
     if scoring is not None:
         guess = scoring.reference.argmax(1)
-        reference = asdict(score_predictions(scoring.truth, guess, labels=info.labels))
+        scores = score_predictions(scoring.truth, guess, labels=info.labels)
+        reference = scores.to_json()
     write_json(
         out / REPORT_NAME,
         {
@@ -118,6 +118,6 @@ def _write_report(
             "weights": info.weights.name,
             "calibration": {"images": calibration_count, "seed": seed},
             "reference": reference,
-            "models": [asdict(verdict) for verdict in verdicts],
+            "models": [verdict.to_json() for verdict in verdicts],
         },
     )

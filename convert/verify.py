@@ -1,8 +1,9 @@
 """A written file, loaded in the device runtime and held against the float model."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -55,6 +56,11 @@ class Verdict:
     drop_points: float | None
     agreement: float | None
     largest_difference: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict as a JSON object."""
+        scores = None if self.scores is None else self.scores.to_json()
+        return asdict(self) | {"scores": scores}
 
 
 def verify(path: Path, scoring: ScoringSet | None) -> Verdict:

@@ -1,6 +1,7 @@
 """Accuracy and what stands behind it. Confusion matrices have the truth in rows."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,13 @@ class Scores:
     images: int
     classes: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the scores as a JSON object; beyond 100 classes without the confusion matrix."""
+        values = asdict(self)
+        if len(self.confusion) > 100:
+            del values["confusion"]
+        return values
 
 
 def score_predictions(truth: Labels, guess: Labels, *, labels: tuple[str, ...]) -> Scores:

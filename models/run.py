@@ -13,7 +13,7 @@ from .. import __version__
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json, read_labels, write_json, write_text
 from ..edge_runtime.images import RGBImage
-from ..edge_runtime.preprocess import ResizeRule
+from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
 from ..edge_runtime.spec import ModelSpec
 from .architectures import architecture
 
@@ -140,7 +140,7 @@ def read_run(folder: Path) -> Run:
             architecture=config["architecture"],
             labels=read_labels(folder / LABELS_NAME),
             input_hw=(int(config["input_hw"][0]), int(config["input_hw"][1])),
-            resize=config["resize"],
+            resize=RESIZE_RULES[RESIZE_RULES.index(config["resize"])],
             weights=folder / MODEL_NAME,
         )
         return Run(folder, Path(config["data"]), info, _read_split(folder), int(config["seed"]))

@@ -40,6 +40,7 @@ def test_imagenet_int8_is_as_good_as_float32(cli, shared: Path, imagenet: Path) 
     assert int8["drop_points"] <= 1.5
     assert int8["agreement"] >= 0.96
     assert int8["float_operators"] == {}
+    assert (imagenet / "out" / "conversion.json").stat().st_size < 2_000_000
 
 
 @pytest.mark.acceptance

@@ -54,7 +54,7 @@ def _score(dataset: Dataset, config: TrainConfig) -> Scores:
 def _metrics(scores: Scores, result: FitResult, dataset: Dataset, seconds: float) -> dict[str, Any]:
     best = min(result.history, key=lambda row: row["val_loss"])
     return {
-        "test": asdict(scores),
+        "test": scores.to_json(),
         "images": {name: len(split.classes) for name, split in dataset.splits.items()},
         "best_epoch": best,
         "epochs": len(result.history),
