@@ -11,6 +11,7 @@ from .benchmarks.demo import demo
 from .convert.command import convert
 from .edge_runtime.command import run
 from .edge_runtime.errors import EdgeclfError
+from .edge_runtime.quiet import quiet_opencv
 from .train.command import train
 
 # What the user can mend is no bug: one line instead of a traceback.
@@ -22,7 +23,14 @@ _USERS_OS_ERRORS = {
     errno.ENOTDIR,
     errno.EISDIR,
 }
-_TRAIN_EXTRA = {"keras", "tensorflow", "tf_keras", "h5py", "matplotlib"}
+_TRAIN_EXTRA = {
+    "keras",
+    "tensorflow",
+    "tf_keras",
+    "h5py",
+    "matplotlib",
+    "tensorflow_model_optimization",
+}
 
 
 class _Group(click.Group):
@@ -47,6 +55,7 @@ class _Group(click.Group):
 @click.version_option(__version__, prog_name="edgeclf")
 def main() -> None:
     """From a folder of labelled photographs to a quantized classifier on the edge."""
+    quiet_opencv()
 
 
 for command in (train, convert, run, benchmark, demo):

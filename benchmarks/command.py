@@ -21,7 +21,7 @@ from .contenders import open_contender
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Images, a folder per class. [default: the test images of the RUN among the models]",
+    help="Images, a folder per class; of the RUN's own, its test images. [default: those]",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write it all to FILE.")
 @click.option("--queries", default=100, type=click.IntRange(min=10), help="Timed, per model.")
@@ -50,7 +50,13 @@ def benchmark(
         models = tuple(path for path in models if path not in runs)
     if not models:
         raise EdgeclfError("no model is left to compare; give .tflite files")
-    contenders = [open_contender(path, threads=threads) for path in models]
+    stems = [path.stem for path in models]
+    contenders = [
+        open_contender(
+            path, name=None if stems.count(path.stem) == 1 else str(path), threads=threads
+        )
+        for path in models
+    ]
     run = next(iter(runs.values()), None)
     photographs = _photographs(run, data, contenders[0].labels)
     rows = compare(contenders, photographs, queries=queries, threads=threads)
@@ -62,18 +68,11 @@ def benchmark(
 
 
 def _photographs(run: Run | None, data: Path | None, labels: tuple[str, ...]) -> Photographs:
-    if data is None:
-        if run is None:
-            raise EdgeclfError("no images to compare on; add --data FOLDER, or a RUN to the models")
-        return run_photographs(run, "test")
-    photographs = labelled_photographs(data, labels)
     if run is not None:
-        trained = {(run.data / image.path).resolve() for image in run.split("train")}
-        seen = sum(path.resolve() in trained for path in photographs.paths)
-        if seen:
-            click.echo(
-                f"Warning: the run was trained on {seen} of these {len(photographs.paths)} images; "
-                "the accuracies flatter",
-                err=True,
-            )
-    return photographs
+        test = run.split("test")
+        # The run's own data folder, moved or not: what it was trained on would flatter it.
+        if data is None or all((data / image.path).exists() for image in test):
+            return run_photographs(run, "test", data=data)
+    if data is None:
+        raise EdgeclfError("no images to compare on; add --data FOLDER, or a RUN to the models")
+    return labelled_photographs(data, labels)

@@ -47,14 +47,14 @@ class Contender:
     scores: Scorer
 
 
-def open_contender(path: Path, *, threads: int) -> Contender:
+def open_contender(path: Path, *, threads: int, name: str | None = None) -> Contender:
     """Open the .tflite file at `path`, or the float Keras model of the run in that folder."""
     if path.is_dir():
-        return _open_keras(path, threads=threads)
+        return _open_keras(path, name=name or "keras", threads=threads)
     classifier = Classifier(path, threads=threads)
     spec = classifier.spec
     return Contender(
-        name=path.stem,
+        name=name or path.stem,
         path=path,
         bytes=path.stat().st_size,
         recipe=spec.recipe,
@@ -65,7 +65,7 @@ def open_contender(path: Path, *, threads: int) -> Contender:
     )
 
 
-def _open_keras(folder: Path, *, threads: int) -> Contender:
+def _open_keras(folder: Path, *, name: str, threads: int) -> Contender:
     info = read_run(folder).info
     quiet_tensorflow()
     import tensorflow as tf
@@ -80,7 +80,7 @@ def _open_keras(folder: Path, *, threads: int) -> Contender:
                 "give one run only"
             ) from None
     return Contender(
-        name="keras",
+        name=name,
         path=folder,
         bytes=info.weights.stat().st_size,
         recipe="keras",

@@ -8,7 +8,7 @@ import click
 from .classifier import UNKNOWN, Classifier, Prediction
 from .errors import EdgeclfError
 from .images import ImageError
-from .sources import Frame, find_files, read_frames
+from .sources import Frame, find_files, is_video, read_frames
 
 
 @click.command()
@@ -77,7 +77,7 @@ def _json_line(frame: Frame, prediction: Prediction, _width: int) -> str:
 
 def _table_line(frame: Frame, prediction: Prediction, width: int) -> str:
     others = ", ".join(f"{label} {score:.2f}" for label, score in prediction.top[1:])
-    where = f"{frame.source}#{frame.index}" if frame.index else frame.source
+    where = f"{frame.source}#{frame.index}" if is_video(Path(frame.source)) else frame.source
     return (
         f"{prediction.label:<{width}}  {prediction.score:.3f}  {prediction.ms:7.1f} ms  {where}"
         + (f"  ({others})" if others else "")

@@ -6,6 +6,7 @@ runtime, which reads the flatbuffer from the front, never notices.
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 
 from .errors import EdgeclfError
@@ -14,6 +15,12 @@ from .spec import ModelSpec
 
 SPEC_NAME = "edgeclf.json"
 LABELS_NAME = "labels.txt"
+
+# What zipfile raises on damaged bytes, its own error being one of many.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError, OSError, RuntimeError,
+    ValueError,
+)  # fmt: skip
 
 # A fixed date: the same model gives the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -49,7 +56,7 @@ def read_model(path: Path) -> tuple[bytes, ModelSpec]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             text = archive.read(SPEC_NAME).decode()
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError):
+    except _DAMAGE:
         raise EdgeclfError(
             f"{path}: cut short, or not written by edgeclf: it carries no {SPEC_NAME}; "
             "copy it again, or convert the model with `edgeclf convert`"

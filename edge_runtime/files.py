@@ -66,7 +66,7 @@ def read_json(path: Path) -> Any:
 def read_labels(path: Path) -> tuple[str, ...]:
     """Return the class names of a labels file: one a line, in the order of the model's output."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise EdgeclfError(
             f"{path}: cannot read the labels ({error}); give a text file with one class a line"

@@ -22,6 +22,21 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
+def find_images(folder: Path) -> list[Path]:
+    """Return the image files at any depth below `folder`, sorted; hidden folders are left out."""
+    return [path for path in visible_files(folder) if is_image(path)]
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Return the files at any depth below `folder`, sorted, without hidden ones."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
 def read_image(path: Path) -> RGBImage:
     """Return the image as RGB uint8 of shape (height, width, 3), turned upright by its EXIF tag.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import EdgeclfError
-from .images import IMAGE_SUFFIXES, ImageError, RGBImage, is_image, read_image
+from .images import IMAGE_SUFFIXES, ImageError, RGBImage, find_images, read_image
 from .preprocess import ResizeRule, preprocess
 
 SPLITS = ("train", "val", "test")
@@ -72,7 +72,7 @@ def scan_labelled_folder(root: Path) -> list[LabelledImage]:
     images: list[LabelledImage] = []
     empty: list[str] = []
     for folder, split in class_folders:
-        paths = sorted(path for path in folder.rglob("*") if is_image(path) and path.is_file())
+        paths = find_images(folder)
         images += [LabelledImage(path, folder.name, split) for path in paths]
         if not paths:
             known = " ".join(sorted(IMAGE_SUFFIXES))

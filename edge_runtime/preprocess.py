@@ -25,6 +25,8 @@ def preprocess(rgb: RGBImage, *, size_hw: tuple[int, int], rule: ResizeRule) -> 
     """
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise ValueError(f"expected RGB uint8 (height, width, 3), got {rgb.dtype} {rgb.shape}")
+    if rule not in RESIZE_RULES:
+        raise ValueError(f"unknown resize rule {rule!r}; known: {', '.join(RESIZE_RULES)}")
     if rule == "crop":
         rgb = _central_part(rgb, size_hw)
     if rule == "pad":

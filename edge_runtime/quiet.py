@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import cv2
+
 
 def quiet_tensorflow() -> None:
     """Import TensorFlow as Keras's backend, its start-up notices kept off the terminal.
@@ -19,6 +21,12 @@ def quiet_tensorflow() -> None:
 
         tf.config.list_physical_devices()  # looks for CUDA, aloud
     tf.get_logger().setLevel("ERROR")
+
+
+def quiet_opencv() -> None:
+    """Leave it to our own errors to name a damaged file, instead of OpenCV's and FFmpeg's lines."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 @contextmanager

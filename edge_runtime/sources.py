@@ -9,9 +9,12 @@ import cv2
 import numpy as np
 
 from .errors import EdgeclfError
-from .images import IMAGE_SUFFIXES, ImageError, RGBImage, is_image, read_image
+from .images import IMAGE_SUFFIXES, ImageError, RGBImage, is_image, read_image, visible_files
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".webm"})
+
+# Containers that store their number of frames; for others OpenCV guesses it from the duration.
+_COUNTED_SUFFIXES = frozenset({".avi", ".m4v", ".mov", ".mp4"})
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,11 @@ class Frame:
     rgb: RGBImage
 
 
+def is_video(path: Path) -> bool:
+    """Tell by its name whether `path` is a video file."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
 def find_files(sources: tuple[str, ...]) -> list[Path]:
     """Return the image and video files that `sources` name: files, folders (deep) and globs.
 
@@ -40,7 +48,7 @@ def find_files(sources: tuple[str, ...]) -> list[Path]:
 
 def read_frames(path: Path) -> Iterator[Frame | ImageError]:
     """Yield the frames of an image or a video; what cannot be read comes as an `ImageError`."""
-    if path.suffix.lower() in VIDEO_SUFFIXES:
+    if is_video(path):
         yield from _read_video(path)
         return
     try:
@@ -52,7 +60,7 @@ def read_frames(path: Path) -> Iterator[Frame | ImageError]:
 def _find(source: str) -> list[Path]:
     path = Path(source)
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.is_file() and _is_readable(file))
+        found = [file for file in visible_files(path) if _is_readable(file)]
         if not found:
             raise EdgeclfError(f"{source}: holds no image and no video; {_known()}")
         return found
@@ -69,7 +77,7 @@ def _find(source: str) -> list[Path]:
 
 
 def _is_readable(path: Path) -> bool:
-    return is_image(path) or path.suffix.lower() in VIDEO_SUFFIXES
+    return is_image(path) or is_video(path)
 
 
 def _known() -> str:
@@ -87,7 +95,8 @@ def _read_video(path: Path) -> Iterator[Frame | ImageError]:
             rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
             yield Frame(str(path), index, rgb)
             index += 1
-        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        counted = path.suffix.lower() in _COUNTED_SUFFIXES
+        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if counted else 0
     finally:
         capture.release()
     if not index:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.images import is_image
+from ..edge_runtime.images import find_images
 from ..edge_runtime.labelled_images import load_images, scan_labelled_folder
 from ..edge_runtime.preprocess import ResizeRule
 from .run import Run
@@ -42,7 +42,7 @@ def run_photographs(run: Run, split: str, *, data: Path | None = None) -> Photog
 
 def folder_photographs(folder: Path) -> Photographs:
     """Return all photographs below `folder`, whose classes do not matter."""
-    paths = tuple(sorted(path for path in folder.rglob("*") if is_image(path)))
+    paths = tuple(find_images(folder))
     if not paths:
         raise EdgeclfError(f"{folder}: holds no image; give a folder of photographs")
     return Photographs(paths, ("",) * len(paths))

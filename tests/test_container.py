@@ -4,6 +4,7 @@ import io
 import json
 import os
 import stat
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -57,8 +58,11 @@ def test_round_trip(tmp_path: Path) -> None:
     assert data.startswith(FLATBUFFER)
 
 
-def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("one.tflite", "two.tflite"):
+def test_the_same_model_gives_the_same_bytes_on_another_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, day in (("one.tflite", 10000), ("two.tflite", 20000)):
+        monkeypatch.setattr(time, "time", lambda day=day: day * 86400.0)
         write_model(tmp_path / name, FLATBUFFER, SPEC)
     one = (tmp_path / "one.tflite").read_bytes()
     assert one == (tmp_path / "two.tflite").read_bytes()

@@ -145,6 +145,13 @@ def test_other_cut_files_are_errors(tmp_path: Path, keep: float, suffix: str) ->
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("keep", [8, 0.3, 0.9, -12, -8])
+def test_a_cut_png_is_called_so(keep: float) -> None:
+    data = encode(".png", photograph())
+    with pytest.raises(ImageError, match="cut short"):
+        decode_image(data[: keep if isinstance(keep, int) else int(len(data) * keep)], name="x")
+
+
 def test_the_end_of_a_thumbnail_is_not_the_end_of_the_photograph() -> None:
     thumbnail = encode(".jpg", photograph(12, 16))
     jpeg = encode(".jpg", photograph())

@@ -196,6 +196,10 @@ def break_case(data: Path) -> None:
     shutil.copytree(data / "oil", data / "Oil")
 
 
+def break_space(data: Path) -> None:
+    (data / "oil").rename(data / "oil ")
+
+
 def break_too_few(data: Path) -> None:
     for path in sorted((data / "oil").iterdir())[2:]:
         path.unlink()
@@ -208,6 +212,7 @@ def break_too_few(data: Path) -> None:
         (break_one_class, "holds one class, good; a classifier needs two"),
         (break_empty_class, "class 'dust' holds no image"),
         (break_case, "classes 'Oil' and 'oil' differ only by case"),
+        (break_space, "class 'oil ' begins or ends with a space"),
         (break_too_few, "class 'oil': 2 images"),
     ],
 )

@@ -90,6 +90,8 @@ def _check_labels(root: Path, labels: tuple[str, ...]) -> None:
         )
     by_lower: dict[str, str] = {}
     for label in labels:
+        if label != label.strip():  # labels.txt is a line for each, and trims them
+            raise EdgeclfError(f"{root}: class {label!r} begins or ends with a space; rename it")
         other = by_lower.setdefault(label.lower(), label)
         if other != label:
             raise EdgeclfError(
