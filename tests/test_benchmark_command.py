@@ -328,7 +328,7 @@ def test_images_that_the_run_has_not_seen_are_taken_as_they_are(
 ) -> None:
     for path, label in zip(*images_of_test(tiny_run), strict=True):
         (tmp_path / "data" / label).mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, tmp_path / "data" / label)
+        shutil.copy(path, tmp_path / "data" / label / f"another_{path.name}")
     files = [tiny_run, tiny_models / "int8.tflite"]
     result = cli("benchmark", *files, "--data", tmp_path / "data", "--queries", 10)
     assert f"\n{len(images_of_test(tiny_run)[0])} images, " in result.stdout
