@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .augment import augment
-from .config import AugmentConfig
+from .config import AugmentConfig, ClassWeights
 from .dataset import Split
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
@@ -24,17 +24,14 @@ class TrainBatches(keras.utils.PyDataset):  # type: ignore[misc]
         classes: int,
         batch_size: int,
         config: AugmentConfig,
-        class_weights: bool,
+        class_weights: ClassWeights,
         seed: tuple[int, ...],
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self._split = split
         self._targets = np.eye(classes, dtype=np.float32)[split.classes]
-        weights = balanced_weights(split.classes, classes=classes) if class_weights else None
-        self._weights = (
-            np.ones(len(split.classes), np.float32) if weights is None else weights[split.classes]
-        )
+        self._weights = image_weights(split.classes, rule=class_weights)
         self._batch_size = batch_size
         self._config = config
         self._seed = seed
@@ -64,10 +61,29 @@ class TrainBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return np.random.default_rng([*self._seed, self._epoch, stream])
 
 
-def balanced_weights(classes_of: NDArray[np.intp], *, classes: int) -> NDArray[np.float32]:
-    """Return a weight per class, float32 of shape (classes,), so that each class counts alike.
+class ValidationBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """A split in order and unchanged, converted to float a batch at a time."""
 
-    w_c = n / (k n_c), whose mean over the n images is 1 (King and Zeng 2001).
+    def __init__(self, split: Split, *, classes: int, batch_size: int = 32, **options: Any) -> None:
+        super().__init__(**options)
+        self._split = split
+        self._targets = np.eye(classes, dtype=np.float32)[split.classes]
+        self._batch_size = batch_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._targets) / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return images (batch, h, w, 3) in 0..255 and one-hot targets, float32."""
+        part = slice(index * self._batch_size, (index + 1) * self._batch_size)
+        return self._split.pixels[part].astype(np.float32), self._targets[part]
+
+
+def image_weights(classes_of: NDArray[np.intp], *, rule: ClassWeights) -> NDArray[np.float32]:
+    """Return the weight of each image in the loss, float32 of shape (images,), with mean 1.
+
+    An image of class c, which has n_c images, weighs as 1, 1 / sqrt(n_c) or 1 / n_c.
     """
-    counts = np.bincount(classes_of, minlength=classes)
-    return np.asarray(len(classes_of) / (classes * np.maximum(counts, 1)), np.float32)
+    power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[rule]
+    weights = np.bincount(classes_of)[classes_of] ** -power
+    return np.asarray(weights / weights.mean(), np.float32)

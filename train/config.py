@@ -7,6 +7,7 @@ from typing import Literal
 from ..edge_runtime.preprocess import ResizeRule
 
 Flip = Literal["none", "horizontal", "both"]
+ClassWeights = Literal["none", "sqrt", "balanced"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class TrainConfig:
         phases: in order.
         patience: epochs without a better validation loss before a phase ends.
         label_smoothing: share of the target spread over all classes.
-        class_weights: whether rare classes weigh more in the loss.
+        class_weights: how much more the images of rare classes weigh in the loss: not at all, by
+            the square root of their rarity, or so that all classes count alike.
         dropout: share of the features dropped before the head.
         augment: how training images are changed.
         seed: of split, order, augmentation and initialisation.
@@ -78,7 +80,7 @@ class TrainConfig:
     phases: tuple[PhaseConfig, ...]
     patience: int
     label_smoothing: float
-    class_weights: bool
+    class_weights: ClassWeights
     dropout: float
     augment: AugmentConfig
     seed: int

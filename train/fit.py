@@ -18,7 +18,7 @@ from ..models.architectures import architecture
 from ..models.densenet import HEAD_NAME, build_classifier
 from ..models.run import MODEL_NAME
 from ..models.weights import download_imagenet, read_weights, set_weights
-from .batches import TrainBatches
+from .batches import TrainBatches, ValidationBatches
 from .config import PhaseConfig, TrainConfig
 from .dataset import Dataset
 
@@ -38,10 +38,28 @@ class FitResult:
     interrupted: bool
 
 
-def fit(dataset: Dataset, config: TrainConfig) -> FitResult:
-    """Train, and leave the epoch of the lowest validation loss in `config.out/model.keras`."""
+def build_model(config: TrainConfig, *, classes: int) -> keras.Model:
+    """Return the network to train, seeded, with the weights that `config` names."""
     keras.utils.set_random_seed(config.seed)
-    model = _build(dataset, config)
+    chosen = architecture(config.architecture)
+    model = build_classifier(
+        chosen,
+        classes=classes,
+        input_hw=config.input_hw,
+        dropout=config.dropout,
+        # From scratch the statistics must follow within a few hundred steps.
+        bn_momentum=0.9 if config.weights == "none" else 0.99,
+    )
+    if config.weights == "imagenet":
+        set_weights(model, download_imagenet(chosen), source="imagenet", head=False)
+    elif config.weights != "none":
+        weights = read_weights(Path(config.weights))
+        set_weights(model, weights, source=config.weights, head=False)
+    return model
+
+
+def fit(model: keras.Model, dataset: Dataset, config: TrainConfig) -> FitResult:
+    """Train, and leave the epoch of the lowest validation loss in `config.out/model.keras`."""
     record = _Record(config.out)
     interrupted = False
     try:
@@ -57,24 +75,6 @@ def fit(dataset: Dataset, config: TrainConfig) -> FitResult:
         interrupted = True
         click.echo("\nInterrupted: the best epoch so far is kept and scored.", err=True)
     return FitResult(tuple(record.rows), interrupted)
-
-
-def _build(dataset: Dataset, config: TrainConfig) -> keras.Model:
-    chosen = architecture(config.architecture)
-    model = build_classifier(
-        chosen,
-        classes=len(dataset.labels),
-        input_hw=config.input_hw,
-        dropout=config.dropout,
-        # From scratch the statistics must follow within a few hundred steps.
-        bn_momentum=0.9 if config.weights == "none" else 0.99,
-    )
-    if config.weights == "imagenet":
-        set_weights(model, download_imagenet(chosen), source="imagenet", head=False)
-    elif config.weights != "none":
-        weights = read_weights(Path(config.weights))
-        set_weights(model, weights, source=config.weights, head=False)
-    return model
 
 
 def _fit_phase(
@@ -107,15 +107,10 @@ def _fit_phase(
         metrics=["accuracy"],
         jit_compile=False,  # compiling a DenseNet takes longer than a small training
     )
-    val = dataset.splits["val"]
     click.echo(f"Phase {phase.name}: {phase.epochs} epochs at most, {config.architecture}")
     model.fit(
         batches,
-        validation_data=(
-            val.pixels.astype("float32"),
-            np.eye(len(dataset.labels), dtype="float32")[val.classes],
-        ),
-        validation_batch_size=32,
+        validation_data=ValidationBatches(dataset.splits["val"], classes=len(dataset.labels)),
         epochs=phase.epochs,
         verbose=1 if sys.stdout.isatty() else 2,
         callbacks=[record, *callbacks],
@@ -138,9 +133,30 @@ def _schedule(phase: PhaseConfig, *, steps: int, patience: int) -> tuple[Any, li
         )
         return cosine, []
     return phase.learning_rate, [
+        _WarmUp(phase.learning_rate, steps // phase.epochs),
         keras.callbacks.ReduceLROnPlateau(patience=max(1, patience // 2), factor=0.3),
         keras.callbacks.EarlyStopping(patience=patience),
     ]
+
+
+class _WarmUp(keras.callbacks.Callback):  # type: ignore[misc]
+    """Raises the learning rate over the first epoch.
+
+    Adam's first steps are as long for a weight that hardly matters as for any other, which a
+    pretrained network answers with a jump of the loss.
+    """
+
+    def __init__(self, learning_rate: float, steps: int) -> None:
+        super().__init__()
+        self._learning_rate = learning_rate
+        self._steps = steps
+        self._done = 0
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        if self._done < self._steps:
+            self._done += 1
+            share = self._done / self._steps
+            self.model.optimizer.learning_rate = self._learning_rate * share
 
 
 class _Record(keras.callbacks.Callback):  # type: ignore[misc]

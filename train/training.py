@@ -12,7 +12,7 @@ from ..edge_runtime.scoring import Scores, score_predictions
 from ..models.run import LABELS_NAME, MODEL_NAME, FloatModel, read_run, write_config, write_split
 from .config import TrainConfig
 from .dataset import Dataset, read_dataset
-from .fit import FitResult, fit
+from .fit import FitResult, build_model, fit
 from .plots import draw_confusion, draw_curves
 
 
@@ -28,14 +28,16 @@ def train_classifier(config: TrainConfig, *, overwrite: bool = False) -> Scores:
     dataset = read_dataset(config)
     for warning in dataset.warnings:
         click.echo(f"Warning: {warning}", err=True)
+    model = build_model(config, classes=len(dataset.labels))
 
+    # All input is known to be good: only now is the folder touched.
     (out / MODEL_NAME).unlink(missing_ok=True)
     write_text(out / LABELS_NAME, "\n".join(dataset.labels) + "\n")
     write_split(out, dataset.images)
     write_config(out, _plain(config))
 
     started = time.perf_counter()
-    result = fit(dataset, config)
+    result = fit(model, dataset, config)
     draw_curves(out / "curves.png", result.history)
     scores = _score(dataset, config)
     draw_confusion(out / "confusion.png", scores, dataset.labels)
