@@ -127,7 +127,10 @@ def comparison_json(rows: Sequence[Row], *, data: str, threads: int) -> dict[str
             "runtime": runtime_name(),
             "numpy": version("numpy"),
         },
-        "models": [asdict(row) | {"scores": row.scores.to_json()} for row in rows],
+        "models": [
+            vars(row) | {"scores": row.scores.to_json(), "latency": asdict(row.latency)}
+            for row in rows
+        ],
     }
 
 

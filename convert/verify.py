@@ -1,7 +1,7 @@
 """A written file, loaded in the device runtime and held against the float model."""
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as a JSON object."""
         scores = None if self.scores is None else self.scores.to_json()
-        return asdict(self) | {"scores": scores}
+        return vars(self) | {"scores": scores}
 
 
 def verify(path: Path, scoring: ScoringSet | None) -> Verdict:

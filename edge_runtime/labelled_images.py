@@ -114,7 +114,7 @@ def load_images(
             if isinstance(loaded, ImageError):
                 errors.append(str(loaded))
             else:
-                pixels[readable[:index].sum()] = loaded
+                pixels[index - len(errors)] = loaded
                 readable[index] = True
             if advance:
                 advance(1)

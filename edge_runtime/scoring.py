@@ -50,7 +50,7 @@ class Scores:
 
     def to_json(self) -> dict[str, Any]:
         """Return the scores as a JSON object; beyond 100 classes without the confusion matrix."""
-        values = asdict(self)
+        values = vars(self) | {"classes": [asdict(score) for score in self.classes]}
         if len(self.confusion) > 100:
             del values["confusion"]
         return values
