@@ -69,7 +69,8 @@ def convert_model(
         write_model(path, flatbuffer, info.spec(recipe.name))
         verdicts.append(verify(path, scoring_set))
         # After each recipe: what an interrupt leaves is described.
-        _write_report(out, info, scoring_set, verdicts, calibration_count, seed)
+        calibrated = 0 if integer is None else len(integer[1])
+        _write_report(out, info, scoring_set, verdicts, calibrated, seed)
     return verdicts
 
 
@@ -102,7 +103,7 @@ def _write_report(
     info: FloatModelInfo,
     scoring: ScoringSet | None,
     verdicts: list[Verdict],
-    calibration_count: int,
+    calibrated: int,
     seed: int,
 ) -> None:
     reference = None
@@ -116,7 +117,7 @@ def _write_report(
             "edgeclf_version": __version__,
             "architecture": info.architecture,
             "weights": info.weights.name,
-            "calibration": {"images": calibration_count, "seed": seed},
+            "calibration": {"images": calibrated, "seed": seed},
             "reference": reference,
             "models": [verdict.to_json() for verdict in verdicts],
         },
