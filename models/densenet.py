@@ -14,6 +14,7 @@ from .architectures import Architecture
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+FEATURES_NAME = "avg_pool"
 HEAD_NAME = "predictions"
 _EPSILON = 1.001e-5
 
@@ -58,7 +59,7 @@ def build_classifier(
             x = net.dense_layer(x, f"conv{stage}_block{index + 1}")
     x = layers.BatchNormalization(epsilon=_EPSILON, momentum=bn_momentum, name="bn")(x)
     x = layers.Activation("relu", name="relu")(x)
-    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    x = layers.GlobalAveragePooling2D(name=FEATURES_NAME)(x)
     if dropout:
         x = layers.Dropout(dropout, name="dropout")(x)
     scores = layers.Dense(classes, activation="softmax", name=HEAD_NAME)(x)

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from edgeclf.train.augment import augment
-from edgeclf.train.config import AugmentConfig
+from edgeclf.models.augment import AugmentConfig, augment
 
 STILL = AugmentConfig(rotation=0, zoom=0, flip="none", brightness=0)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from edgeclf.train.batches import TrainBatches, ValidationBatches, image_weights
-from edgeclf.train.config import AugmentConfig, ClassWeights
-from edgeclf.train.dataset import Split
+from edgeclf.models.augment import AugmentConfig
+from edgeclf.models.batches import TrainBatches, ValidationBatches
+from edgeclf.models.examples import ClassWeights, Split, image_weights
 
 STILL = AugmentConfig(rotation=0, zoom=0, flip="none", brightness=0)
 CLASSES = np.array([0] * 8 + [1] * 2)

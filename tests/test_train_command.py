@@ -15,7 +15,7 @@ from edgeclf.edge_runtime.scoring import score_predictions
 from edgeclf.models import weights
 from edgeclf.models.photographs import load_photographs, run_photographs
 from edgeclf.models.run import FloatModel, read_run
-from edgeclf.train import fit as fit_module
+from edgeclf.train.record import Record
 
 LEFT = {
     "model.keras",
@@ -272,13 +272,13 @@ def _no_network(*_arguments: object, **_options: object) -> None:
 def test_an_interrupt_keeps_the_best_epoch(
     train_tiny, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = fit_module._Record.on_epoch_end
+    record = Record.on_epoch_end
 
     def interrupted(self, epoch: int, logs: dict[str, float]) -> None:
         record(self, epoch, logs)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fit_module._Record, "on_epoch_end", interrupted)
+    monkeypatch.setattr(Record, "on_epoch_end", interrupted)
     result = train_tiny(data, tmp_path / "run")
     assert "the best epoch so far is kept" in result.output
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())

@@ -7,7 +7,9 @@ import click
 
 from ..edge_runtime.preprocess import RESIZE_RULES
 from ..models.architectures import ARCHITECTURES, architecture
-from .config import AugmentConfig, ClassWeights, Flip, PhaseConfig, TrainConfig
+from ..models.augment import AugmentConfig, Flip
+from ..models.examples import ClassWeights
+from .config import PhaseConfig, TrainConfig
 
 _POSITIVE = click.IntRange(min=1)
 _COUNT = click.IntRange(min=0)
@@ -33,13 +35,19 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
 @click.option("--val-fraction", default=0.15, type=click.FloatRange(0.01, 0.5))
 @click.option("--test-fraction", default=0.2, type=click.FloatRange(0.01, 0.5))
 @click.option("--batch-size", default=16, type=_POSITIVE)
-@click.option("--head-epochs", default=10, type=_COUNT, help="Backbone frozen; at most so many.")
+@click.option("--head-epochs", default=15, type=_COUNT, help="Backbone frozen; at most so many.")
+@click.option(
+    "--head-draws",
+    default=4,
+    type=_POSITIVE,
+    help="How often one of them shows each image, all but once augmented.",
+)
 @click.option("--head-learning-rate", default=3e-3, type=click.FloatRange(0, min_open=True))
 @click.option("--epochs", default=15, type=_COUNT, help="Whole network; at most so many.")
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
-    help="Of the whole network. [default: 1e-4 to fine-tune, cosine from 2e-3 with --weights none]",
+    help="Of the whole network. [default: 2e-5 to fine-tune, cosine from 2e-3 with --weights none]",
 )
 @click.option(
     "--patience",
@@ -47,7 +55,7 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
     type=_POSITIVE,
     help="Epochs without progress, but not with --weights none.",
 )
-@click.option("--label-smoothing", default=0.0, type=_SHARE)
+@click.option("--label-smoothing", default=0.1, type=_SHARE)
 @click.option(
     "--class-weights",
     default="sqrt",
@@ -89,13 +97,13 @@ def _config(data: Path, out: Path, **options: Any) -> TrainConfig:
     else:
         phases = (
             PhaseConfig("head", options["head_epochs"], options["head_learning_rate"]),
-            PhaseConfig("fine-tune", options["epochs"], rate or 1e-4),
+            PhaseConfig("fine-tune", options["epochs"], rate or 2e-5),
         )
     if not any(phase.epochs for phase in phases):
         raise click.UsageError("nothing to train: give --epochs or --head-epochs of 1 or more")
     same = (
-        "weights", "groups", "resize", "val_fraction", "test_fraction", "batch_size", "patience",
-        "label_smoothing", "class_weights", "dropout", "seed",
+        "weights", "groups", "resize", "val_fraction", "test_fraction", "batch_size", "head_draws",
+        "patience", "label_smoothing", "class_weights", "dropout", "seed",
     )  # fmt: skip
     return TrainConfig(
         data=data,

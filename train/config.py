@@ -5,26 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from ..edge_runtime.preprocess import ResizeRule
-
-Flip = Literal["none", "horizontal", "both"]
-ClassWeights = Literal["none", "sqrt", "balanced"]
-
-
-@dataclass(frozen=True)
-class AugmentConfig:
-    """How far a training image may be changed; every draw is uniform.
-
-    Attributes:
-        rotation: degrees to either side.
-        zoom: share by which it grows or shrinks.
-        flip: `none`, `horizontal`, or `both` ways.
-        brightness: share of the full range by which it is lightened or darkened.
-    """
-
-    rotation: float = 15.0
-    zoom: float = 0.1
-    flip: Flip = "horizontal"
-    brightness: float = 0.1
+from ..models.augment import AugmentConfig
+from ..models.examples import ClassWeights
 
 
 @dataclass(frozen=True)
@@ -58,6 +40,8 @@ class TrainConfig:
         test_fraction: share of the images for the test.
         batch_size: images of a step.
         phases: in order.
+        head_draws: how often an epoch of the head shows each image, once as it is and then
+            augmented.
         patience: epochs without a better validation loss before a phase ends.
         label_smoothing: share of the target spread over all classes.
         class_weights: how much more the images of rare classes weigh in the loss: not at all, by
@@ -78,6 +62,7 @@ class TrainConfig:
     test_fraction: float
     batch_size: int
     phases: tuple[PhaseConfig, ...]
+    head_draws: int
     patience: int
     label_smoothing: float
     class_weights: ClassWeights

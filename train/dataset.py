@@ -6,26 +6,13 @@ from pathlib import Path
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.labelled_images import LabelledImage, load_images, scan_labelled_folder
+from ..models.examples import Split
 from ..models.run import SplitImage
 from .config import TrainConfig
 from .split import split_images
-
-
-@dataclass(frozen=True)
-class Split:
-    """The images of one split.
-
-    Attributes:
-        pixels: RGB uint8 of shape (images, height, width, 3).
-        classes: class index of each, of shape (images,).
-    """
-
-    pixels: NDArray[np.uint8]
-    classes: NDArray[np.intp]
 
 
 @dataclass(frozen=True)

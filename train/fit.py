@@ -1,9 +1,7 @@
 """Two phases, as the field does it: the head on a frozen backbone, then the whole, gently."""
 
-import csv
-import io
+import math
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +10,15 @@ import click
 import keras
 import numpy as np
 
-from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import whole_file, write_text
 from ..models.architectures import architecture
-from ..models.densenet import HEAD_NAME, build_classifier
-from ..models.run import MODEL_NAME
+from ..models.batches import TrainBatches, ValidationBatches
+from ..models.densenet import build_classifier
+from ..models.examples import image_weights
 from ..models.weights import download_imagenet, read_weights, set_weights
-from .batches import TrainBatches, ValidationBatches
 from .config import PhaseConfig, TrainConfig
 from .dataset import Dataset
-
-HISTORY_NAME = "history.csv"
+from .features import extract_features, head_of
+from .record import Record
 
 
 @dataclass(frozen=True)
@@ -31,10 +27,12 @@ class FitResult:
 
     Attributes:
         history: a row per epoch: phase, epoch, seconds, learning_rate, losses and accuracies.
+        best: the row of the epoch that was kept.
         interrupted: whether Ctrl-C ended it early.
     """
 
     history: tuple[dict[str, Any], ...]
+    best: dict[str, Any]
     interrupted: bool
 
 
@@ -60,70 +58,126 @@ def build_model(config: TrainConfig, *, classes: int) -> keras.Model:
 
 def fit(model: keras.Model, dataset: Dataset, config: TrainConfig) -> FitResult:
     """Train, and leave the epoch of the lowest validation loss in `config.out/model.keras`."""
-    record = _Record(config.out)
+    record = Record(model, config.out)
     interrupted = False
     try:
         for index, phase in enumerate(config.phases):
             if not phase.epochs:
                 continue
             record.phase = phase.name
-            _fit_phase(model, dataset, config, phase, index, record)
+            seed = (config.seed, index)
+            if phase.name == "head":
+                _fit_head(model, dataset, config, phase, seed, record)
+            else:
+                _fit_whole(model, dataset, config, phase, seed, record)
             set_weights(model, read_weights(record.path), source=str(record.path), head=True)
     except KeyboardInterrupt:
         if not record.path.exists():
             raise
         interrupted = True
         click.echo("\nInterrupted: the best epoch so far is kept and scored.", err=True)
-    return FitResult(tuple(record.rows), interrupted)
+    return FitResult(tuple(record.rows), record.best, interrupted)
 
 
-def _fit_phase(
+def _fit_head(
     model: keras.Model,
     dataset: Dataset,
     config: TrainConfig,
     phase: PhaseConfig,
-    index: int,
-    record: "_Record",
+    seed: tuple[int, ...],
+    record: Record,
+) -> None:
+    train, val = (
+        extract_features(
+            model, dataset.splits[name], augment_as=config.augment, draws=draws, seed=seed
+        )
+        for name, draws in (("train", config.head_draws), ("val", 1))
+    )
+    targets = np.eye(len(dataset.labels), dtype=np.float32)
+    head = head_of(model)
+    head.trainable = True
+    _run(
+        head,
+        config,
+        phase,
+        record,
+        steps=math.ceil(len(train.values) / config.batch_size),
+        x=train.values,
+        y=targets[train.classes],
+        sample_weight=image_weights(train.classes, rule=config.class_weights),
+        batch_size=config.batch_size,
+        validation_data=(val.values, targets[val.classes]),
+    )
+
+
+def _fit_whole(
+    model: keras.Model,
+    dataset: Dataset,
+    config: TrainConfig,
+    phase: PhaseConfig,
+    seed: tuple[int, ...],
+    record: Record,
 ) -> None:
     for layer in model.layers:
         is_bn = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = (
-            phase.name == "scratch"
-            or layer.name == HEAD_NAME
-            or (phase.name == "fine-tune" and not is_bn)
-        )
+        layer.trainable = phase.name == "scratch" or not is_bn
+    classes = len(dataset.labels)
     batches = TrainBatches(
         dataset.splits["train"],
-        classes=len(dataset.labels),
+        classes=classes,
         batch_size=config.batch_size,
         config=config.augment,
         class_weights=config.class_weights,
-        seed=(config.seed, index),
+        seed=seed,
     )
-    rate, callbacks = _schedule(phase, steps=phase.epochs * len(batches), patience=config.patience)
+    _run(
+        model,
+        config,
+        phase,
+        record,
+        steps=len(batches),
+        x=batches,
+        validation_data=ValidationBatches(dataset.splits["val"], classes=classes),
+    )
+
+
+def _run(
+    model: keras.Model,
+    config: TrainConfig,
+    phase: PhaseConfig,
+    record: Record,
+    *,
+    steps: int,
+    **data: Any,
+) -> None:
+    """Compile `model` for `phase` and fit it, `steps` of them an epoch."""
+    optimizer, callbacks = _schedule(phase, record, steps_per_epoch=steps, patience=config.patience)
     model.compile(
-        optimizer=keras.optimizers.Adam(rate),
+        optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
         metrics=["accuracy"],
         jit_compile=False,  # compiling a DenseNet takes longer than a small training
     )
     click.echo(f"Phase {phase.name}: {phase.epochs} epochs at most, {config.architecture}")
     model.fit(
-        batches,
-        validation_data=ValidationBatches(dataset.splits["val"], classes=len(dataset.labels)),
         epochs=phase.epochs,
         verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[record, *callbacks],
+        callbacks=callbacks,
+        **data,
     )
 
 
-def _schedule(phase: PhaseConfig, *, steps: int, patience: int) -> tuple[Any, list[Any]]:
-    """Return Adam's learning rate and the callbacks that go with it.
+def _schedule(
+    phase: PhaseConfig, record: Record, *, steps_per_epoch: int, patience: int
+) -> tuple[keras.Optimizer, list[keras.callbacks.Callback]]:
+    """Return the optimizer of `phase` and its callbacks, `record` among them.
 
-    From pretrained weights the validation loss is steady enough to steer by. From scratch it
-    jumps, and the last stretch of a cosine (Loshchilov and Hutter 2017) brings the accuracy.
+    From pretrained weights, what is validated and kept is the average of the weights over the last
+    epoch or so (Polyak and Juditsky 1992): on small data the weights themselves jump about the
+    optimum. From scratch, a cosine (Loshchilov and Hutter 2017) brings them to rest.
     """
     if phase.name == "scratch":
+        steps = phase.epochs * steps_per_epoch
         warm_up = steps // 10
         cosine = keras.optimizers.schedules.CosineDecay(
             phase.learning_rate / 10,
@@ -131,9 +185,14 @@ def _schedule(phase: PhaseConfig, *, steps: int, patience: int) -> tuple[Any, li
             warmup_target=phase.learning_rate,
             warmup_steps=warm_up,
         )
-        return cosine, []
-    return phase.learning_rate, [
-        _WarmUp(phase.learning_rate, steps // phase.epochs),
+        return keras.optimizers.Adam(cosine), [record]
+    averaging = keras.optimizers.Adam(
+        phase.learning_rate, use_ema=True, ema_momentum=1 - 1 / max(2, steps_per_epoch)
+    )
+    return averaging, [
+        keras.callbacks.SwapEMAWeights(swap_on_epoch=True),  # before the record, which saves them
+        record,
+        _WarmUp(phase.learning_rate, steps_per_epoch),
         keras.callbacks.ReduceLROnPlateau(patience=max(1, patience // 2), factor=0.3),
         keras.callbacks.EarlyStopping(patience=patience),
     ]
@@ -157,52 +216,3 @@ class _WarmUp(keras.callbacks.Callback):  # type: ignore[misc]
             self._done += 1
             share = self._done / self._steps
             self.model.optimizer.learning_rate = self._learning_rate * share
-
-
-class _Record(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the best epoch's model and the history on disk, so that nothing done is lost."""
-
-    def __init__(self, out: Path) -> None:
-        super().__init__()
-        self.path = out / MODEL_NAME
-        self.rows: list[dict[str, Any]] = []
-        self.phase = ""
-        self._history = out / HISTORY_NAME
-        self._best = np.inf
-        self._started = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        self._started = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        values = {name: float(value) for name, value in (logs or {}).items()}
-        if not np.isfinite(values["loss"]):
-            raise EdgeclfError(
-                f"the loss became {values['loss']} in phase {self.phase}, epoch {epoch + 1}; "
-                "use a lower learning rate"
-            )
-        self.rows.append(
-            {
-                "phase": self.phase,
-                "epoch": epoch + 1,
-                "seconds": round(time.perf_counter() - self._started, 2),
-                "learning_rate": float(self.model.optimizer.learning_rate),
-                **{
-                    name: round(values[name], 6)
-                    for name in sorted(values)
-                    if name != "learning_rate"
-                },
-            }
-        )
-        if values["val_loss"] < self._best:
-            self._best = values["val_loss"]
-            with whole_file(self.path) as temporary:
-                self.model.save(temporary, include_optimizer=False)
-        self._write_history()
-
-    def _write_history(self) -> None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_text(self._history, text.getvalue())

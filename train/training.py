@@ -54,11 +54,10 @@ def _score(dataset: Dataset, config: TrainConfig) -> Scores:
 
 
 def _metrics(scores: Scores, result: FitResult, dataset: Dataset, seconds: float) -> dict[str, Any]:
-    best = min(result.history, key=lambda row: row["val_loss"])
     return {
         "test": scores.to_json(),
         "images": {name: len(split.classes) for name, split in dataset.splits.items()},
-        "best_epoch": best,
+        "best_epoch": result.best,
         "epochs": len(result.history),
         "seconds": round(seconds, 1),
         "interrupted": result.interrupted,

@@ -1,10 +1,31 @@
 """Changes to a training image that leave its class as it is."""
 
+from dataclasses import dataclass
+from typing import Literal
+
 import cv2
 import numpy as np
 
 from ..edge_runtime.images import RGBImage
-from .config import AugmentConfig
+
+Flip = Literal["none", "horizontal", "both"]
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How far a training image may be changed; every draw is uniform.
+
+    Attributes:
+        rotation: degrees to either side.
+        zoom: share by which it grows or shrinks.
+        flip: `none`, `horizontal`, or `both` ways.
+        brightness: share of the full range by which it is lightened or darkened.
+    """
+
+    rotation: float = 15.0
+    zoom: float = 0.1
+    flip: Flip = "horizontal"
+    brightness: float = 0.1
 
 
 def augment(rgb: RGBImage, config: AugmentConfig, rng: np.random.Generator) -> RGBImage:

@@ -7,9 +7,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from .augment import augment
-from .config import AugmentConfig, ClassWeights
-from .dataset import Split
+from .augment import AugmentConfig, augment
+from .examples import ClassWeights, Split, image_weights
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
@@ -77,13 +76,3 @@ class ValidationBatches(keras.utils.PyDataset):  # type: ignore[misc]
         """Return images (batch, h, w, 3) in 0..255 and one-hot targets, float32."""
         part = slice(index * self._batch_size, (index + 1) * self._batch_size)
         return self._split.pixels[part].astype(np.float32), self._targets[part]
-
-
-def image_weights(classes_of: NDArray[np.intp], *, rule: ClassWeights) -> NDArray[np.float32]:
-    """Return the weight of each image in the loss, float32 of shape (images,), with mean 1.
-
-    An image of class c, which has n_c images, weighs as 1, 1 / sqrt(n_c) or 1 / n_c.
-    """
-    power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[rule]
-    weights = np.bincount(classes_of)[classes_of] ** -power
-    return np.asarray(weights / weights.mean(), np.float32)

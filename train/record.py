@@ -1,0 +1,66 @@
+"""What a training leaves on the way: the best epoch's model and the history, always on disk."""
+
+import csv
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..edge_runtime.errors import EdgeclfError
+from ..edge_runtime.files import whole_file, write_text
+from ..models.run import MODEL_NAME
+
+HISTORY_NAME = "history.csv"
+
+
+class Record(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the best epoch's model and the history on disk, so that nothing done is lost."""
+
+    def __init__(self, classifier: keras.Model, out: Path) -> None:
+        """Record the epochs of `classifier`, or of a part of it, in the folder `out`."""
+        super().__init__()
+        self.path = out / MODEL_NAME
+        self.rows: list[dict[str, Any]] = []
+        self.phase = ""
+        self._classifier = classifier
+        self._history = out / HISTORY_NAME
+        self._started = 0.0
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The row of the epoch that was kept: the one with the lowest validation loss."""
+        return min(self.rows, key=lambda row: row["val_loss"])
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        values = {name: float(value) for name, value in sorted((logs or {}).items())}
+        values.pop("learning_rate", None)
+        if not np.isfinite(values["loss"]):
+            raise EdgeclfError(
+                f"the loss became {values['loss']} in phase {self.phase}, epoch {epoch + 1}; "
+                "use a lower learning rate"
+            )
+        row = {
+            "phase": self.phase,
+            "epoch": epoch + 1,
+            "seconds": round(time.perf_counter() - self._started, 2),
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            **{name: round(value, 6) for name, value in values.items()},
+        }
+        if not self.rows or row["val_loss"] < self.best["val_loss"]:
+            with whole_file(self.path) as temporary:
+                self._classifier.save(temporary, include_optimizer=False)
+        self.rows.append(row)
+        self._write_history()
+
+    def _write_history(self) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_text(self._history, text.getvalue())
