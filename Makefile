@@ -26,7 +26,7 @@ pytest: .venv/installed
 
 # Trains on the real photographs beside the repository: half an hour.
 acceptance: .venv/installed
-	$(BIN)/pytest -m acceptance tests/test_acceptance.py
+	$(BIN)/pytest -m acceptance
 
 # The pins for every platform and Python that we support, in one file.
 lock: .venv/installed

@@ -11,6 +11,7 @@ from .benchmarks.demo import demo
 from .convert.command import convert
 from .edge_runtime.command import run
 from .edge_runtime.errors import EdgeclfError
+from .edge_runtime.inspect_command import inspect
 from .edge_runtime.quiet import quiet_opencv
 from .train.command import train
 
@@ -58,5 +59,5 @@ def main() -> None:
     quiet_opencv()
 
 
-for command in (train, convert, run, benchmark, demo):
+for command in (train, convert, run, inspect, benchmark, demo):
     main.add_command(command)

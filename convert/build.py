@@ -8,16 +8,20 @@ import tensorflow as tf
 import tf_keras
 from tf_keras import layers
 
+from .foreign import foreign_layer
 from .graph import (
     Activation,
     Concat,
     Conv,
     Dense,
     Depthwise,
+    Elementwise,
+    Foreign,
     GlobalAverage,
     Graph,
     Node,
     Pool,
+    Reshape,
     ZeroPad,
 )
 
@@ -36,9 +40,11 @@ def build_tf_keras(graph: Graph, *, outputs: Sequence[str] = ()) -> Any:
             continue
         layer = _layer(node)
         read = [tensors[name] for name in node.inputs]
-        tensors[node.name] = layer(read if isinstance(node, Concat) else read[0])
+        tensors[node.name] = layer(read if len(read) > 1 else read[0])
         if isinstance(node, Conv | Depthwise | Dense):
             arrays[node.name] = [node.kernel, node.bias]
+        elif isinstance(node, Foreign):
+            arrays[node.name] = list(node.weights)
     chosen = [tensors[name] for name in outputs or [graph.output.name]]
     # A constant name: tensors are called by it, and the same graph shall give the same file.
     model = tf_keras.Model(tensors[graph.input.name], chosen, name="deploy")
@@ -60,6 +66,8 @@ def _(node: Conv) -> Any:
         node.kernel.shape[:2],
         strides=node.strides,
         padding=node.padding,
+        dilation_rate=node.dilation,
+        groups=node.groups,
         name=node.name,
     )
 
@@ -67,7 +75,12 @@ def _(node: Conv) -> Any:
 @_layer.register
 def _(node: Depthwise) -> Any:
     return layers.DepthwiseConv2D(
-        node.kernel.shape[:2], strides=node.strides, padding=node.padding, name=node.name
+        node.kernel.shape[:2],
+        strides=node.strides,
+        padding=node.padding,
+        depth_multiplier=node.kernel.shape[3],
+        dilation_rate=node.dilation,
+        name=node.name,
     )
 
 
@@ -78,7 +91,8 @@ def _(node: Dense) -> Any:
 
 @_layer.register
 def _(node: Activation) -> Any:
-    return layers.Activation(getattr(tf.nn, node.function), name=node.name)
+    function = _hard_silu if node.function == "hard_silu" else getattr(tf.nn, node.function)
+    return layers.Activation(function, name=node.name)
 
 
 @_layer.register
@@ -94,9 +108,29 @@ def _(node: Pool) -> Any:
 
 @_layer.register
 def _(node: GlobalAverage) -> Any:
-    return layers.GlobalAveragePooling2D(name=node.name)
+    return layers.GlobalAveragePooling2D(keepdims=node.keepdims, name=node.name)
 
 
 @_layer.register
 def _(node: Concat) -> Any:
     return layers.Concatenate(name=node.name)
+
+
+@_layer.register
+def _(node: Elementwise) -> Any:
+    return getattr(layers, node.kind.capitalize())(name=node.name)
+
+
+@_layer.register
+def _(node: Reshape) -> Any:
+    return layers.Reshape(node.shape, name=node.name)
+
+
+@_layer.register
+def _(node: Foreign) -> Any:
+    return foreign_layer(node)
+
+
+def _hard_silu(x: Any) -> Any:
+    """Return x relu6(x + 3) / 6, in the form that TFLite makes HARD_SWISH of."""
+    return x * tf.nn.relu6(x + 3) * (1 / 6)

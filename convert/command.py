@@ -1,13 +1,12 @@
 """`edgeclf convert`: a float model in, verified .tflite files out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_labels
 from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
-from ..edge_runtime.table import format_table
 from ..models.architectures import ARCHITECTURES, architecture
 from ..models.photographs import (
     Photographs,
@@ -16,12 +15,12 @@ from ..models.photographs import (
     run_photographs,
 )
 from ..models.run import FloatModelInfo, read_run
+from .gate import Limits
 from .recipes import RECIPES, parse_recipes
-
-if TYPE_CHECKING:
-    from .verify import Verdict
+from .summary import gate_summary, verdict_table
 
 _PATH = click.Path(path_type=Path)
+_POINTS = click.FloatRange(0, 100)
 
 
 @click.command(context_settings={"show_default": True})
@@ -32,6 +31,20 @@ _PATH = click.Path(path_type=Path)
 @click.option("--calibration", type=_PATH, help="Images to calibrate on. [default: RUN's train]")
 @click.option("--calibration-images", default=200, type=click.IntRange(min=1), help="How many.")
 @click.option("--seed", default=0, type=click.IntRange(min=0), help="Of their choice.")
+@click.option(
+    "--max-drop",
+    default=Limits.max_drop,
+    type=_POINTS,
+    metavar="POINTS",
+    help="Of accuracy that a file may lose; one image is allowed, unless this is 0.",
+)
+@click.option(
+    "--max-class-drop",
+    default=Limits.max_class_drop,
+    type=_POINTS,
+    metavar="POINTS",
+    help="Of the recall of each class; likewise.",
+)
 @click.option("--arch", help=f"Without RUN: one of {', '.join(ARCHITECTURES)}.")
 @click.option("--weights", type=_PATH, help="Without RUN: the weights file.")
 @click.option("--labels", type=_PATH, help="Without RUN: the classes, one a line.")
@@ -45,6 +58,8 @@ def convert(
     calibration: Path | None,
     calibration_images: int,
     seed: int,
+    max_drop: float,
+    max_class_drop: float,
     arch: str | None,
     weights: Path | None,
     labels: Path | None,
@@ -54,13 +69,16 @@ def convert(
     """Convert RUN, the folder that `edgeclf train` left, to TFLite.
 
     Each file is loaded in the device runtime and scored against the float model on RUN's test
-    images. Without RUN, a weights file can be converted:
+    images. A file that loses more than is allowed, or never predicts some class any more, is marked
+    as failed in conversion.json, and the exit code is 1. Without RUN, a weights file can be
+    converted:
 
     \b
     edgeclf convert --arch densenet121 --weights FILE --labels FILE
         --calibration FOLDER --data FOLDER --out DIR
     """
     chosen = parse_recipes(recipes)
+    limits = Limits(max_drop=max_drop, max_class_drop=max_class_drop)
     bare = (arch, weights, labels)
     if run is not None and any(option is not None for option in bare):
         raise click.UsageError("give RUN, or --arch, --weights and --labels, not both")
@@ -100,27 +118,14 @@ def convert(
         scoring=scoring,
         calibration_count=calibration_images,
         seed=seed,
+        limits=limits,
+        provenance={} if source is None else source.provenance(),
     )
     click.echo(verdict_table(verdicts))
-
-
-def verdict_table(verdicts: "list[Verdict]") -> str:
-    """Return the verdicts as a table for the terminal."""
-    return format_table(
-        ["recipe", "MB", "accuracy", "drop (points)", "agreement", "float ops"],
-        [
-            [
-                verdict.recipe,
-                f"{verdict.bytes / 1e6:.2f}",
-                _figure(verdict.scores.accuracy if verdict.scores else None, "{:.3f}"),
-                _figure(verdict.drop_points, "{:+.2f}"),
-                _figure(verdict.agreement, "{:.3f}"),
-                str(sum(verdict.float_operators.values())),
-            ]
-            for verdict in verdicts
-        ],
-    )
-
-
-def _figure(value: float | None, form: str) -> str:
-    return "—" if value is None else form.format(value)
+    click.echo(gate_summary(verdicts, limits, classes=len(info.labels)))
+    failed = [verdict.recipe for verdict in verdicts if verdict.gate and not verdict.gate.passed]
+    if failed:
+        raise EdgeclfError(
+            f"{len(failed)} of {len(verdicts)} models failed the gate: {', '.join(failed)}; ship "
+            "another, or say with --max-drop and --max-class-drop what may be lost"
+        )

@@ -1,7 +1,9 @@
 """A conversion from the float model to verified files."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -10,18 +12,20 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..edge_runtime.container import write_model
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import write_json
+from ..edge_runtime.files import sha256_of, write_json
 from ..edge_runtime.scoring import score_predictions
+from ..edge_runtime.self_test import make_self_test
 from ..models.photographs import Photographs, load_photographs
 from ..models.run import FloatModel, FloatModelInfo
 from .calibrate import channel_ranges, choose_balanced, pin_input_range
 from .emit import emit_tflite
 from .equalize import concat_parts, equalize_concats
+from .gate import Limits
 from .graph import Graph
 from .read_keras import read_keras
 from .recipes import Recipe
 from .rewrite import deploy_graph
-from .verify import ScoringSet, Verdict, verify
+from .verify import ScoringSet, Verdict, recommend, verify
 
 REPORT_NAME = "conversion.json"
 
@@ -35,6 +39,8 @@ def convert_model(
     scoring: Photographs | None,
     calibration_count: int,
     seed: int,
+    limits: Limits,
+    provenance: dict[str, Any],
 ) -> list[Verdict]:
     """Write a .tflite file per recipe and `conversion.json` to `out`; return what was measured.
 
@@ -46,9 +52,15 @@ def convert_model(
         scoring: photographs to score every file on, if there are any.
         calibration_count: how many photographs calibrate.
         seed: of their choice.
+        limits: what a file may lose against the float model on the scoring photographs.
+        provenance: what is known of the training, for the files to tell; a JSON object.
     """
     float_model = FloatModel(info)
-    graph = deploy_graph(read_keras(float_model.keras_model))
+    read = read_keras(float_model.keras_model)
+    if read.foreign:
+        click.echo(f"Warning: left as they are: {', '.join(read.foreign)}", err=True)
+    graph = deploy_graph(read)
+    origin = {"weights_sha256": sha256_of(info.weights)} | provenance
     scoring_set = _scoring_set(float_model, scoring)
     verdicts: list[Verdict] = []
     integer: tuple[Graph, NDArray[np.uint8]] | None = None
@@ -66,11 +78,14 @@ def convert_model(
         click.echo(f"Converting {recipe.name}: {recipe.summary}")
         path = out / f"{recipe.name}.tflite"
         flatbuffer = emit_tflite(recipe_graph, recipe, calibration=inputs)
-        write_model(path, flatbuffer, info.spec(recipe.name))
-        verdicts.append(verify(path, scoring_set))
+        spec = replace(
+            info.spec(recipe.name), self_test=make_self_test(flatbuffer), provenance=origin
+        )
+        write_model(path, flatbuffer, spec)
+        verdicts.append(verify(path, scoring_set, limits=limits))
         # After each recipe: what an interrupt leaves is described.
         calibrated = 0 if integer is None else len(integer[1])
-        _write_report(out, info, scoring_set, verdicts, calibrated, seed)
+        _write_report(out, info, scoring_set, verdicts, calibrated, seed, limits)
     return verdicts
 
 
@@ -84,8 +99,12 @@ def _prepare_integer(
     click.echo(f"Calibrating on {len(inputs)} images")
     ranges = channel_ranges(graph, concat_parts(graph), inputs)
     equalized, skipped = equalize_concats(graph, ranges)
-    for name in skipped:
-        click.echo(f"Warning: {name} is concatenated, but cannot be equalised", err=True)
+    if skipped:
+        click.echo(
+            f"Warning: {len(skipped)} concatenated tensors cannot be equalised, among them "
+            f"{', '.join(skipped[:3])}",
+            err=True,
+        )
     return equalized, inputs
 
 
@@ -105,8 +124,10 @@ def _write_report(
     verdicts: list[Verdict],
     calibrated: int,
     seed: int,
+    limits: Limits,
 ) -> None:
     reference = None
+    recommended = recommend(verdicts)
     if scoring is not None:
         guess = scoring.reference.argmax(1)
         scores = score_predictions(scoring.truth, guess, labels=info.labels)
@@ -118,6 +139,8 @@ def _write_report(
             "architecture": info.architecture,
             "weights": info.weights.name,
             "calibration": {"images": calibrated, "seed": seed},
+            "limits": None if scoring is None else asdict(limits),
+            "recommended": None if recommended is None else asdict(recommended),
             "reference": reference,
             "models": [verdict.to_json() for verdict in verdicts],
         },

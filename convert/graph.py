@@ -5,13 +5,14 @@ Tensors are float32, images as (height, width, channels). A node has one output,
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 Padding = Literal["valid", "same"]
+Function = Literal["relu", "relu6", "sigmoid", "softmax", "silu", "hard_silu", "gelu", "tanh"]
 
 
 @dataclass(frozen=True)
@@ -39,32 +40,44 @@ class Affine(Node):
 
 @dataclass(frozen=True)
 class Conv(Node):
-    """Convolution; kernel (height, width, in, out), bias (out,)."""
+    """Convolution; kernel (height, width, in / groups, out), bias (out,)."""
 
     kernel: Array
     bias: Array
     strides: tuple[int, int]
     padding: Padding
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+    @property
+    def sees_zeros(self) -> bool:
+        """Whether its windows may reach beyond the image, where there are zeros."""
+        return self.padding == "same" and self.kernel.shape[:2] != (1, 1)
 
 
 @dataclass(frozen=True)
 class Depthwise(Node):
-    """Convolution of each channel alone; kernel (height, width, channels, 1), bias (channels,)."""
+    """Convolution of each channel alone.
+
+    Kernel (height, width, channels, multiplier), bias (channels * multiplier,): every channel
+    gives `multiplier` neighbouring ones.
+    """
 
     kernel: Array
     bias: Array
     strides: tuple[int, int]
     padding: Padding
+    dilation: tuple[int, int] = (1, 1)
 
     @property
-    def is_pointwise(self) -> bool:
-        """Whether it is an affine map per channel and nothing more."""
-        return self.kernel.shape[:2] == (1, 1) and self.strides == (1, 1)
+    def sees_zeros(self) -> bool:
+        """Whether its windows may reach beyond the image, where there are zeros."""
+        return self.padding == "same" and self.kernel.shape[:2] != (1, 1)
 
 
 @dataclass(frozen=True)
 class Dense(Node):
-    """Fully connected; kernel (in, out), bias (out,)."""
+    """Fully connected over the channels; kernel (in, out), bias (out,)."""
 
     kernel: Array
     bias: Array
@@ -74,7 +87,7 @@ class Dense(Node):
 class Activation(Node):
     """A function of each value, or softmax over the channels."""
 
-    function: Literal["relu", "softmax"]
+    function: Function
 
 
 @dataclass(frozen=True)
@@ -96,12 +109,45 @@ class Pool(Node):
 
 @dataclass(frozen=True)
 class GlobalAverage(Node):
-    """Mean over height and width."""
+    """Mean over height and width, which `keepdims` leaves as 1 and 1."""
+
+    keepdims: bool = False
 
 
 @dataclass(frozen=True)
 class Concat(Node):
     """The inputs' channels one after the other."""
+
+
+@dataclass(frozen=True)
+class Elementwise(Node):
+    """The inputs combined value by value; a size of 1 stands for as many as the others have."""
+
+    kind: Literal["add", "subtract", "multiply", "average", "maximum", "minimum"]
+
+
+@dataclass(frozen=True)
+class Reshape(Node):
+    """The same values in order, as `shape`."""
+
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Foreign(Node):
+    """A layer that we do not know and leave as it is.
+
+    Attributes:
+        kind: its class, which tf_keras has too.
+        config: what the class's `from_config` takes there.
+        weights: in tf_keras's order.
+        shape: of its output.
+    """
+
+    kind: str
+    config: dict[str, Any]
+    weights: tuple[Array, ...]
+    shape: tuple[int, ...]
 
 
 class Graph:
@@ -132,6 +178,34 @@ class Graph:
         """The node that stands for the image."""
         return next(node for node in self if isinstance(node, Input))
 
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """The layers that were left as they are, by name and class."""
+        return tuple(f"{node.name} ({node.kind})" for node in self if isinstance(node, Foreign))
+
     def consumers(self, name: str) -> list[Node]:
         """Return the nodes that read the output of `name`."""
         return [node for node in self if name in node.inputs]
+
+    def channels(self, name: str) -> int:
+        """Return the number of channels of the output of `name`."""
+        node = self[name]
+        if isinstance(node, Conv | Dense):
+            return int(node.kernel.shape[-1])
+        if isinstance(node, Depthwise):
+            return len(node.bias)
+        if isinstance(node, Input | Reshape | Foreign):
+            return node.shape[-1]
+        before = [self.channels(name) for name in node.inputs]
+        return sum(before) if isinstance(node, Concat) else max(before)
+
+    def is_image(self, name: str) -> bool:
+        """Return whether the output of `name` has height, width and channels."""
+        node = self[name]
+        if isinstance(node, Conv | Depthwise | Pool | ZeroPad):
+            return True
+        if isinstance(node, Input | Reshape | Foreign):
+            return len(node.shape) == 3
+        if isinstance(node, GlobalAverage):
+            return node.keepdims
+        return self.is_image(node.inputs[0])

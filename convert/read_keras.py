@@ -1,159 +1,146 @@
 """From a Keras functional model to our graph, layer by layer."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import keras
 
 from ..edge_runtime.errors import EdgeclfError
-from .graph import (
-    Activation,
-    Affine,
-    Array,
-    Concat,
-    Conv,
-    Dense,
-    GlobalAverage,
-    Graph,
-    Input,
-    Node,
-    Pool,
-    ZeroPad,
-)
+from .calls import Call, UnreadableError, array
+from .foreign import read_foreign
+from .graph import Array, Graph, Input, Node
+from .readers import find_reader
 
 
 def read_keras(model: Any) -> Graph:
-    """Return the inference graph of a functional Keras model.
+    """Return the inference graph of a functional or Sequential Keras model.
+
+    Models within the model are laid open, and a layer that is used at several places becomes a
+    node at each. Layers that we do not know are left as they are; `Graph.foreign` names them.
 
     Raises:
-        EdgeclfError: the model has layers that cannot be converted; each is named.
+        EdgeclfError: the model is not one graph from an image of known size to an output, or has
+            layers that cannot be converted; each is named.
     """
-    nodes: list[Node] = []
-    made_by: dict[int, str] = {}
-    unknown: list[str] = []
-    for layer in model.layers:
-        kind = type(layer).__name__
-        tensors = layer.input if isinstance(layer.input, list) else [layer.input]
-        inputs = tuple(made_by[id(tensor)] for tensor in tensors if id(tensor) in made_by)
-        reader = _READERS.get(kind)
-        read = reader(layer, inputs) if reader else None
-        if read is None:
-            unknown.append(f"{layer.name} ({kind})")
-            read = [Node(layer.name, inputs)]
-        nodes += read
-        made_by[id(layer.output)] = (*inputs, *(node.name for node in read))[-1]
-    if unknown:
+    graph = _functional(model)
+    if graph is None or len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise EdgeclfError(
-            f"{model.name}: cannot convert the layers {', '.join(unknown)}; "
-            f"known: {', '.join(_READERS)}"
+            f"{model.name} ({type(model).__name__}) is not a built functional or Sequential model "
+            f"with one input and one output; make it one with keras.Model(image, scores)"
         )
-    return Graph(nodes)
+    image = graph.inputs[0]
+    shape = tuple(image.shape[1:])
+    if len(shape) != 3 or None in shape:
+        raise EdgeclfError(
+            f"{model.name}: expected an input of known (height, width, channels), got {shape}; "
+            "build it with keras.Input((height, width, channels))"
+        )
+    reading = _Reading()
+    name = reading.add([Input(image._keras_history.operation.name, (), shape)])
+    reading.read(graph, name)
+    if reading.unreadable:
+        raise EdgeclfError(
+            f"{model.name}: cannot convert the layers {', '.join(reading.unreadable)}; "
+            "replace them by layers of keras.layers that TFLite knows"
+        )
+    return Graph(reading.nodes)
 
 
-# A reader returns the nodes of a layer (none if it does nothing at inference), or None if the
-# layer has an option that we do not know.
-_Reader = Callable[[Any, tuple[str, ...]], "list[Node] | None"]
+class _Reading:
+    """The nodes read so far, and the layers that could not be."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.unreadable: list[str] = []
+        self._names: set[str] = set()
+
+    def read(self, model: Any, image: str) -> str:
+        """Add the nodes of a functional model whose input is the node `image`; return the last."""
+        made_by = {id(model.inputs[0]): image}
+        calls = model._nodes_by_depth
+        for call in (call for depth in sorted(calls, reverse=True) for call in calls[depth]):
+            if id(call.outputs[0]) not in made_by:
+                name = self._read_call(call, made_by)
+                made_by.update((id(tensor), name) for tensor in call.outputs)
+        return made_by[id(model.outputs[0])]
+
+    def _read_call(self, node: Any, made_by: dict[int, str]) -> str:
+        layer = node.operation
+        inputs = tuple(made_by[id(tensor)] for tensor in node.input_tensors)
+        try:
+            inner = _functional(layer)
+            if inner is not None and len(inner.inputs) == len(inner.outputs) == 1:
+                return self.read(inner, inputs[0])
+            read = _read_layer(node, made_by)
+        except UnreadableError as why:
+            self.unreadable.append(f"{layer.name} ({type(layer).__name__}: {why})")
+            read = [Node(layer.name, inputs)]
+        return self.add(read) if read else inputs[0]
+
+    def add(self, nodes: list[Node]) -> str:
+        """Add `nodes`, under other names where theirs are taken; return the last one's name."""
+        renamed: dict[str, str] = {}
+        for node in nodes:
+            plain = node.name.lstrip("_") or "layer"  # TensorFlow wants it to begin otherwise
+            name, count = plain, 0
+            while name in self._names:
+                count += 1
+                name = f"{plain}_{count}"
+            self._names.add(name)
+            inputs = tuple(renamed.get(other, other) for other in node.inputs)
+            self.nodes.append(replace(node, name=name, inputs=inputs))
+            renamed[node.name] = name
+        return self.nodes[-1].name
 
 
-def _read_input(layer: Any, _inputs: tuple[str, ...]) -> list[Node]:
-    return [Input(layer.name, (), tuple(layer.batch_shape[1:]))]
+def _functional(model: Any) -> Any:
+    """Return the graph that Keras keeps of `model`, or None if it is none, or unbuilt."""
+    if isinstance(model, keras.Sequential):
+        model = model._functional
+    is_graph = hasattr(model, "_nodes_by_depth") and _is_keras(type(model).call)
+    return model if is_graph else None
 
 
-def _read_normalization(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
-    scale = 1 / np.maximum(np.sqrt(_array(layer.variance).ravel()), 1e-7)
-    return [_affine(layer, inputs, scale, -_array(layer.mean).ravel() * scale)]
+def _read_layer(node: Any, made_by: dict[int, str]) -> list[Node]:
+    layer = node.operation
+    is_layer = isinstance(layer, keras.layers.Layer)
+    if len(node.outputs) != 1:
+        raise UnreadableError("several outputs")
+    if getattr(layer, "data_format", None) == "channels_first":
+        raise UnreadableError("channels first; expected channels last")
+    if getattr(layer, "quantization_mode", None):
+        raise UnreadableError("quantized already")
+    for key, value in node.arguments.kwargs.items():
+        # Keras overrides `training` where a model predicts.
+        if key != "training" and value is not None:
+            raise UnreadableError(f"called with {key}={value}")
+    shapes = tuple(tuple(tensor.shape[1:]) for tensor in node.input_tensors)
+    shape = tuple(node.outputs[0].shape[1:])
+    if None in (*shape, *(size for read in shapes for size in read)):
+        raise UnreadableError("the size of a tensor is not known")
+    operands = [
+        made_by[id(value)] if isinstance(value, keras.KerasTensor) else _constant(value)
+        for value in keras.tree.flatten(node.arguments.args)
+        if not is_layer or (value is not None and value is not False)
+    ]
+    call = Call(layer, tuple(operands), shapes, shape)
+    if is_layer and len(call.inputs) < len(operands):
+        raise UnreadableError("called with more than tensors")
+    reader = find_reader(call, is_layer=is_layer) if _is_keras(type(layer)) else None
+    read = reader(call) if reader else None
+    if read is not None:
+        return read
+    if len(shapes) > 1 and len(node.arguments.args) > 1:
+        raise UnreadableError("called with several tensors, not with a list of them")
+    return [read_foreign(call)]
 
 
-def _read_batchnorm(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
-    scale = 1 / np.sqrt(_array(layer.moving_variance).astype(np.float64) + layer.epsilon)
-    if layer.scale:
-        scale = scale * _array(layer.gamma)
-    shift = -_array(layer.moving_mean) * scale
-    if layer.center:
-        shift = shift + _array(layer.beta)
-    return [_affine(layer, inputs, scale, shift)]
+def _constant(value: Any) -> Array:
+    try:
+        return array(value)
+    except (TypeError, ValueError):
+        raise UnreadableError(f"called with a {type(value).__name__}") from None
 
 
-def _read_conv(layer: Any, inputs: tuple[str, ...]) -> list[Node] | None:
-    if layer.groups != 1 or tuple(layer.dilation_rate) != (1, 1):
-        return None
-    bias = _bias(layer, layer.filters)
-    conv = Conv(layer.name, inputs, _array(layer.kernel), bias, tuple(layer.strides), layer.padding)
-    return _with_activation(layer, conv)
-
-
-def _read_dense(layer: Any, inputs: tuple[str, ...]) -> list[Node] | None:
-    dense = Dense(layer.name, inputs, _array(layer.kernel), _bias(layer, layer.units))
-    return _with_activation(layer, dense)
-
-
-def _read_activation(layer: Any, inputs: tuple[str, ...]) -> list[Node] | None:
-    function = layer.activation.__name__
-    return [Activation(layer.name, inputs, function)] if function in ("relu", "softmax") else None
-
-
-def _read_zero_pad(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
-    (top, bottom), (left, right) = layer.padding
-    return [ZeroPad(layer.name, inputs, ((top, bottom), (left, right)))]
-
-
-def _read_max_pool(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
-    size, strides = tuple(layer.pool_size), tuple(layer.strides)
-    return [Pool(layer.name, inputs, "max", size, strides, layer.padding)]
-
-
-def _read_average_pool(layer: Any, inputs: tuple[str, ...]) -> list[Node]:
-    size, strides = tuple(layer.pool_size), tuple(layer.strides)
-    return [Pool(layer.name, inputs, "average", size, strides, layer.padding)]
-
-
-def _read_global_average(layer: Any, inputs: tuple[str, ...]) -> list[Node] | None:
-    return None if layer.keepdims else [GlobalAverage(layer.name, inputs)]
-
-
-def _read_concat(layer: Any, inputs: tuple[str, ...]) -> list[Node] | None:
-    return [Concat(layer.name, inputs)] if layer.axis in (-1, 3) else None
-
-
-def _read_dropout(_layer: Any, _inputs: tuple[str, ...]) -> list[Node]:
-    return []
-
-
-_READERS: dict[str, _Reader] = {
-    "InputLayer": _read_input,
-    "Normalization": _read_normalization,
-    "BatchNormalization": _read_batchnorm,
-    "Conv2D": _read_conv,
-    "Dense": _read_dense,
-    "Activation": _read_activation,
-    "ZeroPadding2D": _read_zero_pad,
-    "MaxPooling2D": _read_max_pool,
-    "AveragePooling2D": _read_average_pool,
-    "GlobalAveragePooling2D": _read_global_average,
-    "Concatenate": _read_concat,
-    "Dropout": _read_dropout,
-}
-
-
-def _with_activation(layer: Any, node: Node) -> list[Node] | None:
-    function = layer.activation.__name__
-    if function == "linear":
-        return [node]
-    if function not in ("relu", "softmax"):
-        return None
-    return [node, Activation(f"{node.name}_{function}", (node.name,), function)]
-
-
-def _affine(
-    layer: Any, inputs: tuple[str, ...], scale: NDArray[Any], shift: NDArray[Any]
-) -> Affine:
-    return Affine(layer.name, inputs, scale.astype(np.float32), shift.astype(np.float32))
-
-
-def _bias(layer: Any, channels: int) -> Array:
-    return _array(layer.bias) if layer.use_bias else np.zeros(channels, np.float32)
-
-
-def _array(variable: Any) -> Array:
-    return np.asarray(variable, np.float32)
+def _is_keras(thing: Any) -> bool:
+    return str(thing.__module__).startswith("keras.")

@@ -8,9 +8,7 @@ multiplication and an addition with one scale for all channels.
 
 from dataclasses import replace
 
-import numpy as np
-
-from .graph import Affine, Conv, Dense, Depthwise, Graph, Node
+from .graph import Affine, Conv, Dense, Depthwise, Graph, Node, Reshape
 
 
 def deploy_graph(graph: Graph) -> Graph:
@@ -19,7 +17,7 @@ def deploy_graph(graph: Graph) -> Graph:
 
 
 def fold_affines(graph: Graph) -> Graph:
-    """Fold each affine map into the convolution or dense layer that it alone reads."""
+    """Fold each affine map into the linear node that it alone reads."""
     nodes: dict[str, Node] = {}
     renamed: dict[str, str] = {}
     for node in graph:
@@ -27,7 +25,7 @@ def fold_affines(graph: Graph) -> Graph:
         before = nodes.get(inputs[0]) if inputs else None
         if (
             isinstance(node, Affine)
-            and isinstance(before, Conv | Depthwise | Dense)
+            and isinstance(before, Affine | Conv | Depthwise | Dense)
             and len(graph.consumers(node.inputs[0])) == 1
         ):
             nodes[before.name] = fold_affine(before, node)
@@ -37,29 +35,43 @@ def fold_affines(graph: Graph) -> Graph:
     return Graph(list(nodes.values()))
 
 
-def fold_affine(node: Conv | Depthwise | Dense, affine: Affine) -> Node:
+def fold_affine(node: Affine | Conv | Depthwise | Dense, affine: Affine) -> Node:
     """Return `node` followed by `affine` as one node."""
-    if isinstance(node, Depthwise):  # its channels are on the last but one axis
-        kernel = node.kernel * affine.scale[:, np.newaxis]
-    else:
-        kernel = node.kernel * affine.scale
-    return replace(node, kernel=kernel, bias=node.bias * affine.scale + affine.shift)
+    if isinstance(node, Affine):
+        shift = node.shift * affine.scale + affine.shift
+        return replace(node, scale=node.scale * affine.scale, shift=shift)
+    scale = affine.scale
+    if isinstance(node, Depthwise):  # what it makes lies on the last two axes
+        scale = scale.reshape(node.kernel.shape[2:])
+    bias = node.bias * affine.scale + affine.shift
+    return replace(node, kernel=node.kernel * scale, bias=bias)
 
 
 def affines_to_depthwise(graph: Graph) -> Graph:
-    """Turn every affine map into a 1x1 depthwise convolution with a bias."""
-    return Graph(
-        [
-            Depthwise(
-                node.name,
-                node.inputs,
-                kernel=node.scale.reshape(1, 1, -1, 1),
-                bias=node.shift,
-                strides=(1, 1),
-                padding="valid",
-            )
-            if isinstance(node, Affine)
-            else node
-            for node in graph
-        ]
+    """Turn every affine map into a 1x1 depthwise convolution with a bias.
+
+    A flat tensor becomes an image of one pixel for it, which costs nothing.
+    """
+    nodes: list[Node] = []
+    for node in graph:
+        if not isinstance(node, Affine):
+            nodes.append(node)
+        elif graph.is_image(node.name):
+            nodes.append(_to_depthwise(node, node.name, node.inputs))
+        else:
+            channels = len(node.scale)
+            pixel = Reshape(f"{node.name}_pixel", node.inputs, (1, 1, channels))
+            depthwise = _to_depthwise(node, f"{node.name}_depthwise", (pixel.name,))
+            nodes += [pixel, depthwise, Reshape(node.name, (depthwise.name,), (channels,))]
+    return Graph(nodes)
+
+
+def _to_depthwise(affine: Affine, name: str, inputs: tuple[str, ...]) -> Depthwise:
+    return Depthwise(
+        name,
+        inputs,
+        kernel=affine.scale.reshape(1, 1, -1, 1),
+        bias=affine.shift,
+        strides=(1, 1),
+        padding="valid",
     )

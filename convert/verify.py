@@ -1,6 +1,7 @@
 """A written file, loaded in the device runtime and held against the float model."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from ..edge_runtime.classifier import Classifier
 from ..edge_runtime.interpreter import delegated_parts, float_operators
-from ..edge_runtime.scoring import Scores, agreement, drop_points, score_predictions
+from ..edge_runtime.scoring import Scores, agreement, score_predictions
+from .gate import GateResult, Limits, judge
+from .recipes import RECIPES, Recipe
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Verdict:
         drop_points: accuracy lost against the float model, in percentage points.
         agreement: share of images on which both name the same class.
         largest_difference: of any score from the float model's.
+        gate: what it lost, and whether that is too much; None without a scoring set.
     """
 
     recipe: str
@@ -56,15 +60,46 @@ class Verdict:
     drop_points: float | None
     agreement: float | None
     largest_difference: float | None
+    gate: GateResult | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as a JSON object."""
         scores = None if self.scores is None else self.scores.to_json()
-        return vars(self) | {"scores": scores}
+        gate = None if self.gate is None else self.gate.to_json()
+        return vars(self) | {"scores": scores, "gate": gate}
 
 
-def verify(path: Path, scoring: ScoringSet | None) -> Verdict:
-    """Load the model at `path` as a device would, and score it on `scoring`."""
+@dataclass(frozen=True)
+class Recommendation:
+    """The model to ship.
+
+    Attributes:
+        recipe: how it is quantized.
+        file: its name.
+        reason: for people.
+    """
+
+    recipe: str
+    file: str
+    reason: str
+
+
+def recommend(verdicts: Sequence[Verdict]) -> Recommendation | None:
+    """Return the smallest of the fastest kind among the models that passed the gate, if any did.
+
+    Of files whose sizes agree in two digits, the one that loses less.
+    """
+    passed = [verdict for verdict in verdicts if verdict.gate and verdict.gate.passed]
+    best = min(passed, key=_preference, default=None)
+    if best is None:
+        return None
+    _, kind = _speed(RECIPES[best.recipe])
+    reason = f"{best.bytes / 1e6:.2f} MB, {kind}, drop {best.drop_points:.1f} points"
+    return Recommendation(best.recipe, best.file, reason)
+
+
+def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Verdict:
+    """Load the model at `path` as a device would, score it on `scoring`, hold it to `limits`."""
     classifier = Classifier(path)
     data = path.read_bytes()
     verdict = Verdict(
@@ -78,18 +113,35 @@ def verify(path: Path, scoring: ScoringSet | None) -> Verdict:
         drop_points=None,
         agreement=None,
         largest_difference=None,
+        gate=None,
     )
     if scoring is None:
         return verdict
-    scores = _scores(classifier, scoring.inputs)
+    scores, labels = _scores(classifier, scoring.inputs), classifier.spec.labels
     guess, reference = scores.argmax(1), scoring.reference.argmax(1)
+    gate = judge(scoring.truth, reference=reference, guess=guess, labels=labels, limits=limits)
     return replace(
         verdict,
-        scores=score_predictions(scoring.truth, guess, labels=classifier.spec.labels),
-        drop_points=drop_points(scoring.truth, reference=reference, guess=guess),
+        scores=score_predictions(scoring.truth, guess, labels=labels),
+        drop_points=gate.drop.points,
         agreement=agreement(reference, guess),
         largest_difference=float(np.abs(scores - scoring.reference).max()),
+        gate=gate,
     )
+
+
+def _preference(verdict: Verdict) -> tuple[int, float, float]:
+    rank, _ = _speed(RECIPES[verdict.recipe])
+    return rank, float(f"{verdict.bytes:.1e}"), verdict.drop_points or 0.0
+
+
+def _speed(recipe: Recipe) -> tuple[int, str]:
+    """Return the place of a recipe's kind among all kinds, the fastest first, and its name."""
+    if recipe.activations == "int8":
+        return 0, "full integer"
+    if recipe.activations == "float32":
+        return (1, "integer weights") if recipe.weights == "int8" else (2, "float")
+    return 3, "no fast kernels"  # XNNPACK knows no 16-bit integers
 
 
 def _scores(classifier: Classifier, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from .errors import EdgeclfError
 from .images import RGBImage
 from .interpreter import default_threads, open_interpreter
 from .preprocess import preprocess
+from .self_test import SelfTestResult, run_self_test
 
 UNKNOWN = "unknown"
 
@@ -44,6 +45,7 @@ class Classifier:
 
     def __init__(self, path: Path, *, threads: int | None = None) -> None:
         """Load the model at `path`, to run on `threads` threads (the cores, 4 at most)."""
+        self.path = path
         data, self.spec = read_model(path)
         self.interpreter = open_interpreter(
             data, name=str(path), threads=threads or default_threads()
@@ -97,3 +99,13 @@ class Classifier:
         return Prediction(
             label=label if score >= threshold else UNKNOWN, score=score, top=best, ms=ms
         )
+
+    def self_test(self) -> SelfTestResult:
+        """Compute the outputs again that the file carries, and compare.
+
+        Raises:
+            EdgeclfError: it carries none.
+        """
+        if self.spec.self_test is None:
+            raise EdgeclfError(f"{self.path}: it carries no self-test; convert the model again")
+        return run_self_test(self.interpreter, self.spec.self_test)

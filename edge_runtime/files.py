@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import hashlib
 import json
 import os
 import re
@@ -51,6 +52,14 @@ def write_json(path: Path, value: object) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False)
     text = _NUMBERS.sub(lambda match: " ".join(match[0].split()), text)
     write_text(path, text + "\n")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 digest of the file's bytes, in hexadecimal."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise EdgeclfError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def read_json(path: Path) -> Any:

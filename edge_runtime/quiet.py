@@ -26,7 +26,9 @@ def quiet_tensorflow() -> None:
 def quiet_opencv() -> None:
     """Leave it to our own errors to name a damaged file, instead of OpenCV's and FFmpeg's lines."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    if hasattr(cv2.utils, "logging"):  # OpenCV 4.11 has none, and has read the variable by now
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 @contextmanager

@@ -6,8 +6,13 @@ from typing import Any
 
 from .errors import EdgeclfError
 from .preprocess import RESIZE_RULES, ResizeRule
+from .self_test import SelfTest
 
 SCHEMA = 1
+
+# What travels behind the model, by these names.
+SPEC_NAME = "edgeclf.json"
+LABELS_NAME = "labels.txt"
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,8 @@ class ModelSpec:
         recipe: how the weights were quantized (`float32`, `int8`, …).
         architecture: the network's name, for people.
         edgeclf_version: what wrote the file.
+        self_test: outputs that every runtime must compute again.
+        provenance: where the weights come from, as a JSON object.
     """
 
     labels: tuple[str, ...]
@@ -29,10 +36,18 @@ class ModelSpec:
     recipe: str
     architecture: str
     edgeclf_version: str
+    self_test: SelfTest | None = None
+    provenance: dict[str, Any] | None = None
+
+    @property
+    def labels_text(self) -> str:
+        """The content of `labels.txt`: one class a line."""
+        return "\n".join(self.labels) + "\n"
 
     def to_json(self) -> str:
         """Return the spec as JSON text, the same bytes for the same spec."""
-        return json.dumps({"schema": SCHEMA} | asdict(self), indent=1, ensure_ascii=False)
+        values = {name: value for name, value in asdict(self).items() if value is not None}
+        return json.dumps({"schema": SCHEMA} | values, indent=1, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str, *, name: str) -> "ModelSpec":
@@ -48,6 +63,9 @@ class ModelSpec:
             height, width = values["input_hw"]
             values["input_hw"] = (int(height), int(width))
             values["labels"] = tuple(values["labels"])
+            if "self_test" in values:
+                values["self_test"] = SelfTest.from_json(values["self_test"])
+            values["provenance"] = dict(values["provenance"]) if "provenance" in values else None
             spec = cls(**values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise EdgeclfError(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import read_json, read_labels, write_json, write_text
+from ..edge_runtime.files import read_json, read_labels, sha256_of, write_json, write_text
 from ..edge_runtime.images import RGBImage
 from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
 from ..edge_runtime.spec import ModelSpec
@@ -21,6 +22,7 @@ MODEL_NAME = "model.keras"
 LABELS_NAME = "labels.txt"
 SPLIT_NAME = "split.csv"
 CONFIG_NAME = "config.json"
+METRICS_NAME = "metrics.json"
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,17 @@ class Run:
     def split(self, name: str) -> tuple[SplitImage, ...]:
         """Return the images of the split `train`, `val` or `test`."""
         return tuple(image for image in self.images if image.split == name)
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what tells this training from others, as a JSON object without times."""
+        metrics = self.folder / METRICS_NAME
+        test = read_json(metrics)["test"] if metrics.exists() else {}
+        return {
+            "split_sha256": sha256_of(self.folder / SPLIT_NAME),
+            "seed": self.seed,
+            "images": dict(sorted(Counter(image.split for image in self.images).items())),
+            "test": {name: test.get(name) for name in ("accuracy", "macro_f1")},
+        }
 
 
 class FloatModel:

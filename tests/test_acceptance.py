@@ -35,6 +35,7 @@ def test_imagenet_int8_is_as_good_as_float32(cli, shared: Path, imagenet: Path) 
         *("--calibration", imagenet / "calibration", "--calibration-images", 100),
         *("--data", imagenet / "score", "--recipes", "float32,int8", "--out", imagenet / "out"),
         *("--resize", "crop"),  # as ImageNet is scored
+        *("--max-drop", 1.5),
     )
     told = json.loads((imagenet / "out" / "conversion.json").read_text())
     float32, int8 = told["models"]
@@ -59,7 +60,16 @@ def test_training_on_real_photographs(
         *("--weights", shared / "weights" / "densenet121_imagenet_notop.weights.h5"),
         *("--out", tmp_path / "run"),
     )
-    cli("convert", tmp_path / "run", "--out", tmp_path / "models", "--recipes", "int8")
+    cli(
+        "convert",
+        tmp_path / "run",
+        "--out",
+        tmp_path / "models",
+        "--recipes",
+        "int8",
+        "--max-drop",
+        drop,
+    )
     told = json.loads((tmp_path / "models" / "conversion.json").read_text())
     assert told["reference"]["accuracy"] >= accuracy
     assert told["reference"]["macro_f1"] >= macro_f1

@@ -10,14 +10,30 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import flatbuffers
+import numpy as np
 import pytest
+from ai_edge_litert.schema_py_generated import BufferT, ModelT, SubGraphT, TensorT
 
-from edgeclf.edge_runtime.container import LABELS_NAME, SPEC_NAME, read_model, write_model
+from edgeclf.edge_runtime.container import flatbuffer_size, read_model, write_model
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import read_json, read_labels, whole_file, write_json, write_text
-from edgeclf.edge_runtime.spec import ModelSpec
+from edgeclf.edge_runtime.self_test import SelfTest
+from edgeclf.edge_runtime.spec import LABELS_NAME, SPEC_NAME, ModelSpec
 
-FLATBUFFER = b"\x1c\0\0\0TFL3" + bytes(range(256))
+
+def flatbuffer() -> bytes:
+    """Return the smallest model that has an input, an output and weights."""
+    tensors = [TensorT(shape=[1, 4], name=name, buffer=0) for name in ("image", "scores")]
+    weights = BufferT(data=np.arange(256, dtype=np.uint8))
+    graph = SubGraphT(tensors=tensors, inputs=[0], outputs=[1], operators=[])
+    model = ModelT(version=3, subgraphs=[graph], buffers=[BufferT(), weights])
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+FLATBUFFER = flatbuffer()
 SPEC = ModelSpec(
     labels=("gut", "Öl", "ガラス, gebrochen"),
     input_hw=(96, 128),
@@ -26,6 +42,9 @@ SPEC = ModelSpec(
     architecture="densenet-tiny",
     edgeclf_version="0.1.0",
 )
+
+
+SELF_TEST = {"inputs": [[3, 4], [0, 16]], "dtype": "uint8", "outputs": "AAECAwQF", "tolerance": 0.0}
 
 
 def model_with(spec_text: str) -> bytes:
@@ -55,7 +74,29 @@ def test_round_trip(tmp_path: Path) -> None:
     data, spec = read_model(path)
     assert spec == SPEC
     assert data == path.read_bytes()
-    assert data.startswith(FLATBUFFER)
+    assert data.index(FLATBUFFER) + len(FLATBUFFER) <= flatbuffer_size(data)
+
+
+def test_the_spec_keeps_what_is_optional(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    test = SelfTest(((3, 4), (0, 16)), "uint8", "AAECAwQF", 0.0)  # 0 1 2, 3 4 5
+    spec = replace(SPEC, self_test=test, provenance={"data": "abc", "accuracy": 0.5, "seed": None})
+    write_model(path, FLATBUFFER, spec)
+    assert read_model(path)[1] == spec
+    assert test.expected().tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_a_file_of_an_older_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    older = {
+        "schema": 1, "labels": ["a", "b"], "input_hw": [96, 128], "resize": "crop",
+        "recipe": "int8", "architecture": "densenet-tiny", "edgeclf_version": "0.1.0",
+    }  # fmt: skip
+    path.write_bytes(model_with(json.dumps(older)))
+    spec = read_model(path)[1]
+    assert spec == replace(SPEC, labels=("a", "b"))
+    assert spec.self_test is None
+    assert spec.provenance is None
 
 
 def test_the_same_model_gives_the_same_bytes_on_another_day(
@@ -126,7 +167,7 @@ def test_one_damaged_byte_is_an_error_or_harmless(tmp_path: Path, mask: int) -> 
     write_model(path, FLATBUFFER, SPEC)
     whole = path.read_bytes()
     refused = 0
-    for at in range(len(FLATBUFFER), len(whole)):
+    for at in range(flatbuffer_size(whole), len(whole)):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ mask]) + whole[at + 1 :])
         try:
             spec = read_model(path)[1]
@@ -140,7 +181,11 @@ def test_one_damaged_byte_is_an_error_or_harmless(tmp_path: Path, mask: int) -> 
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "7", "null", "{}", spec_with(input_hw=[96]), spec_with(input_hw="wide"),
-     spec_with(labels=None), spec_with(colour="red"),
+     spec_with(labels=None), spec_with(colour="red"), spec_with(provenance=7),
+     spec_with(self_test={}), spec_with(self_test=SELF_TEST | {"outputs": "AAE"}),
+     spec_with(self_test=SELF_TEST | {"inputs": []}),
+     spec_with(self_test=SELF_TEST | {"dtype": "rubbish"}),
+     spec_with(self_test=SELF_TEST | {"dtype": "float32"}),
      json.dumps({"schema": 1, "labels": ["a"], "input_hw": [8, 8]})],
 )  # fmt: skip
 def test_damaged_spec(tmp_path: Path, text: str) -> None:

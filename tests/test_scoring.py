@@ -5,9 +5,11 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeclf.edge_runtime.scoring import (
+    accuracy_drop,
     agreement,
     confusion_matrix,
     drop_points,
+    recall_drops,
     score_predictions,
 )
 
@@ -115,6 +117,39 @@ def test_drop_is_positive_where_accuracy_is_lost() -> None:
     assert drop_points(truth, reference=right, guess=half) == 50
     assert drop_points(truth, reference=half, guess=right) == -50
     assert drop_points(truth, reference=half, guess=half) == 0
+
+
+def test_a_drop_counts_both_ways_and_has_an_interval() -> None:
+    truth = indices(0, 0, 0, 0, 0, 1, 1, 1, 1, 1)
+    reference = indices(0, 0, 0, 0, 1, 1, 1, 1, 1, 1)
+    guess = indices(0, 1, 1, 1, 0, 1, 1, 1, 1, 2)
+    drop = accuracy_drop(truth, reference=reference, guess=guess)
+    assert (drop.label, drop.images, drop.lost, drop.gained) == (None, 10, 4, 1)
+    assert drop.points == 30
+    assert drop.points in drop.interval
+    assert drop.interval.low < 0
+    assert 50 < drop.interval.high <= 100  # percentage points, as the drop
+    assert drop.p_value == pytest.approx(2 * (1 + 5) / 32)
+    told = drop.to_json()
+    assert told["interval"] == [drop.interval.low, drop.interval.high]
+    assert told["lost"] == 4
+
+
+def test_the_recall_of_each_class_that_has_images() -> None:
+    truth = indices(0, 0, 2, 2, 2, 2)
+    reference = indices(0, 1, 2, 2, 2, 0)
+    guess = indices(0, 0, 2, 2, 1, 1)
+    drops = recall_drops(truth, reference=reference, guess=guess, labels=("a", "b", "c"))
+    assert [(d.label, d.images, d.lost, d.gained, d.points) for d in drops] == [
+        ("a", 2, 0, 1, -50),
+        ("c", 4, 1, 0, 25),
+    ]
+
+
+def test_without_images_nothing_is_lost_and_nothing_known() -> None:
+    drop = accuracy_drop(indices(), reference=indices(), guess=indices())
+    assert (drop.points, drop.interval.low, drop.interval.high) == (0, -100, 100)
+    assert recall_drops(indices(), reference=indices(), guess=indices(), labels=("a",)) == ()
 
 
 def test_agreement_does_not_ask_for_the_truth() -> None:
