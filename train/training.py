@@ -9,7 +9,15 @@ import click
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import write_json, write_text
 from ..edge_runtime.scoring import Scores, score_predictions
-from ..models.run import LABELS_NAME, MODEL_NAME, FloatModel, read_run, write_config, write_split
+from ..models.run import (
+    LABELS_NAME,
+    METRICS_NAME,
+    MODEL_NAME,
+    FloatModel,
+    read_run,
+    write_config,
+    write_split,
+)
 from .config import TrainConfig
 from .dataset import Dataset, read_dataset
 from .fit import FitResult, build_model, fit
@@ -41,9 +49,7 @@ def train_classifier(config: TrainConfig, *, overwrite: bool = False) -> Scores:
     draw_curves(out / "curves.png", result.history)
     scores = _score(dataset, config)
     draw_confusion(out / "confusion.png", scores, dataset.labels)
-    write_json(
-        out / "metrics.json", _metrics(scores, result, dataset, time.perf_counter() - started)
-    )
+    write_json(out / METRICS_NAME, _metrics(scores, result, dataset, time.perf_counter() - started))
     return scores
 
 
