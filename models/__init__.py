@@ -1,1 +1,1 @@
-"""What an architecture is, and the float model as a run keeps it."""
+"""What an architecture is, the float model as a run keeps it, and the images to train it on."""

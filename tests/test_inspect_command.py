@@ -275,7 +275,7 @@ def test_a_model_of_another_maker(cli, tiny_models: Path, tmp_path: Path) -> Non
     assert told["sizes"]["archive"] == 0
     assert sum(told["sizes"].values()) == told["bytes"] == path.stat().st_size
     shown = cli("inspect", path).output
-    assert "metadata none\n" in shown
+    assert "metadata  none\n" in shown
     assert "not written by edgeclf" in shown
     refused = cli("inspect", path, "--self-test", code=1)
     assert "CONV_2D" in refused.stdout

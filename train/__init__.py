@@ -1,1 +1,1 @@
-"""Photographs to a float model. Data flows: dataset (split) → batches (augment) → fit → report."""
+"""Photographs to a float model. Data flows: dataset (split) → features → fit (record) → report."""
