@@ -16,7 +16,7 @@ from ..models.photographs import (
 )
 from ..models.run import FloatModelInfo, read_run
 from .gate import Limits
-from .recipes import RECIPES, parse_recipes
+from .recipes import DEFAULT_RECIPES, RECIPES, parse_recipes
 from .summary import gate_summary, verdict_table
 
 _PATH = click.Path(path_type=Path)
@@ -26,11 +26,12 @@ _POINTS = click.FloatRange(0, 100)
 @click.command(context_settings={"show_default": True})
 @click.argument("run", required=False, type=_PATH)
 @click.option("--out", required=True, type=_PATH, help="Folder for the .tflite files.")
-@click.option("--recipes", default=",".join(RECIPES), help="Comma-separated.")
+@click.option("--recipes", default=",".join(DEFAULT_RECIPES), help=f"Of {', '.join(RECIPES)}.")
 @click.option("--data", type=_PATH, help="The run's data folder, if moved; or images to score on.")
 @click.option("--calibration", type=_PATH, help="Images to calibrate on. [default: RUN's train]")
 @click.option("--calibration-images", default=200, type=click.IntRange(min=1), help="How many.")
 @click.option("--seed", default=0, type=click.IntRange(min=0), help="Of their choice.")
+@click.option("--qat-epochs", default=3, type=click.IntRange(min=1), help="For int8-qat.")
 @click.option(
     "--max-drop",
     default=Limits.max_drop,
@@ -58,6 +59,7 @@ def convert(
     calibration: Path | None,
     calibration_images: int,
     seed: int,
+    qat_epochs: int,
     max_drop: float,
     max_class_drop: float,
     arch: str | None,
@@ -100,12 +102,21 @@ def convert(
 
     quiet_tensorflow()
     from .conversion import convert_model
+    from .qat import QatConfig, QatPlan
 
     scoring: Photographs | None = None
     calibrating: Photographs | None = None
+    qat: QatPlan | None = None
     if source is not None:
         scoring = run_photographs(source, "test", data=data)
         calibrating = run_photographs(source, "train", data=data)
+        qat = QatPlan(
+            train=calibrating,
+            val=run_photographs(source, "val", data=data),
+            config=QatConfig(
+                epochs=qat_epochs, batch_size=source.batch_size, augment=source.augment, seed=seed
+            ),
+        )
     elif data is not None:
         scoring = labelled_photographs(data, info.labels)
     if calibration is not None:
@@ -118,6 +129,7 @@ def convert(
         scoring=scoring,
         calibration_count=calibration_images,
         seed=seed,
+        qat=qat,
         limits=limits,
         provenance={} if source is None else source.provenance(),
     )

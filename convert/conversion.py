@@ -10,24 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
+from ..edge_runtime.classifier import Classifier
 from ..edge_runtime.container import write_model
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import sha256_of, write_json
-from ..edge_runtime.scoring import score_predictions
+from ..edge_runtime.scoring import agreement, score_predictions
 from ..edge_runtime.self_test import make_self_test
 from ..models.photographs import Photographs, load_photographs
 from ..models.run import FloatModel, FloatModelInfo
 from .calibrate import channel_ranges, choose_balanced, pin_input_range
-from .emit import emit_tflite
+from .emit import emit_rounded, emit_tflite
 from .equalize import concat_parts, equalize_concats
 from .gate import Limits
 from .graph import Graph
+from .qat import QatPlan, Trained, train_rounded
+from .ranges import calibrate_ranges
 from .read_keras import read_keras
 from .recipes import Recipe
 from .rewrite import deploy_graph
-from .verify import ScoringSet, Verdict, recommend, verify
+from .rounded import build_rounded
+from .verify import ScoringSet, Verdict, file_scores, recommend, verify
 
 REPORT_NAME = "conversion.json"
+CHECKPOINT_NAME = "int8-qat.checkpoint.npz"
 
 
 def convert_model(
@@ -39,6 +44,7 @@ def convert_model(
     scoring: Photographs | None,
     calibration_count: int,
     seed: int,
+    qat: QatPlan | None,
     limits: Limits,
     provenance: dict[str, Any],
 ) -> list[Verdict]:
@@ -52,6 +58,7 @@ def convert_model(
         scoring: photographs to score every file on, if there are any.
         calibration_count: how many photographs calibrate.
         seed: of their choice.
+        qat: what recipes that train are trained on.
         limits: what a file may lose against the float model on the scoring photographs.
         provenance: what is known of the training, for the files to tell; a JSON object.
     """
@@ -64,6 +71,7 @@ def convert_model(
     scoring_set = _scoring_set(float_model, scoring)
     verdicts: list[Verdict] = []
     integer: tuple[Graph, NDArray[np.uint8]] | None = None
+    training: dict[str, Any] | None = None
     for recipe in recipes:
         if recipe.calibrates:
             if calibration is None:
@@ -77,15 +85,24 @@ def convert_model(
             recipe_graph, inputs = graph, None
         click.echo(f"Converting {recipe.name}: {recipe.summary}")
         path = out / f"{recipe.name}.tflite"
-        flatbuffer = emit_tflite(recipe_graph, recipe, calibration=inputs)
+        trained = None
+        if recipe.trains:
+            assert inputs is not None
+            trained = _fine_tune(recipe, recipe_graph, inputs, info, qat, out / CHECKPOINT_NAME)
+            flatbuffer = emit_rounded(build_rounded(trained.graph, trained.ranges, weights=False))
+        else:
+            flatbuffer = emit_tflite(recipe_graph, recipe, calibration=inputs)
         spec = replace(
             info.spec(recipe.name), self_test=make_self_test(flatbuffer), provenance=origin
         )
         write_model(path, flatbuffer, spec)
+        if trained is not None:
+            training = _training_report(trained, path, scoring_set)
+            (out / CHECKPOINT_NAME).unlink(missing_ok=True)
         verdicts.append(verify(path, scoring_set, limits=limits))
         # After each recipe: what an interrupt leaves is described.
         calibrated = 0 if integer is None else len(integer[1])
-        _write_report(out, info, scoring_set, verdicts, calibrated, seed, limits)
+        _write_report(out, info, scoring_set, verdicts, calibrated, seed, limits, training)
     return verdicts
 
 
@@ -108,6 +125,38 @@ def _prepare_integer(
     return equalized, inputs
 
 
+def _fine_tune(
+    recipe: Recipe,
+    graph: Graph,
+    inputs: NDArray[np.uint8],
+    info: FloatModelInfo,
+    qat: QatPlan | None,
+    checkpoint: Path,
+) -> Trained:
+    if qat is None:
+        raise EdgeclfError(
+            f"recipe {recipe.name} trains on the images of a run; give RUN instead of --weights"
+        )
+    train, val = (
+        load_photographs(part, size_hw=info.input_hw, rule=info.resize)[0]
+        for part in (qat.train, qat.val)
+    )
+    ranges = calibrate_ranges(graph, inputs)
+    return train_rounded(
+        graph, ranges, train=train, val=val, config=qat.config, checkpoint=checkpoint
+    )
+
+
+def _training_report(trained: Trained, path: Path, scoring: ScoringSet | None) -> dict[str, Any]:
+    """Return what was measured of a training, and whether the file says what Keras says."""
+    same = None
+    if scoring is not None:
+        keras = trained.scores(scoring.inputs).argmax(1)
+        same = agreement(keras, file_scores(Classifier(path), scoring.inputs).argmax(1))
+        click.echo(f"{path.name} and the network that was trained agree on {same:.3f}")
+    return {"epochs": [asdict(epoch) for epoch in trained.history], "keras_agreement": same}
+
+
 def _scoring_set(model: FloatModel, scoring: Photographs | None) -> ScoringSet | None:
     if scoring is None:
         return None
@@ -125,6 +174,7 @@ def _write_report(
     calibrated: int,
     seed: int,
     limits: Limits,
+    training: dict[str, Any] | None,
 ) -> None:
     reference = None
     recommended = recommend(verdicts)
@@ -140,6 +190,7 @@ def _write_report(
             "weights": info.weights.name,
             "calibration": {"images": calibrated, "seed": seed},
             "limits": None if scoring is None else asdict(limits),
+            "qat": training,
             "recommended": None if recommended is None else asdict(recommended),
             "reference": reference,
             "models": [verdict.to_json() for verdict in verdicts],

@@ -1,6 +1,6 @@
 """From the deploy graph to the bytes of a TFLite file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,35 +25,62 @@ def emit_tflite(graph: Graph, recipe: Recipe, *, calibration: NDArray[np.uint8] 
     """
     model = build_tf_keras(graph)
     shape = (1, *graph.input.shape)
+
+    def serve(image: Any) -> Any:
+        return model(tf.cast(image, tf.float32), training=False)
+
+    if recipe.activations == "int8":
+        # TFLite turns the float input into uint8 itself, and only then stays free of float.
+        converter = _converter(serve, model, tf.TensorSpec(shape, tf.float32))
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.uint8
+    else:
+        converter = _converter(serve, model, tf.TensorSpec(shape, tf.uint8))
+    if recipe.activations == "int16":
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+            tf.lite.OpsSet.TFLITE_BUILTINS,  # for the cast of the pixels
+        ]
     if recipe.calibrates:
         if calibration is None or not len(calibration):
             raise ValueError(f"recipe {recipe.name} needs calibration images")
-        # TFLite turns the float input into uint8 itself, and only then stays free of float.
-        converter = _converter(model, tf.TensorSpec(shape, tf.float32))
+        kind = np.float32 if recipe.activations == "int8" else np.uint8
+        converter.representative_dataset = lambda: _one_by_one(calibration, kind)
+    if recipe.weights != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: _one_by_one(calibration)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.uint8
-    else:
-        converter = _converter(model, tf.TensorSpec(shape, tf.uint8))
-        if recipe.weights != "float32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if recipe.weights == "float16":
-            converter.target_spec.supported_types = [tf.float16]
+    if recipe.weights == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    return _converted(converter)
+
+
+def emit_rounded(model: Any) -> bytes:
+    """Return `model` as a TFLite flatbuffer that computes in int8: RGB uint8 in, uint8 scores out.
+
+    Args:
+        model: what `build_rounded` returned with `weights=False`: it says how each tensor is
+            rounded, and TFLite rounds the weights, alike.
+    """
+
+    def serve(image: Any) -> Any:
+        return model(tf.quantization.fake_quant_with_min_max_args(image, 0, 255), training=False)
+
+    converter = _converter(serve, model, tf.TensorSpec((1, *model.input_shape[1:]), tf.float32))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.inference_input_type = converter.inference_output_type = tf.uint8
+    return _converted(converter)
+
+
+def _converted(converter: Any) -> bytes:
     with quiet_stderr():
         flatbuffer: bytes = converter.convert()
     return flatbuffer
 
 
-def _converter(model: Any, image: Any) -> Any:
-    def serve(image: Any) -> Any:
-        return model(tf.cast(image, tf.float32), training=False)
-
+def _converter(serve: Callable[[Any], Any], model: Any, image: Any) -> Any:
     function = tf.function(serve).get_concrete_function(image)
     return tf.lite.TFLiteConverter.from_concrete_functions([function], model)
 
 
-def _one_by_one(images: NDArray[np.uint8]) -> Iterator[list[NDArray[np.float32]]]:
+def _one_by_one(images: NDArray[np.uint8], kind: type[np.generic]) -> Iterator[list[NDArray[Any]]]:
     for image in images:
-        yield [image[np.newaxis].astype(np.float32)]
+        yield [image[np.newaxis].astype(kind)]

@@ -15,17 +15,19 @@ class Recipe:
         weights: type of the stored weights.
         activations: type that the operators compute in.
         summary: what it is good for, for people.
+        trains: whether the network is fine-tuned with the rounding in place.
     """
 
     name: str
     weights: Literal["float32", "float16", "int8"]
-    activations: Literal["float32", "int8"]
+    activations: Literal["float32", "int8", "int16"]
     summary: str
+    trains: bool = False
 
     @property
     def calibrates(self) -> bool:
         """Whether it must see images to know the ranges of the activations."""
-        return self.activations == "int8"
+        return self.activations != "float32"
 
 
 _ALL = (
@@ -33,7 +35,10 @@ _ALL = (
     Recipe("float16", "float16", "float32", "half the size, computes in float32"),
     Recipe("dynamic", "int8", "float32", "a quarter of the size, quantizes activations on the fly"),
     Recipe("int8", "int8", "int8", "full integer: a quarter of the size, and the fastest"),
+    Recipe("int16x8", "int8", "int16", "int8 weights, int16 activations: exact, but slow anywhere"),
+    Recipe("int8-qat", "int8", "int8", "int8, fine-tuned until it agrees with float", trains=True),
 )
+DEFAULT_RECIPES = ("float32", "float16", "dynamic", "int8")
 RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 

@@ -117,7 +117,7 @@ def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Verdict
     )
     if scoring is None:
         return verdict
-    scores, labels = _scores(classifier, scoring.inputs), classifier.spec.labels
+    scores, labels = file_scores(classifier, scoring.inputs), classifier.spec.labels
     guess, reference = scores.argmax(1), scoring.reference.argmax(1)
     gate = judge(scoring.truth, reference=reference, guess=guess, labels=labels, limits=limits)
     return replace(
@@ -128,6 +128,15 @@ def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Verdict
         largest_difference=float(np.abs(scores - scoring.reference).max()),
         gate=gate,
     )
+
+
+def file_scores(classifier: Classifier, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return a file's float32 scores (images, classes) for RGB uint8 (images, h, w, 3)."""
+    scores = np.empty((len(inputs), len(classifier.spec.labels)), np.float32)
+    with click.progressbar(inputs, label=f"Scoring {classifier.spec.recipe}") as bar:
+        for index, image in enumerate(bar):
+            scores[index] = classifier.scores(image)
+    return scores
 
 
 def _preference(verdict: Verdict) -> tuple[int, float, float]:
@@ -142,11 +151,3 @@ def _speed(recipe: Recipe) -> tuple[int, str]:
     if recipe.activations == "float32":
         return (1, "integer weights") if recipe.weights == "int8" else (2, "float")
     return 3, "no fast kernels"  # XNNPACK knows no 16-bit integers
-
-
-def _scores(classifier: Classifier, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
-    scores = np.empty((len(inputs), len(classifier.spec.labels)), np.float32)
-    with click.progressbar(inputs, label=f"Scoring {classifier.spec.recipe}") as bar:
-        for index, image in enumerate(bar):
-            scores[index] = classifier.scores(image)
-    return scores

@@ -17,6 +17,7 @@ from ..edge_runtime.images import RGBImage
 from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
 from ..edge_runtime.spec import ModelSpec
 from .architectures import architecture
+from .augment import AugmentConfig
 
 MODEL_NAME = "model.keras"
 LABELS_NAME = "labels.txt"
@@ -82,6 +83,8 @@ class Run:
         info: the float model.
         images: every image that was used, with its split.
         seed: of the training.
+        batch_size: of the training.
+        augment: how training images were changed.
     """
 
     folder: Path
@@ -89,6 +92,8 @@ class Run:
     info: FloatModelInfo
     images: tuple[SplitImage, ...]
     seed: int
+    batch_size: int
+    augment: AugmentConfig
 
     def split(self, name: str) -> tuple[SplitImage, ...]:
         """Return the images of the split `train`, `val` or `test`."""
@@ -156,7 +161,15 @@ def read_run(folder: Path) -> Run:
             resize=RESIZE_RULES[RESIZE_RULES.index(config["resize"])],
             weights=folder / MODEL_NAME,
         )
-        return Run(folder, Path(config["data"]), info, _read_split(folder), int(config["seed"]))
+        return Run(
+            folder=folder,
+            data=Path(config["data"]),
+            info=info,
+            images=_read_split(folder),
+            seed=int(config["seed"]),
+            batch_size=int(config["batch_size"]),
+            augment=AugmentConfig(**config["augment"]),
+        )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise EdgeclfError(
             f"{folder / CONFIG_NAME}: damaged or of another version ({error!r}); train again"

@@ -1,0 +1,153 @@
+"""Quantization-aware training, and the recipes beyond the default ones."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeclf.convert import qat
+from edgeclf.convert.build import build_tf_keras
+from edgeclf.convert.calibrate import channel_ranges, pin_input_range
+from edgeclf.convert.emit import emit_rounded
+from edgeclf.convert.equalize import concat_parts, equalize_concats
+from edgeclf.convert.graph import Graph
+from edgeclf.convert.qat import QatConfig, Trained, train_rounded
+from edgeclf.convert.ranges import calibrate_ranges
+from edgeclf.convert.read_keras import read_keras
+from edgeclf.convert.rewrite import deploy_graph
+from edgeclf.convert.rounded import build_rounded
+from edgeclf.edge_runtime import Classifier
+from edgeclf.edge_runtime.interpreter import float_operators, open_interpreter
+from edgeclf.models.augment import AugmentConfig
+from edgeclf.models.photographs import load_photographs, run_photographs
+from edgeclf.models.run import FloatModel, read_run
+
+CONFIG = QatConfig(epochs=2, batch_size=16, augment=AugmentConfig(), seed=0)
+
+
+@pytest.fixture(scope="module")
+def images(tiny_run: Path) -> dict[str, np.ndarray]:
+    run = read_run(tiny_run)
+    return {
+        name: load_photographs(
+            run_photographs(run, name), size_hw=run.info.input_hw, rule=run.info.resize
+        )[0]
+        for name in ("train", "val", "test")
+    }
+
+
+@pytest.fixture(scope="module")
+def graph(tiny_run: Path, images: dict[str, np.ndarray]) -> Graph:
+    deploy = deploy_graph(read_keras(FloatModel(read_run(tiny_run).info).keras_model))
+    inputs = pin_input_range(images["train"])
+    return equalize_concats(deploy, channel_ranges(deploy, concat_parts(deploy), inputs))[0]
+
+
+@pytest.fixture
+def train(graph: Graph, images, tmp_path: Path) -> Callable[..., Trained]:
+    def call(config: QatConfig = CONFIG) -> Trained:
+        return train_rounded(
+            graph,
+            calibrate_ranges(graph, images["train"]),
+            train=images["train"],
+            val=images["val"],
+            config=config,
+            checkpoint=tmp_path / "checkpoint.npz",
+        )
+
+    return call
+
+
+def kernels(trained: Trained) -> list[np.ndarray]:
+    return [node.kernel for node in trained.graph if hasattr(node, "kernel")]
+
+
+def test_the_rounded_network_is_the_file_that_is_made_of_it(graph: Graph, images) -> None:
+    ranges = calibrate_ranges(graph, images["train"])
+    rounded = build_rounded(graph, ranges).predict_on_batch(images["test"].astype(np.float32))
+    flatbuffer = emit_rounded(build_rounded(graph, ranges, weights=False))
+    interpreter = open_interpreter(flatbuffer, name="rounded", threads=1)
+    assert float_operators(interpreter) == {}
+    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    assert taken["quantization"] == (1.0, 0)
+    scores = []
+    for image in images["test"]:
+        interpreter.set_tensor(taken["index"], image[np.newaxis])
+        interpreter.invoke()
+        scores.append(interpreter.get_tensor(given["index"])[0] / 256)
+    # Both round to the same steps; where a value lies midway they may part.
+    assert np.abs(np.array(scores) - rounded).mean() < 0.01
+    plain = build_tf_keras(graph).predict_on_batch(images["test"].astype(np.float32))
+    assert np.abs(rounded - plain).max() > 1e-4  # it does round
+
+
+def test_training_brings_the_rounded_network_nearer_to_float(train) -> None:
+    divergences = [epoch.divergence for epoch in train().history]
+    assert len(divergences) == 3
+    assert min(divergences[1:]) < divergences[0]
+
+
+def test_an_interrupted_training_ends_as_if_it_had_not_been(
+    train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    whole = train()
+    (tmp_path / "checkpoint.npz").unlink()
+    keep = qat._State.keep
+
+    def interrupt(state: qat._State, measured: qat.QatEpoch) -> None:
+        keep(state, measured)
+        if measured.epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(qat._State, "keep", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train()
+    capsys.readouterr()
+    resumed = train()
+    told = capsys.readouterr().out
+    assert "Going on after epoch 1" in told
+    assert "Epoch 1 of 2" not in told
+    assert resumed.history[:2] == whole.history[:2]
+    for ours, theirs in zip(kernels(resumed), kernels(whole), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_a_checkpoint_of_another_training_is_not_taken_up(train, capsys) -> None:
+    train()
+    capsys.readouterr()
+    train(QatConfig(epochs=2, batch_size=16, augment=AugmentConfig(), seed=1))
+    assert "Going on" not in capsys.readouterr().out
+
+
+def test_convert_trains_and_tells(cli, tiny_run: Path, tmp_path: Path) -> None:
+    cli(
+        *("convert", tiny_run, "--out", tmp_path, "--recipes", "int8-qat,int16x8"),
+        *("--qat-epochs", 1, "--max-drop", 100, "--max-class-drop", 100),
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("int8-qat.tflite", "int16x8.tflite", "conversion.json")
+    }
+    told = json.loads((tmp_path / "conversion.json").read_text())
+    assert [epoch["epoch"] for epoch in told["qat"]["epochs"]] == [0, 1]
+    assert told["qat"]["keras_agreement"] > 0.9
+    trained, wide = told["models"]
+    assert trained["float_operators"] == {}
+    assert trained["agreement"] > 0.8
+    assert wide["agreement"] == 1
+    classifier = Classifier(tmp_path / "int16x8.tflite")
+    kinds = {tensor["dtype"] for tensor in classifier.interpreter.get_tensor_details()}
+    assert {np.int8, np.int16} <= kinds
+    assert cli("inspect", tmp_path / "int8-qat.tflite", "--self-test").exit_code == 0
+
+
+def test_training_needs_a_run(cli, tiny_run: Path, surfaces: Path, tmp_path: Path) -> None:
+    result = cli(
+        *("convert", "--arch", "densenet-tiny", "--weights", tiny_run / "model.keras"),
+        *("--labels", tiny_run / "labels.txt", "--calibration", surfaces),
+        *("--recipes", "int8-qat", "--out", tmp_path),
+        code=1,
+    )
+    assert "int8-qat trains on the images of a run; give RUN" in result.stderr
