@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..convert.recipes import RECIPES
+from ..convert.recipes import DEFAULT_RECIPES
 from ..edge_runtime.errors import EdgeclfError
 from ..models.run import read_run
 from .surfaces import SURFACE_CLASSES, write_surfaces
@@ -37,7 +37,7 @@ def demo(out: Path, per_class: int, epochs: int, seed: int) -> None:
         *("--flip", "both", "--rotation", 45, "--seed", seed, "--overwrite"),
     )
     _do("convert", model_run, "--out", models)
-    files = [models / f"{recipe}.tflite" for recipe in RECIPES]
+    files = [models / f"{recipe}.tflite" for recipe in DEFAULT_RECIPES]
     _do("benchmark", model_run, *files, "--json", out / "benchmark.json")
     unseen = {image.label: data / image.path for image in read_run(model_run).split("test")}
     _do("run", models / "int8.tflite", *unseen.values())
