@@ -1,6 +1,7 @@
 """The command line: each folder brings its commands, which load TensorFlow only if they need it."""
 
 import errno
+import sys
 from typing import Any
 
 import click
@@ -15,15 +16,11 @@ from .edge_runtime.inspect_command import inspect
 from .edge_runtime.quiet import quiet_opencv
 from .train.command import train
 
-# What the user can mend is no bug: one line instead of a traceback.
-_USERS_OS_ERRORS = {
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.ENOSPC,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.EISDIR,
-}
+# What the system refuses, the user can mend: one line instead of a traceback. Not so these: bugs,
+# and a closed pipe, after which click ends quietly.
+_OTHER_OS_ERRORS = {None, errno.EBADF, errno.EINVAL, errno.EPIPE}
+# 128 + SIGINT, as shells have it.
+_INTERRUPTED = 130
 _TRAIN_EXTRA = {
     "keras",
     "tensorflow",
@@ -47,9 +44,15 @@ class _Group(click.Group):
                 f"this command needs {error.name}: pip install 'edgeclf[train]'"
             ) from None
         except OSError as error:
-            if error.errno not in _USERS_OS_ERRORS:
+            if error.errno in _OTHER_OS_ERRORS:
                 raise
             raise click.ClickException(f"{error.filename or 'output'}: {error.strerror}") from None
+        except KeyboardInterrupt as interrupt:
+            # The terminal has written ^C, perhaps behind a progress bar.
+            start = "\n" if sys.stderr.isatty() else ""
+            kept = f": {interrupt}" if interrupt.args else ""
+            click.echo(f"{start}Interrupted{kept}", err=True)
+            ctx.exit(_INTERRUPTED)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import read_labels
+from ..edge_runtime.errors import EdgeclfError, Interrupted
+from ..edge_runtime.files import check_folder, read_labels
 from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
 from ..models.architectures import ARCHITECTURES, architecture
 from ..models.photographs import (
@@ -80,6 +80,7 @@ def convert(
         --calibration FOLDER --data FOLDER --out DIR
     """
     chosen = parse_recipes(recipes)
+    check_folder(out)
     limits = Limits(max_drop=max_drop, max_class_drop=max_class_drop)
     bare = (arch, weights, labels)
     if run is not None and any(option is not None for option in bare):
@@ -101,7 +102,7 @@ def convert(
     from ..edge_runtime.quiet import quiet_tensorflow
 
     quiet_tensorflow()
-    from .conversion import convert_model
+    from .conversion import convert_model, what_is_kept
     from .qat import QatConfig, QatPlan
 
     scoring: Photographs | None = None
@@ -121,18 +122,21 @@ def convert(
         scoring = labelled_photographs(data, info.labels)
     if calibration is not None:
         calibrating = folder_photographs(calibration)
-    verdicts = convert_model(
-        info,
-        chosen,
-        out=out,
-        calibration=calibrating,
-        scoring=scoring,
-        calibration_count=calibration_images,
-        seed=seed,
-        qat=qat,
-        limits=limits,
-        provenance={} if source is None else source.provenance(),
-    )
+    try:
+        verdicts = convert_model(
+            info,
+            chosen,
+            out=out,
+            calibration=calibrating,
+            scoring=scoring,
+            calibration_count=calibration_images,
+            seed=seed,
+            qat=qat,
+            limits=limits,
+            provenance={} if source is None else source.provenance(),
+        )
+    except KeyboardInterrupt:
+        raise Interrupted(what_is_kept(out)) from None
     click.echo(verdict_table(verdicts))
     click.echo(gate_summary(verdicts, limits, classes=len(info.labels)))
     failed = [verdict.recipe for verdict in verdicts if verdict.gate and not verdict.gate.passed]

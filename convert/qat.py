@@ -12,6 +12,8 @@ kernels differs by orders of magnitude. So each weight is moved in units of its 
 import hashlib
 import json
 import time
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,10 @@ from .ranges import TensorRange
 from .rounded import build_rounded, learned, rounding_steps
 
 _BATCH = 16
+
+# What numpy, zipfile and json raise on damaged bytes.
+_ARCHIVE_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
+_DAMAGE = (*_ARCHIVE_DAMAGE, KeyError, TypeError, ValueError)
 
 # Scores are kept from zero, whose logarithm is not finite.
 _LEAST = 1e-7
@@ -238,17 +244,23 @@ class _State:
         return len(self.history) - 1
 
     def resume(self) -> bool:
-        """Take up what the checkpoint holds, if it is of this training."""
+        """Take up what the checkpoint holds, if it is of this training and undamaged."""
         if not self._path.exists():
             return False
-        with np.load(self._path) as saved:
-            told = json.loads(str(saved["told"]))
-            if told["key"] != self._key:
-                return False
-            for name, variables in self._all().items():
-                for index, variable in enumerate(variables):
-                    variable.assign(saved[f"{name}{index}"])
-            self._best = [saved[f"best{i}"] for i in range(len(self._variables))]
+        try:
+            with np.load(self._path) as archive:
+                told = json.loads(str(archive["told"]))
+                if told["key"] != self._key:
+                    return False
+                saved = dict(archive)  # all of it, before any variable changes
+        except _DAMAGE as error:
+            reason = " ".join(str(error).split())
+            click.echo(f"Warning: {self._path}: damaged ({reason}); starting anew", err=True)
+            return False
+        for name, variables in self._all().items():
+            for index, variable in enumerate(variables):
+                variable.assign(saved[f"{name}{index}"])
+        self._best = [saved[f"best{i}"] for i in range(len(self._variables))]
         self.history = [QatEpoch(**epoch) for epoch in told["history"]]
         click.echo(f"Going on after epoch {self.epochs_done} of {self._path}")
         return True

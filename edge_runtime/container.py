@@ -27,6 +27,11 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 def write_model(path: Path, flatbuffer: bytes, spec: ModelSpec) -> None:
     """Write `flatbuffer` with metadata, `spec` and labels to `path`, whole or not at all."""
+    write_bytes(path, model_bytes(flatbuffer, spec))
+
+
+def model_bytes(flatbuffer: bytes, spec: ModelSpec) -> bytes:
+    """Return what `write_model` writes."""
     whole = io.BytesIO()
     whole.write(embed_metadata(flatbuffer, spec))
     with zipfile.ZipFile(whole, mode="a") as archive:
@@ -35,7 +40,7 @@ def write_model(path: Path, flatbuffer: bytes, spec: ModelSpec) -> None:
             (SPEC_NAME, spec.to_json()),
         ):
             archive.writestr(zipfile.ZipInfo(name, _DATE), text)
-    write_bytes(path, whole.getvalue())
+    return whole.getvalue()
 
 
 def read_model(path: Path) -> tuple[bytes, ModelSpec]:

@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import errno
 import hashlib
 import json
 import os
@@ -20,7 +21,22 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place once the block has succeeded.
 
     Should the block fail (a full disk, an interrupt), `path` is as it was before.
+
+    Raises:
+        EdgeclfError: the system refuses to write there.
     """
+    try:
+        with _beside(path) as temporary:
+            yield temporary
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        mend = "free some and run again" if full else "choose another place"
+        reason = error.strerror or " ".join(str(error).split())
+        raise EdgeclfError(f"{path}: cannot be written ({reason}); {mend}") from None
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -36,6 +52,14 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_folder(path: Path) -> None:
+    """Complain now of a folder in which files could not be made later."""
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        reason = "no right to write there" if nearest.is_dir() else f"{nearest} is a file"
+        raise EdgeclfError(f"{path}: cannot be a folder for files ({reason}); choose another")
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all."""
     with whole_file(path) as temporary:
@@ -48,10 +72,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write `value` to `path` as indented JSON, each list of numbers on a line of its own."""
+    """Write `value` to `path` as indented JSON, whole or not at all."""
+    write_text(path, json_text(value))
+
+
+def json_text(value: object) -> str:
+    """Return `value` as indented JSON, each list of numbers on a line of its own."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    text = _NUMBERS.sub(lambda match: " ".join(match[0].split()), text)
-    write_text(path, text + "\n")
+    return _NUMBERS.sub(lambda match: " ".join(match[0].split()), text) + "\n"
 
 
 def sha256_of(path: Path) -> str:
@@ -77,10 +105,13 @@ def read_labels(path: Path) -> tuple[str, ...]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise EdgeclfError(
-            f"{path}: cannot read the labels ({error}); give a text file with one class a line"
+            f"{path}: cannot read the labels ({reason}); give a text file with one class a line"
         ) from None
     labels = tuple(line.strip() for line in lines if line.strip())
+    if not labels:
+        raise EdgeclfError(f"{path}: holds no label; write one class a line")
     if len(set(labels)) < len(labels):
         twice = sorted({label for label in labels if labels.count(label) > 1})
         raise EdgeclfError(f"{path}: label {twice[0]!r} stands there twice; make each line unique")

@@ -31,17 +31,28 @@ def run_photographs(run: Run, split: str, *, data: Path | None = None) -> Photog
     """Return the photographs of a split of `run`, below `data` if its folder has moved."""
     images = run.split(split)
     root = data or run.data
-    missing = next((root / i.path for i in images if not (root / i.path).exists()), None)
-    if missing:
+    if not root.is_dir():
         raise EdgeclfError(
-            f"{missing}: no such file, though the run was trained with it; "
+            f"{root}: no such folder, though the run was trained on it; "
             "give the folder's new place with --data"
+        )
+    there = [(root / image.path).exists() for image in images]
+    if not all(there):
+        left = {image.label for image, is_there in zip(images, there, strict=True) if is_there}
+        lost = sorted({image.label for image in images} - left)
+        of_class = f", all of class {lost[0]!r} among them" if lost and left else ""
+        raise EdgeclfError(
+            f"{root}: lacks {there.count(False)} of the run's {len(images)} {split} images"
+            f"{of_class}, the first {images[there.index(False)].path}; put them back, or give the "
+            "folder's new place with --data"
         )
     return Photographs(tuple(root / i.path for i in images), tuple(i.label for i in images))
 
 
 def folder_photographs(folder: Path) -> Photographs:
     """Return all photographs below `folder`, whose classes do not matter."""
+    if not folder.is_dir():
+        raise EdgeclfError(f"{folder}: no such folder; give a folder of photographs")
     paths = tuple(find_images(folder))
     if not paths:
         raise EdgeclfError(f"{folder}: holds no image; give a folder of photographs")
@@ -71,9 +82,12 @@ def load_photographs(
     """
     with click.progressbar(length=len(photographs.paths), label="Reading images") as bar:
         loaded = load_images(photographs.paths, size_hw=size_hw, rule=rule, advance=bar.update)
+    if not len(loaded.pixels):
+        raise EdgeclfError(
+            f"none of {len(loaded.errors)} images can be read; replace them (the first is "
+            f"{loaded.errors[0]})"
+        )
     for error in loaded.errors:
         click.echo(f"Warning: skipped {error}", err=True)
-    if not len(loaded.pixels):
-        raise EdgeclfError(f"none of {len(photographs.paths)} images can be read; replace them")
     pairs = zip(photographs.labels, loaded.readable, strict=True)
     return loaded.pixels, tuple(label for label, ok in pairs if ok)

@@ -14,6 +14,7 @@ from .. import __version__
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json, read_labels, sha256_of, write_json, write_text
 from ..edge_runtime.images import RGBImage
+from ..edge_runtime.labelled_images import SPLITS
 from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
 from ..edge_runtime.spec import ModelSpec
 from .architectures import architecture
@@ -102,12 +103,18 @@ class Run:
     def provenance(self) -> dict[str, Any]:
         """Return what tells this training from others, as a JSON object without times."""
         metrics = self.folder / METRICS_NAME
-        test = read_json(metrics)["test"] if metrics.exists() else {}
+        try:
+            told = read_json(metrics)["test"] if metrics.exists() else {}
+            test = {name: told.get(name) for name in ("accuracy", "macro_f1")}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise EdgeclfError(
+                f"{metrics}: damaged ({error!r}); remove it, or train again"
+            ) from None
         return {
             "split_sha256": sha256_of(self.folder / SPLIT_NAME),
             "seed": self.seed,
             "images": dict(sorted(Counter(image.split for image in self.images).items())),
-            "test": {name: test.get(name) for name in ("accuracy", "macro_f1")},
+            "test": test,
         }
 
 
@@ -116,14 +123,19 @@ class FloatModel:
 
     def __init__(self, info: FloatModelInfo) -> None:
         """Build the architecture in code and fill it with the arrays of the weights file."""
-        from .densenet import build_classifier
+        from .densenet import HEAD_NAME, build_classifier
         from .weights import read_weights, set_weights
 
         self.info = info
+        weights = read_weights(info.weights)
+        if HEAD_NAME in weights and (classes := weights[HEAD_NAME][-1].size) != len(info.labels):
+            raise EdgeclfError(
+                f"{info.weights}: expected labels for {classes} classes, got {len(info.labels)}; "
+                "give the labels of these weights, one a line"
+            )
         self.keras_model = build_classifier(
             architecture(info.architecture), classes=len(info.labels), input_hw=info.input_hw
         )
-        weights = read_weights(info.weights)
         set_weights(self.keras_model, weights, source=str(info.weights), head=True)
 
     def scores(self, inputs: NDArray[np.uint8], *, batch_size: int = 32) -> NDArray[np.float32]:
@@ -148,15 +160,17 @@ def read_run(folder: Path) -> Run:
     Raises:
         EdgeclfError: something that a finished training leaves is missing or damaged.
     """
-    if not (folder / MODEL_NAME).is_file():
-        raise EdgeclfError(
-            f"{folder}: no run: it holds no {MODEL_NAME}; give the --out folder of `edgeclf train`"
-        )
+    for name in (MODEL_NAME, CONFIG_NAME, LABELS_NAME, SPLIT_NAME):
+        if not (folder / name).is_file():
+            raise EdgeclfError(
+                f"{folder}: no run: it holds no {name}; give the --out folder of `edgeclf train`"
+            )
     config = read_json(folder / CONFIG_NAME)
     try:
+        labels = read_labels(folder / LABELS_NAME)
         info = FloatModelInfo(
             architecture=config["architecture"],
-            labels=read_labels(folder / LABELS_NAME),
+            labels=labels,
             input_hw=(int(config["input_hw"][0]), int(config["input_hw"][1])),
             resize=RESIZE_RULES[RESIZE_RULES.index(config["resize"])],
             weights=folder / MODEL_NAME,
@@ -165,7 +179,7 @@ def read_run(folder: Path) -> Run:
             folder=folder,
             data=Path(config["data"]),
             info=info,
-            images=_read_split(folder),
+            images=_read_split(folder, labels),
             seed=int(config["seed"]),
             batch_size=int(config["batch_size"]),
             augment=AugmentConfig(**config["augment"]),
@@ -190,10 +204,25 @@ def write_split(folder: Path, images: tuple[SplitImage, ...]) -> None:
     write_text(folder / SPLIT_NAME, text.getvalue())
 
 
-def _read_split(folder: Path) -> tuple[SplitImage, ...]:
+def _read_split(folder: Path, labels: tuple[str, ...]) -> tuple[SplitImage, ...]:
     path = folder / SPLIT_NAME
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return tuple(SplitImage(**row) for row in csv.DictReader(file))
-    except (OSError, TypeError) as error:
+            images = tuple(SplitImage(**row) for row in csv.DictReader(file))
+    except (OSError, TypeError, UnicodeDecodeError, csv.Error) as error:
         raise EdgeclfError(f"{path}: cannot be read ({error}); train again") from None
+    for line, image in enumerate(images, start=2):
+        if image.split not in SPLITS:
+            raise EdgeclfError(
+                f"{path}: line {line}: expected a split of {', '.join(SPLITS)}, got "
+                f"{image.split!r}; cut short or edited: restore it, or train again"
+            )
+        if image.label not in labels:
+            raise EdgeclfError(
+                f"{path}: line {line}: class {image.label!r} is none of the {len(labels)} in "
+                f"{LABELS_NAME}; restore the two files, or train again"
+            )
+    missing = [split for split in SPLITS if split not in {image.split for image in images}]
+    if missing:
+        raise EdgeclfError(f"{path}: cut short: it names no {missing[0]} image; train again")
+    return images

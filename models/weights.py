@@ -5,6 +5,7 @@ Files are read as arrays only. No saved graph is ever loaded, so no file can bri
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from .densenet import HEAD_NAME
 Weights = dict[str, list[NDArray[np.float32]]]
 
 _INSIDE_KERAS = "model.weights.h5"
+_FORMATS = "a .keras, .weights.h5 or .h5 file"
+
+# What zipfile and h5py raise on damaged bytes.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, RuntimeError, ValueError)
 
 
 def read_weights(path: Path) -> Weights:
@@ -28,6 +33,8 @@ def read_weights(path: Path) -> Weights:
     Raises:
         EdgeclfError: the file is missing, damaged, or no Keras weights.
     """
+    if not path.is_file():
+        raise EdgeclfError(f"{path}: no readable Keras weights: no such file; give {_FORMATS}")
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -36,9 +43,11 @@ def read_weights(path: Path) -> Weights:
             source = path
         with h5py.File(source, "r") as file:
             weights = _read_legacy(file) if "layer_names" in file.attrs else _read_keras3(file)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())
         raise EdgeclfError(
-            f"{path}: no readable Keras weights ({error}); give a .keras, .weights.h5 or .h5 file"
+            f"{path}: no readable Keras weights: cut short, damaged or another format ({reason}); "
+            f"copy it again, or give {_FORMATS}"
         ) from None
     if not weights:
         raise EdgeclfError(f"{path}: holds no layer's weights; give a file that Keras saved")
