@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import write_json
+from ..edge_runtime.files import check_folder, write_json
 from ..edge_runtime.interpreter import default_threads
 from ..models.photographs import Photographs, labelled_photographs, run_photographs
 from ..models.run import Run, read_run
@@ -43,6 +43,8 @@ def benchmark(
     edgeclf benchmark RUN models/*.tflite
     edgeclf benchmark models/*.tflite --data photographs/
     """
+    if json_file:
+        check_folder(json_file.parent)
     threads = threads or default_threads()
     runs = {path: read_run(path) for path in models if path.is_dir()}
     if runs and find_spec("tensorflow") is None:

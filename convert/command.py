@@ -31,6 +31,11 @@ _POINTS = click.FloatRange(0, 100)
 @click.option("--calibration", type=_PATH, help="Images to calibrate on. [default: RUN's train]")
 @click.option("--calibration-images", default=200, type=click.IntRange(min=1), help="How many.")
 @click.option("--seed", default=0, type=click.IntRange(min=0), help="Of their choice.")
+@click.option(
+    "--techniques",
+    default="all",
+    help="Before int8: concatenations, layers, rounding; fewer, or none, show what each is worth.",
+)
 @click.option("--qat-epochs", default=3, type=click.IntRange(min=1), help="For int8-qat.")
 @click.option(
     "--max-drop",
@@ -46,6 +51,11 @@ _POINTS = click.FloatRange(0, 100)
     metavar="POINTS",
     help="Of the recall of each class; likewise.",
 )
+@click.option(
+    "--heatmap/--no-heatmap",
+    default=False,
+    help="Files also give the last feature map, so that `edgeclf run --heatmap` can show where.",
+)
 @click.option("--arch", help=f"Without RUN: one of {', '.join(ARCHITECTURES)}.")
 @click.option("--weights", type=_PATH, help="Without RUN: the weights file.")
 @click.option("--labels", type=_PATH, help="Without RUN: the classes, one a line.")
@@ -59,9 +69,11 @@ def convert(
     calibration: Path | None,
     calibration_images: int,
     seed: int,
+    techniques: str,
     qat_epochs: int,
     max_drop: float,
     max_class_drop: float,
+    heatmap: bool,
     arch: str | None,
     weights: Path | None,
     labels: Path | None,
@@ -103,8 +115,11 @@ def convert(
 
     quiet_tensorflow()
     from .conversion import convert_model, what_is_kept
+    from .preparation import CalibrationPlan
     from .qat import QatConfig, QatPlan
+    from .techniques import parse_techniques
 
+    steps = parse_techniques(techniques)
     scoring: Photographs | None = None
     calibrating: Photographs | None = None
     qat: QatPlan | None = None
@@ -127,12 +142,11 @@ def convert(
             info,
             chosen,
             out=out,
-            calibration=calibrating,
+            calibration=CalibrationPlan(calibrating, calibration_images, seed, steps),
             scoring=scoring,
-            calibration_count=calibration_images,
-            seed=seed,
             qat=qat,
             limits=limits,
+            heatmap=heatmap,
             provenance={} if source is None else source.provenance(),
         )
     except KeyboardInterrupt:

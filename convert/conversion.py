@@ -14,15 +14,16 @@ from ..edge_runtime.classifier import Classifier
 from ..edge_runtime.container import model_bytes
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import json_text, sha256_of, whole_file
+from ..edge_runtime.heatmap import HeatmapHead
 from ..edge_runtime.scoring import agreement, score_predictions
 from ..edge_runtime.self_test import make_self_test
 from ..models.photographs import Photographs, load_photographs
 from ..models.run import FloatModel, FloatModelInfo
-from .calibrate import channel_ranges, choose_balanced, pin_input_range
 from .emit import emit_rounded, emit_tflite
-from .equalize import concat_parts, equalize_concats
 from .gate import Limits
 from .graph import Graph
+from .heatmap import find_tail
+from .preparation import CalibrationPlan, Preparation
 from .qat import QatPlan, Trained, train_rounded
 from .ranges import calibrate_ranges
 from .read_keras import read_keras
@@ -34,22 +35,17 @@ from .verify import ScoringSet, Verdict, file_scores, recommend, verify
 REPORT_NAME = "conversion.json"
 CHECKPOINT_NAME = "int8-qat.checkpoint.npz"
 
-# On fewer images the extremes of the activations are not known yet: DenseNet121's int8 agreed with
-# float on 0.67, 0.90, 0.94 and 1.00 of 67 ImageNet images after 1, 3, 10 and 30.
-_FEW_IMAGES = 30
-
 
 def convert_model(
     info: FloatModelInfo,
     recipes: Sequence[Recipe],
     *,
     out: Path,
-    calibration: Photographs | None,
+    calibration: CalibrationPlan,
     scoring: Photographs | None,
-    calibration_count: int,
-    seed: int,
     qat: QatPlan | None,
     limits: Limits,
+    heatmap: bool,
     provenance: dict[str, Any],
 ) -> list[Verdict]:
     """Write a .tflite file per recipe and `conversion.json` to `out`; return what was measured.
@@ -58,45 +54,45 @@ def convert_model(
         info: the float model.
         recipes: in the order in which they are made.
         out: the folder to write to.
-        calibration: photographs to choose from for recipes that calibrate.
+        calibration: on what recipes calibrate, and what is done to the network for them.
         scoring: photographs to score every file on, if there are any.
-        calibration_count: how many photographs calibrate.
-        seed: of their choice.
         qat: what recipes that train are trained on.
         limits: what a file may lose against the float model on the scoring photographs.
+        heatmap: whether the files give the last feature map too, for heatmaps.
         provenance: what is known of the training, for the files to tell; a JSON object.
     """
-    _check_images(recipes, calibration, qat)
+    _check_images(recipes, calibration.photographs, qat)
     float_model = FloatModel(info)
     read = read_keras(float_model.keras_model)
     if read.foreign:
         click.echo(f"Warning: left as they are: {', '.join(read.foreign)}", err=True)
     graph = deploy_graph(read)
+    features = find_tail(graph).features if heatmap else None
+    prepared = Preparation(graph, info, calibration)
     origin = {"weights_sha256": sha256_of(info.weights)} | provenance
     scoring_set = _scoring_set(float_model, scoring)
     verdicts: list[Verdict] = []
-    integer: tuple[Graph, NDArray[np.uint8]] | None = None
     training: dict[str, Any] | None = None
     for recipe in recipes:
-        if recipe.calibrates:
-            assert calibration is not None
-            if integer is None:
-                integer = _prepare_integer(graph, info, calibration, calibration_count, seed)
-            recipe_graph, inputs = integer
-        else:
-            recipe_graph, inputs = graph, None
         click.echo(f"Converting {recipe.name}: {recipe.summary}")
+        recipe_graph = prepared.graph_for(recipe)
+        inputs = prepared.inputs if recipe.calibrates else None
         path = out / f"{recipe.name}.tflite"
         trained = None
         if recipe.trains:
             assert inputs is not None
             assert qat is not None
             trained = _fine_tune(recipe_graph, inputs, info, qat, out / CHECKPOINT_NAME)
-            flatbuffer = emit_rounded(build_rounded(trained.graph, trained.ranges, weights=False))
+            recipe_graph = trained.graph
+            rounded = build_rounded(trained.graph, trained.ranges, weights=False)
+            flatbuffer = emit_rounded(rounded, features=features)
         else:
-            flatbuffer = emit_tflite(recipe_graph, recipe, calibration=inputs)
+            flatbuffer = emit_tflite(recipe_graph, recipe, calibration=inputs, features=features)
         spec = replace(
-            info.spec(recipe.name), self_test=make_self_test(flatbuffer), provenance=origin
+            info.spec(recipe.name),
+            self_test=make_self_test(flatbuffer),
+            heatmap=_heatmap_head(recipe_graph) if heatmap else None,
+            provenance=origin,
         )
         # A model takes its place once it is measured and described: whatever ends the conversion,
         # no other lies there.
@@ -106,8 +102,9 @@ def convert_model(
                 training = _training_report(trained, unproven, scoring_set)
             verdict = verify(unproven, scoring_set, limits=limits)
             verdicts.append(replace(verdict, file=path.name))
-            calibrated = 0 if integer is None else len(integer[1])
-            told = _report(info, scoring_set, verdicts, calibrated, seed, limits, training)
+            told = _report(
+                info, scoring_set, verdicts, prepared.to_json(), limits, training, heatmap
+            )
             report.write_text(json_text(told), encoding="utf-8")
         if trained is not None:
             (out / CHECKPOINT_NAME).unlink(missing_ok=True)
@@ -141,31 +138,6 @@ def _check_images(
             )
 
 
-def _prepare_integer(
-    graph: Graph, info: FloatModelInfo, calibration: Photographs, count: int, seed: int
-) -> tuple[Graph, NDArray[np.uint8]]:
-    paths = choose_balanced(calibration.paths, calibration.labels, count=count, seed=seed)
-    chosen = Photographs(tuple(paths), ("",) * len(paths))
-    pixels, _ = load_photographs(chosen, size_hw=info.input_hw, rule=info.resize)
-    inputs = pin_input_range(pixels)
-    click.echo(f"Calibrating on {len(inputs)} images")
-    if len(inputs) < _FEW_IMAGES:
-        click.echo(
-            f"Warning: ranges from fewer than {_FEW_IMAGES} images may cut off what others hold; "
-            "calibrate on 100 or more, of every class and light",
-            err=True,
-        )
-    ranges = channel_ranges(graph, concat_parts(graph), inputs)
-    equalized, skipped = equalize_concats(graph, ranges)
-    if skipped:
-        click.echo(
-            f"Warning: {len(skipped)} concatenated tensors cannot be equalised, among them "
-            f"{', '.join(skipped[:3])}",
-            err=True,
-        )
-    return equalized, inputs
-
-
 def _fine_tune(
     graph: Graph,
     inputs: NDArray[np.uint8],
@@ -181,6 +153,10 @@ def _fine_tune(
     return train_rounded(
         graph, ranges, train=train, val=val, config=qat.config, checkpoint=checkpoint
     )
+
+
+def _heatmap_head(graph: Graph) -> HeatmapHead:
+    return HeatmapHead.from_kernel(find_tail(graph).dense.kernel)
 
 
 def _training_report(trained: Trained, path: Path, scoring: ScoringSet | None) -> dict[str, Any]:
@@ -214,10 +190,10 @@ def _report(
     info: FloatModelInfo,
     scoring: ScoringSet | None,
     verdicts: list[Verdict],
-    calibrated: int,
-    seed: int,
+    calibration: dict[str, Any],
     limits: Limits,
     training: dict[str, Any] | None,
+    heatmap: bool,
 ) -> dict[str, Any]:
     reference = None
     recommended = recommend(verdicts)
@@ -229,7 +205,8 @@ def _report(
         "edgeclf_version": __version__,
         "architecture": info.architecture,
         "weights": info.weights.name,
-        "calibration": {"images": calibrated, "seed": seed},
+        "calibration": calibration,
+        "heatmap": heatmap,
         "limits": None if scoring is None else asdict(limits),
         "qat": training,
         "recommended": None if recommended is None else asdict(recommended),

@@ -5,15 +5,27 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 from numpy.typing import NDArray
 
+from ..edge_runtime.flatbuffer import root_table
 from ..edge_runtime.quiet import quiet_stderr
+from ..edge_runtime.tflite_file import IDENTIFIER, parse_tflite
 from .build import build_tf_keras
 from .graph import Graph
 from .recipes import Recipe
 
+# Slots of a model and of a graph in the schema of .tflite files.
+_GRAPHS, _OUTPUTS = 2, 2
 
-def emit_tflite(graph: Graph, recipe: Recipe, *, calibration: NDArray[np.uint8] | None) -> bytes:
+
+def emit_tflite(
+    graph: Graph,
+    recipe: Recipe,
+    *,
+    calibration: NDArray[np.uint8] | None,
+    features: str | None = None,
+) -> bytes:
     """Return `graph` as a TFLite flatbuffer: RGB uint8 (1, height, width, 3) in, scores out.
 
     The scores are float32, or uint8 with scale 1/256 when `recipe` computes in integers.
@@ -22,8 +34,9 @@ def emit_tflite(graph: Graph, recipe: Recipe, *, calibration: NDArray[np.uint8] 
         graph: a deploy graph.
         recipe: how to quantize.
         calibration: RGB uint8 of shape (images, height, width, 3), for recipes that calibrate.
+        features: name of a node whose value shall be the second output, of the scores' type.
     """
-    model = build_tf_keras(graph)
+    model = _with_features(build_tf_keras(graph), features)
     shape = (1, *graph.input.shape)
 
     def serve(image: Any) -> Any:
@@ -53,13 +66,15 @@ def emit_tflite(graph: Graph, recipe: Recipe, *, calibration: NDArray[np.uint8] 
     return _converted(converter)
 
 
-def emit_rounded(model: Any) -> bytes:
+def emit_rounded(model: Any, *, features: str | None = None) -> bytes:
     """Return `model` as a TFLite flatbuffer that computes in int8: RGB uint8 in, uint8 scores out.
 
     Args:
         model: what `build_rounded` returned with `weights=False`: it says how each tensor is
             rounded, and TFLite rounds the weights, alike.
+        features: name of a layer whose output shall be the second one, uint8 too.
     """
+    model = _with_features(model, features)
 
     def serve(image: Any) -> Any:
         return model(tf.quantization.fake_quant_with_min_max_args(image, 0, 255), training=False)
@@ -73,7 +88,24 @@ def emit_rounded(model: Any) -> bytes:
 def _converted(converter: Any) -> bytes:
     with quiet_stderr():
         flatbuffer: bytes = converter.convert()
-    return flatbuffer
+    return _scores_first(flatbuffer)
+
+
+def _with_features(model: Any, features: str | None) -> Any:
+    if features is None:
+        return model
+    outputs = {"scores": model.output, "features": model.get_layer(features).output}
+    return tf_keras.Model(model.input, outputs, name=model.name)
+
+
+def _scores_first(flatbuffer: bytes) -> bytes:
+    """Return the model with its flat output in front of an image: TFLite may turn them round."""
+    tensors = parse_tflite(flatbuffer).tensors
+    graph = root_table(flatbuffer, IDENTIFIER).tables(_GRAPHS)[0]
+    outputs = graph.array(_OUTPUTS, "i4")
+    turned = np.array(sorted(outputs, key=lambda place: len(tensors[place].shape)), outputs.dtype)
+    start = graph.target(_OUTPUTS) + 4  # a vector begins with its length
+    return flatbuffer[:start] + turned.tobytes() + flatbuffer[start + turned.nbytes :]
 
 
 def _converter(serve: Callable[[Any], Any], model: Any, image: Any) -> Any:

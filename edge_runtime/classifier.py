@@ -1,7 +1,7 @@
 """A model file, ready to name what it sees."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,15 @@ class Prediction:
         score: the highest score, 0 to 1.
         top: the best classes with their scores, best first.
         ms: preprocessing and inference, in milliseconds.
+        heatmap: where the best class was seen, as `class_activation_map` returns it; None unless
+            asked for.
     """
 
     label: str
     score: float
     top: tuple[tuple[str, float], ...]
     ms: float
+    heatmap: NDArray[np.float32] | None = field(default=None, compare=False)
 
 
 class Classifier:
@@ -51,7 +54,7 @@ class Classifier:
             data, name=str(path), threads=threads or default_threads()
         )
         self._input = self.interpreter.get_input_details()[0]
-        self._output = self.interpreter.get_output_details()[0]
+        self._output, *further = self.interpreter.get_output_details()
         expected = (1, *self.spec.input_hw, 3)
         if tuple(self._input["shape"]) != expected or self._input["dtype"] != np.uint8:
             raise EdgeclfError(
@@ -63,6 +66,15 @@ class Classifier:
                 f"{path}: {self._output['shape'][-1]} outputs for {len(self.spec.labels)} labels; "
                 "convert the model again"
             )
+        if self.spec.heatmap is not None:
+            self._class_weights = self.spec.heatmap.class_weights()
+            self._features = further[0] if further else self._output
+            channels = self._features["shape"][3:]
+            if self._class_weights.shape != (len(self.spec.labels), *channels):
+                raise EdgeclfError(
+                    f"{path}: its weights for heatmaps do not fit its labels and its second "
+                    "output; convert the model again"
+                )
 
     def preprocess(self, rgb: RGBImage) -> RGBImage:
         """Return `rgb` (any size) as the model's input, uint8 of shape (height, width, 3)."""
@@ -82,14 +94,47 @@ class Classifier:
         scale, zero_point = self._output["quantization"]
         return np.asarray((output.astype(np.int32) - zero_point) * scale, np.float32)
 
-    def classify(self, rgb: RGBImage, *, top: int = 3, threshold: float = 0.0) -> Prediction:
+    def class_activation_map(self, index: int) -> NDArray[np.float32]:
+        """Return where the class `index` stands in the image that was scored last.
+
+        The map is a small matrix product on what that inference left; nothing is computed twice.
+        Its mean plus the class's bias is the class's logit, up to quantization: positive places
+        speak for the class, negative ones against it (Zhou et al. 2016,
+        https://arxiv.org/abs/1512.04150).
+
+        Args:
+            index: of the class among the labels.
+
+        Returns:
+            float32 of the size of the last feature map, DenseNet's (height / 32, width / 32). The
+            places divide the model's input evenly.
+
+        Raises:
+            EdgeclfError: the file has no feature map among its outputs.
+        """
+        self._check_heatmap()
+        features = self.interpreter.get_tensor(self._features["index"])[0]
+        scale, zero_point = self._features["quantization"]
+        steps = np.subtract(features, zero_point, dtype=np.float32)
+        unit = np.float32(scale or 1.0)  # float maps have none
+        return np.asarray(steps @ self._class_weights[index] * unit)
+
+    def classify(
+        self, rgb: RGBImage, *, top: int = 3, threshold: float = 0.0, heatmap: bool = False
+    ) -> Prediction:
         """Classify an RGB uint8 image of shape (height, width, 3) of any size.
 
         Args:
             rgb: the image.
             top: how many classes the prediction lists.
             threshold: a best score below it makes the label `unknown`.
+            heatmap: whether the prediction tells where the best class was seen.
+
+        Raises:
+            EdgeclfError: a heatmap is asked of a file that cannot make one.
         """
+        if heatmap:
+            self._check_heatmap()
         start = time.perf_counter()
         scores = self.scores(self.preprocess(rgb))
         ms = (time.perf_counter() - start) * 1000
@@ -97,7 +142,11 @@ class Classifier:
         best = tuple((self.spec.labels[i], float(scores[i])) for i in best_first)
         label, score = best[0]
         return Prediction(
-            label=label if score >= threshold else UNKNOWN, score=score, top=best, ms=ms
+            label=label if score >= threshold else UNKNOWN,
+            score=score,
+            top=best,
+            ms=ms,
+            heatmap=self.class_activation_map(int(best_first[0])) if heatmap else None,
         )
 
     def self_test(self) -> SelfTestResult:
@@ -109,3 +158,9 @@ class Classifier:
         if self.spec.self_test is None:
             raise EdgeclfError(f"{self.path}: it carries no self-test; convert the model again")
         return run_self_test(self.interpreter, self.spec.self_test)
+
+    def _check_heatmap(self) -> None:
+        if self.spec.heatmap is None:
+            raise EdgeclfError(
+                f"{self.path}: it makes no heatmaps; convert the model with --heatmap"
+            )

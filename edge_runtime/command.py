@@ -1,12 +1,15 @@
 """`edgeclf run`: what the model sees, frame by frame."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import click
 
 from .classifier import UNKNOWN, Classifier, Prediction
 from .errors import EdgeclfError
+from .files import check_folder
+from .heatmap import write_heatmap
 from .images import ImageError
 from .sources import Frame, find_files, is_video, read_frames
 
@@ -26,6 +29,13 @@ from .sources import Frame, find_files, is_video, read_frames
     help=f"Below this score the label is `{UNKNOWN}`.",
 )
 @click.option(
+    "--heatmap",
+    "heatmaps",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write there, for each image, where the label was seen; MODEL converted with --heatmap.",
+)
+@click.option(
     "--threads",
     type=click.IntRange(min=1),
     help="Threads of an inference. [default: cores, 4 at most]",
@@ -36,6 +46,7 @@ def run(
     as_json: bool,
     top: int,
     threshold: float,
+    heatmaps: Path | None,
     threads: int | None,
 ) -> None:
     """Classify images, folders, globs and videos with a .tflite MODEL.
@@ -43,9 +54,13 @@ def run(
     \b
     edgeclf run int8.tflite photo.jpg
     edgeclf run int8.tflite photos/ 'more/*.png' clip.mp4 --json
+    edgeclf run int8.tflite photos/ --heatmap maps
     """
     classifier = Classifier(model, threads=threads)
     files = find_files(sources)
+    if heatmaps is not None:
+        check_folder(heatmaps)
+        _check_names(files)
     width = max(len(label) for label in (*classifier.spec.labels, UNKNOWN))
     failures = 0
     for path in files:
@@ -54,11 +69,31 @@ def run(
                 failures += 1
                 click.echo(f"Warning: {frame}", err=True)
                 continue
-            prediction = classifier.classify(frame.rgb, top=top, threshold=threshold)
+            prediction = classifier.classify(
+                frame.rgb, top=top, threshold=threshold, heatmap=heatmaps is not None
+            )
             line = _json_line if as_json else _table_line
             click.echo(line(frame, prediction, width))
+            if heatmaps is not None and prediction.heatmap is not None:
+                seen = classifier.preprocess(frame.rgb)
+                write_heatmap(heatmaps / _heatmap_name(frame), seen, prediction.heatmap)
     if failures:
         raise EdgeclfError(f"{failures} of {len(files)} files could not be read to the end")
+
+
+def _check_names(files: list[Path]) -> None:
+    stem, count = Counter(path.stem for path in files).most_common(1)[0]
+    if count > 1:
+        raise EdgeclfError(
+            f"{stem}.heatmap.png: {count} sources would write it; give them one at a time, with a "
+            "folder each"
+        )
+
+
+def _heatmap_name(frame: Frame) -> str:
+    path = Path(frame.source)
+    number = f"#{frame.index}" if is_video(path) else ""
+    return f"{path.stem}{number}.heatmap.png"
 
 
 def _json_line(frame: Frame, prediction: Prediction, _width: int) -> str:

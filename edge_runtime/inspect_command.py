@@ -93,8 +93,9 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     for tensor in inspection.inputs:
         fitted = f"; images: {spec.resize}" if spec is not None else ""
         yield "input", _tensor_text(tensor) + fitted
-    for tensor in inspection.outputs:
-        yield "output", _tensor_text(tensor)
+    for place, tensor in enumerate(inspection.outputs):
+        head = spec is not None and spec.heatmap is not None and place == 1
+        yield "output", _tensor_text(tensor) + ("; feature map, for heatmaps" if head else "")
     if spec is not None:
         first = ", ".join(spec.labels[:5])
         yield "labels", f"{len(spec.labels)}: {first}" + (", …" if len(spec.labels) > 5 else "")

@@ -144,8 +144,18 @@ def _build_metadata(spec: ModelSpec, outputs: int) -> bytes:
         stats=_fields(_STATS, max=[1.0], min=[0.0]),
         associated_files=[_file(LABELS_NAME, "The classes, one a line.", "TENSOR_AXIS_LABELS")],
     )
+    features = _fields(
+        _TENSOR,
+        name="features",
+        description="The last feature map. Its channels, weighed as a class weighs them, show "
+        f"where in the image the class is; the weights stand in {SPEC_NAME}.",
+        content=_features(),
+    )
     further = [
-        _fields(_TENSOR, name=f"output {place}", content=_features()) for place in range(1, outputs)
+        features
+        if place == 1 and spec.heatmap is not None
+        else _fields(_TENSOR, name=f"output {place}", content=_features())
+        for place in range(1, outputs)
     ]
     model = _fields(
         _MODEL,

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .errors import EdgeclfError
+from .heatmap import HeatmapHead
 from .preprocess import RESIZE_RULES, ResizeRule
 from .self_test import SelfTest
 
@@ -27,6 +28,7 @@ class ModelSpec:
         architecture: the network's name, for people.
         edgeclf_version: what wrote the file.
         self_test: outputs that every runtime must compute again.
+        heatmap: what makes heatmaps of the second output; None for a model of one.
         provenance: where the weights come from, as a JSON object.
     """
 
@@ -37,6 +39,7 @@ class ModelSpec:
     architecture: str
     edgeclf_version: str
     self_test: SelfTest | None = None
+    heatmap: HeatmapHead | None = None
     provenance: dict[str, Any] | None = None
 
     @property
@@ -65,6 +68,8 @@ class ModelSpec:
             values["labels"] = tuple(values["labels"])
             if "self_test" in values:
                 values["self_test"] = SelfTest.from_json(values["self_test"])
+            if "heatmap" in values:
+                values["heatmap"] = HeatmapHead.from_json(values["heatmap"])
             values["provenance"] = dict(values["provenance"]) if "provenance" in values else None
             spec = cls(**values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:

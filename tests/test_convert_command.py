@@ -32,7 +32,11 @@ def test_every_recipe_is_written_and_described(tiny_models: Path, tiny_run: Path
     assert [model["recipe"] for model in told["models"]] == list(RECIPES)
     trained = json.loads((tiny_run / "metrics.json").read_text())
     assert told["reference"]["accuracy"] == trained["test"]["accuracy"]
-    assert told["calibration"] == {"images": trained["images"]["train"], "seed": 0}
+    assert told["calibration"] == {
+        "images": trained["images"]["train"],
+        "seed": 0,
+        "techniques": ["concatenations", "layers", "rounding"],
+    }
     for model in told["models"]:
         path = tiny_models / model["file"]
         assert model["bytes"] == path.stat().st_size

@@ -14,7 +14,7 @@ from edgeclf import __version__
 from edgeclf.benchmarks.surfaces import draw_surface
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-NOT_SHIPPED = {"tests", "build", "dist"}
+NOT_SHIPPED = {"tests", "build", "dist", "benchmarks/rivals"}
 
 
 def code_folders() -> set[str]:
@@ -24,7 +24,7 @@ def code_folders() -> set[str]:
     return {
         folder
         for folder in found
-        if folder.split("/")[0] not in NOT_SHIPPED and not folder.startswith(".")
+        if not {folder, folder.split("/")[0]} & NOT_SHIPPED and not folder.startswith(".")
     }
 
 

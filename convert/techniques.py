@@ -1,0 +1,81 @@
+"""What is done to a float network before it is quantized: steps that can be left out one by one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from ..edge_runtime.errors import EdgeclfError
+from .calibrate import channel_ranges
+from .equalize import concat_parts, equalize_concats, equalize_layers, layer_pairs
+from .graph import Graph
+from .rounding import input_moments, round_weights
+
+
+@dataclass(frozen=True)
+class Technique:
+    """A step that leaves the float network nearly as it is and makes its int8 better.
+
+    Attributes:
+        name: what it is called on the command line.
+        apply: takes a deploy graph and RGB uint8 images (images, height, width, 3) to calibrate
+            on; returns the graph that is better to quantize.
+        trained_away: whether quantization-aware training does better from the graph before it.
+    """
+
+    name: str
+    apply: Callable[[Graph, NDArray[np.uint8]], Graph]
+    trained_away: bool = False
+
+
+def _equalize_concats(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
+    equalized, skipped = equalize_concats(graph, channel_ranges(graph, concat_parts(graph), inputs))
+    if skipped:
+        click.echo(
+            f"Warning: {len(skipped)} concatenated tensors cannot be equalised, among them "
+            f"{', '.join(skipped[:3])}",
+            err=True,
+        )
+    return equalized
+
+
+def _equalize_layers(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
+    return equalize_layers(graph, channel_ranges(graph, tuple(layer_pairs(graph)), inputs))
+
+
+def _round_weights(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
+    return round_weights(graph, input_moments(graph, inputs))
+
+
+# In the order in which they are applied.
+_ALL = (
+    Technique("concatenations", _equalize_concats),
+    Technique("layers", _equalize_layers),
+    Technique("rounding", _round_weights, trained_away=True),
+)
+TECHNIQUES = {technique.name: technique for technique in _ALL}
+
+
+def parse_techniques(text: str) -> tuple[Technique, ...]:
+    """Return the techniques of a comma-separated list, `all` or `none`, in their order."""
+    if text in {"all", "none"}:
+        return _ALL if text == "all" else ()
+    names = {name.strip() for name in text.split(",")}
+    unknown = sorted(names - set(TECHNIQUES))
+    if unknown:
+        raise EdgeclfError(
+            f"unknown technique {', '.join(map(repr, unknown))}; "
+            f"known: {', '.join(TECHNIQUES)}; or all, or none"
+        )
+    return tuple(technique for name, technique in TECHNIQUES.items() if name in names)
+
+
+def apply_techniques(
+    graph: Graph, techniques: Sequence[Technique], inputs: NDArray[np.uint8]
+) -> Graph:
+    """Return `graph` after all of `techniques`, calibrated on `inputs`."""
+    for technique in techniques:
+        graph = technique.apply(graph, inputs)
+    return graph
