@@ -13,7 +13,9 @@ from ..edge_runtime.quiet import quiet_stderr
 from ..edge_runtime.tflite_file import IDENTIFIER, parse_tflite
 from .build import build_tf_keras
 from .graph import Graph
+from .ranges import calibrate_ranges
 from .recipes import Recipe
+from .rounded import build_rounded
 
 # Slots of a model and of a graph in the schema of .tflite files.
 _GRAPHS, _OUTPUTS = 2, 2
@@ -28,7 +30,8 @@ def emit_tflite(
 ) -> bytes:
     """Return `graph` as a TFLite flatbuffer: RGB uint8 (1, height, width, 3) in, scores out.
 
-    The scores are float32, or uint8 with scale 1/256 when `recipe` computes in integers.
+    The scores are float32, or uint8 with scale 1/256 when `recipe` computes in integers. Its ranges
+    are ours, unless there are layers that we do not know: TFLite then takes the extremes.
 
     Args:
         graph: a deploy graph.
@@ -36,6 +39,11 @@ def emit_tflite(
         calibration: RGB uint8 of shape (images, height, width, 3), for recipes that calibrate.
         features: name of a node whose value shall be the second output, of the scores' type.
     """
+    if recipe.calibrates and (calibration is None or not len(calibration)):
+        raise ValueError(f"recipe {recipe.name} needs calibration images")
+    if recipe.activations == "int8" and calibration is not None and not graph.foreign:
+        ranges = calibrate_ranges(graph, calibration)
+        return emit_rounded(build_rounded(graph, ranges, weights=False), features=features)
     model = _with_features(build_tf_keras(graph), features)
     shape = (1, *graph.input.shape)
 
@@ -55,8 +63,7 @@ def emit_tflite(
             tf.lite.OpsSet.TFLITE_BUILTINS,  # for the cast of the pixels
         ]
     if recipe.calibrates:
-        if calibration is None or not len(calibration):
-            raise ValueError(f"recipe {recipe.name} needs calibration images")
+        assert calibration is not None
         kind = np.float32 if recipe.activations == "int8" else np.uint8
         converter.representative_dataset = lambda: _one_by_one(calibration, kind)
     if recipe.weights != "float32":

@@ -38,6 +38,10 @@ class TensorRange:
     high: float
 
 
+# What is no image any more, features averaged over it and logits, belongs to few classes: one that
+# did not calibrate exceeds its extremes, and a cut logit changes the scores most of all.
+_HEADROOM = 1.25
+
 # TFLite prescribes these: scale 1/256 or 1/128.
 _PRESCRIBED = {
     "softmax": TensorRange(0, 255 / 256),
@@ -51,6 +55,7 @@ def calibrate_ranges(graph: Graph, inputs: NDArray[np.uint8]) -> dict[str, Tenso
     """Return the range of each tensor that int8 stores, by node, from the extremes over `inputs`.
 
     A convolution and the ReLU that alone reads it are one operator: its tensor is never stored.
+    What is flat gets a quarter more.
     Pooling, padding, reshaping and concatenating leave int8 values as they are, so that what goes
     in and what comes out share one range.
 
@@ -65,6 +70,9 @@ def calibrate_ranges(graph: Graph, inputs: NDArray[np.uint8]) -> dict[str, Tenso
             extremes[node.name] = _PIXELS
         elif isinstance(node, Activation) and node.function in _PRESCRIBED:
             extremes[node.name] = _PRESCRIBED[node.function]
+        elif not graph.is_image(node.name):
+            cut = extremes[node.name]
+            extremes[node.name] = TensorRange(_HEADROOM * cut.low, _HEADROOM * cut.high)
     ranges = {}
     for names in _sharing(stored):
         shared = _around([extremes[name] for name in names])

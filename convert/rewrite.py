@@ -4,16 +4,20 @@ A BatchNorm after a linear convolution folds into it. DenseNet normalises what i
 half of its BatchNorms have no convolution before them: those become a 1x1 depthwise convolution,
 which TFLite quantizes per channel and fuses with the ReLU, where a BatchNorm would stay a
 multiplication and an addition with one scale for all channels.
+
+Its transitions convolve every pixel and then average four of them. The average of what a 1x1
+convolution makes is what it makes of the average, so that averaging first saves three quarters of
+that work: 8 % of DenseNet121's multiplications.
 """
 
 from dataclasses import replace
 
-from .graph import Affine, Conv, Dense, Depthwise, Graph, Node, Reshape
+from .graph import Affine, Conv, Dense, Depthwise, Graph, Node, Pool, Reshape
 
 
 def deploy_graph(graph: Graph) -> Graph:
     """Return `graph` without `Affine` nodes, equal to it up to rounding."""
-    return affines_to_depthwise(fold_affines(graph))
+    return affines_to_depthwise(average_first(fold_affines(graph)))
 
 
 def fold_affines(graph: Graph) -> Graph:
@@ -33,6 +37,38 @@ def fold_affines(graph: Graph) -> Graph:
         else:
             nodes[node.name] = replace(node, inputs=inputs)
     return Graph(list(nodes.values()))
+
+
+def average_first(graph: Graph) -> Graph:
+    """Let an average pooling go before the 1x1 convolution that it alone reads."""
+    convs = {
+        node.inputs[0]: node
+        for node in graph
+        if isinstance(node, Pool) and _averages_convolution(graph, node)
+    }
+    pools = {pool.name: name for name, pool in convs.items()}
+    nodes: list[Node] = []
+    for node in graph:
+        inputs = tuple(pools.get(name, name) for name in node.inputs)
+        if node.name in pools:
+            conv = graph[pools[node.name]]
+            read = tuple(pools.get(name, name) for name in conv.inputs)
+            nodes += [replace(node, inputs=read), replace(conv, inputs=(node.name,))]
+        elif node.name not in convs:
+            nodes.append(replace(node, inputs=inputs))
+    return Graph(nodes)
+
+
+def _averages_convolution(graph: Graph, pool: Pool) -> bool:
+    conv = graph[pool.inputs[0]]
+    return (
+        pool.kind == "average"
+        and pool.strides != (1, 1)
+        and isinstance(conv, Conv)
+        and conv.kernel.shape[:2] == (1, 1)
+        and conv.strides == (1, 1)
+        and len(graph.consumers(conv.name)) == 1
+    )
 
 
 def fold_affine(node: Affine | Conv | Depthwise | Dense, affine: Affine) -> Node:

@@ -203,6 +203,40 @@ def test_a_batchnorm_folds_only_where_it_is_the_only_reader() -> None:
     assert isinstance(graph["bn"], Affine)
 
 
+@pytest.mark.parametrize(
+    ("size", "pool", "averaged_first"),
+    [
+        (1, layers.AveragePooling2D(2, name="pool"), True),
+        (1, layers.AveragePooling2D(3, 2, "same", name="pool"), True),
+        (3, layers.AveragePooling2D(2, name="pool"), False),
+        (1, layers.MaxPooling2D(2, name="pool"), False),
+        (1, layers.AveragePooling2D(2, 1, name="pool"), False),
+    ],
+)
+def test_pixels_are_averaged_before_a_pointwise_convolution(size, pool, averaged_first) -> None:
+    image = keras.Input((9, 9, 3))
+    x = layers.Conv2D(4, size, name="first")(image)
+    x = pool(x)
+    x = layers.Conv2D(5, 1, name="second")(x)
+    x = layers.AveragePooling2D(2)(x)
+    model = keras.Model(image, layers.GlobalAveragePooling2D()(x))
+    graph = deploy_graph(read_keras(model))
+    order = [node.name for node in graph]
+    assert (order.index("pool") < order.index("first")) == averaged_first
+    images = np.random.default_rng(0).uniform(0, 255, (4, 9, 9, 3)).astype(np.float32)
+    made = build_tf_keras(graph).predict(images, verbose=0)
+    np.testing.assert_allclose(made, model.predict(images, verbose=0), rtol=1e-4, atol=1e-4)
+
+
+def test_what_others_read_is_not_averaged_first() -> None:
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 1, name="first")(image)
+    both = [layers.AveragePooling2D(2, name="pool")(x), layers.MaxPooling2D(2)(x)]
+    model = keras.Model(image, layers.Concatenate()(both))
+    order = [node.name for node in deploy_graph(read_keras(model))]
+    assert order.index("first") < order.index("pool")
+
+
 def test_a_graph_is_in_order() -> None:
     image = Input("image", (), (8, 8, 3))
     late = Affine("late", ("image",), np.ones(3, np.float32), np.zeros(3, np.float32))

@@ -89,7 +89,9 @@ def flatbuffer(model: Path) -> bytes:
 def without_metadata(model: Path) -> bytes:
     """The model as the converter made it: what stands behind our front."""
     data = flatbuffer(model)
-    return data[data.index(b"TFL3", 8) - 4 :]
+    start = data.index(b"TFL3", 8) - 4
+    length = int.from_bytes(data[start - 4 : start], "little")  # a vector begins with it
+    return data[start : start + length]
 
 
 def outputs(data: bytes) -> np.ndarray:

@@ -136,7 +136,7 @@ def test_convert_trains_and_tells(cli, tiny_run: Path, tmp_path: Path) -> None:
     trained, wide = told["models"]
     assert trained["float_operators"] == {}
     assert trained["agreement"] > 0.8
-    assert wide["agreement"] == 1
+    assert wide["agreement"] > 0.9
     classifier = Classifier(tmp_path / "int16x8.tflite")
     kinds = {tensor["dtype"] for tensor in classifier.interpreter.get_tensor_details()}
     assert {np.int8, np.int16} <= kinds

@@ -12,11 +12,10 @@ from edgeclf.edge_runtime.table import format_table
 TITLES = {
     "float32": "Keras float32",
     "tflite": "TFLite int8, as it comes",
-    "rewrite": "+ BatchNorm rewrite",
+    "rewrite": "our rewrite and ranges",
     "concatenations": "+ equalised concatenations",
     "layers": "+ equalised layers",
-    "rounding": "+ GPTQ rounding: int8",
-    "int16x8": "the same as int16x8",
+    "rounding": "+ GPTQ rounding: edgeclf int8",
     "ort-s8s8": "ONNX Runtime int8, S8S8",
     "ort-u8s8": "ONNX Runtime int8, U8S8",
     "nncf": "NNCF int8 in OpenVINO",

@@ -32,7 +32,6 @@ def score_ours(exchange: Exchange, keras_model: Any, seed: int) -> None:
         graph = technique.apply(graph, pinned)
         flatbuffer = emit_tflite(graph, RECIPES["int8"], calibration=pinned)
         _score(exchange, technique.name, seed, flatbuffer)
-    _score(exchange, "int16x8", seed, emit_tflite(graph, RECIPES["int16x8"], calibration=pinned))
 
 
 def _score(exchange: Exchange, name: str, seed: int, flatbuffer: bytes) -> None:
