@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from itertools import chain, zip_longest
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from .build import build_tf_keras
@@ -44,19 +45,26 @@ def channel_ranges(
 
     Args:
         graph: a deploy graph.
-        names: nodes with outputs of shape (height, width, channels).
+        names: nodes with outputs of shape (height, width, channels) or (channels,).
         inputs: RGB uint8 of shape (images, height, width, 3).
     """
     if not names:
         return {}
     model = build_tf_keras(graph, outputs=names)
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def low_and_high(images: Any) -> Any:
+        values = tf.nest.flatten(model(images, training=False))
+        axes = [list(range(len(value.shape) - 1)) for value in values]
+        return [
+            (tf.reduce_min(value, axis), tf.reduce_max(value, axis))
+            for value, axis in zip(values, axes, strict=True)
+        ]
+
     ranges: dict[str, ChannelRange] = {}
     for start in range(0, len(inputs), _BATCH):
-        values = model.predict_on_batch(inputs[start : start + _BATCH].astype(np.float32))
-        for name, value in zip(names, [values] if len(names) == 1 else values, strict=True):
-            low, high = value.min((0, 1, 2)), value.max((0, 1, 2))
-            if name in ranges:
-                low = np.minimum(low, ranges[name].low)
-                high = np.maximum(high, ranges[name].high)
-            ranges[name] = ChannelRange(low, high)
+        found = low_and_high(inputs[start : start + _BATCH].astype(np.float32))
+        for name, (low, high) in zip(names, found, strict=True):
+            one = ChannelRange(low.numpy(), high.numpy())
+            ranges[name] = one.union(ranges[name]) if name in ranges else one
     return ranges

@@ -16,6 +16,7 @@ from .graph import Graph
 from .ranges import calibrate_ranges
 from .recipes import Recipe
 from .rounded import build_rounded
+from .widen import widen_int16
 
 # Slots of a model and of a graph in the schema of .tflite files.
 _GRAPHS, _OUTPUTS = 2, 2
@@ -70,7 +71,8 @@ def emit_tflite(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if recipe.weights == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    return _converted(converter)
+    flatbuffer = _converted(converter)
+    return widen_int16(flatbuffer) if recipe.activations == "int16" else flatbuffer
 
 
 def emit_rounded(model: Any, *, features: str | None = None) -> bytes:

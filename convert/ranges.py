@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from .build import build_tf_keras
+from .calibrate import channel_ranges
+from .equalize import ChannelRange
 from .graph import (
     Activation,
     Concat,
@@ -24,8 +23,6 @@ from .graph import (
     ZeroPad,
 )
 
-_BATCH = 16
-
 # A tensor that never differs from zero still needs a width.
 _NARROWEST = 1e-6
 
@@ -38,9 +35,15 @@ class TensorRange:
     high: float
 
 
-# What is no image any more, features averaged over it and logits, belongs to few classes: one that
-# did not calibrate exceeds its extremes, and a cut logit changes the scores most of all.
-_HEADROOM = 1.25
+# A tensor has room for what its extremes grow by while the images double so many times: more where
+# equalisation brought every channel to the border, or where values are no image any more and a
+# class that did not calibrate exceeds them.
+_DOUBLINGS_OF_MANY = 3
+_DOUBLINGS = 2
+_MOST_ROOM = 2.0
+
+# Channels narrower than this share of the widest do not tell how fast extremes grow.
+_TELLING = 1e-3
 
 # TFLite prescribes these: scale 1/256 or 1/128.
 _PRESCRIBED = {
@@ -52,10 +55,12 @@ _PIXELS = TensorRange(0, 255)
 
 
 def calibrate_ranges(graph: Graph, inputs: NDArray[np.uint8]) -> dict[str, TensorRange]:
-    """Return the range of each tensor that int8 stores, by node, from the extremes over `inputs`.
+    """Return the range of each tensor that int8 stores, by node.
+
+    That is the extremes over `inputs` and room for those of further images, which is estimated from
+    how much wider the channels are over all images than over half of them.
 
     A convolution and the ReLU that alone reads it are one operator: its tensor is never stored.
-    What is flat gets a quarter more.
     Pooling, padding, reshaping and concatenating leave int8 values as they are, so that what goes
     in and what comes out share one range.
 
@@ -64,19 +69,19 @@ def calibrate_ranges(graph: Graph, inputs: NDArray[np.uint8]) -> dict[str, Tenso
         inputs: RGB uint8 of shape (images, height, width, 3).
     """
     stored = [node for node in graph if not _is_fused(graph, node)]
-    extremes = _extremes(graph, [node.name for node in stored], inputs)
-    for node in stored:
-        if isinstance(node, Input):
-            extremes[node.name] = _PIXELS
-        elif isinstance(node, Activation) and node.function in _PRESCRIBED:
-            extremes[node.name] = _PRESCRIBED[node.function]
-        elif not graph.is_image(node.name):
-            cut = extremes[node.name]
-            extremes[node.name] = TensorRange(_HEADROOM * cut.low, _HEADROOM * cut.high)
+    names = [node.name for node in stored]
+    halves = [
+        channel_ranges(graph, names, inputs[start::2]) for start in range(min(2, len(inputs)))
+    ]
     ranges = {}
-    for names in _sharing(stored):
-        shared = _around([extremes[name] for name in names])
-        ranges.update(dict.fromkeys(names, shared))
+    for sharing in _sharing(stored):
+        members = [node for node in stored if node.name in sharing]
+        fixed = [one for node in members if (one := _fixed(node))]
+        channels = [[half[node.name] for half in halves] for node in members if not _fixed(node)]
+        crowded = any(isinstance(n, Concat) or not graph.is_image(n.name) for n in members)
+        room = 1.0 if fixed else _room(channels, _DOUBLINGS_OF_MANY if crowded else _DOUBLINGS)
+        shared = _around([*fixed, *(_extremes(each, room) for each in channels)])
+        ranges.update(dict.fromkeys(sharing, shared))
     return ranges
 
 
@@ -119,20 +124,28 @@ def _around(ranges: list[TensorRange]) -> TensorRange:
     return TensorRange(low, max(low + _NARROWEST, *(one.high for one in ranges)))
 
 
-def _extremes(graph: Graph, names: list[str], inputs: NDArray[np.uint8]) -> dict[str, TensorRange]:
-    model = build_tf_keras(graph, outputs=names)
+def _fixed(node: Node) -> TensorRange | None:
+    if isinstance(node, Input):
+        return _PIXELS
+    return _PRESCRIBED.get(node.function) if isinstance(node, Activation) else None
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def low_and_high(images: Any) -> Any:
-        values = model(images, training=False)
-        return [[tf.reduce_min(v) for v in values], [tf.reduce_max(v) for v in values]]
 
-    batches = [
-        np.asarray(low_and_high(inputs[start : start + _BATCH].astype(np.float32)))
-        for start in range(0, len(inputs), _BATCH)
-    ]
-    lows, highs = np.min([low for low, _ in batches], 0), np.max([high for _, high in batches], 0)
-    return {
-        name: TensorRange(float(low), float(high))
-        for name, low, high in zip(names, lows, highs, strict=True)
-    }
+def _extremes(halves: list[ChannelRange], room: float) -> TensorRange:
+    low, high = min(half.low.min() for half in halves), max(half.high.max() for half in halves)
+    return TensorRange(room * float(low), room * float(high))
+
+
+def _room(channels: list[list[ChannelRange]], doublings: int) -> float:
+    """Return the factor by which tensors that share their range may exceed their extremes."""
+    growth = float(np.mean([_growth(halves) for halves in channels]))
+    return min(growth**doublings, _MOST_ROOM)
+
+
+def _growth(halves: list[ChannelRange]) -> float:
+    """Return by what factor a tensor's channels widen, in the mean, when the images double."""
+    if len(halves) < 2:
+        return 1.0
+    one, other = halves
+    half = (one.width + other.width) / 2
+    telling = half > _TELLING * half.max()
+    return float(np.mean(one.union(other).width[telling] / half[telling])) if telling.any() else 1.0

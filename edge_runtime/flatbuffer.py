@@ -25,7 +25,7 @@ class Table:
         at: where the table lies in it.
     """
 
-    data: bytes
+    data: bytes | bytearray
     at: int
 
     def integer(self, slot: int, code: str, default: int = 0) -> int:
@@ -85,14 +85,14 @@ class Table:
         return start + 4, count
 
 
-def root_table(data: bytes, identifier: bytes) -> Table:
+def root_table(data: bytes | bytearray, identifier: bytes) -> Table:
     """Return the root of the FlatBuffer `data`, which must carry the file `identifier`."""
     if data[4:8] != identifier:
         raise FlatbufferError(f"it does not carry the identifier {identifier.decode()}")
     return Table(data, _read(data, 0, "I"))
 
 
-def _read(data: bytes, at: int, code: str) -> int:
+def _read(data: bytes | bytearray, at: int, code: str) -> int:
     if not 0 <= at <= len(data) - struct.calcsize("<" + code):
         raise FlatbufferError(f"it points to byte {at} of {len(data)}")
     value: int = struct.unpack_from("<" + code, data, at)[0]

@@ -121,8 +121,8 @@ class TFLiteFile:
         return counts
 
 
-def parse_tflite(data: bytes) -> TFLiteFile:
-    """Read a .tflite file.
+def parse_tflite(data: bytes | bytearray) -> TFLiteFile:
+    """Read a .tflite file; the arrays are views of `data`.
 
     Raises:
         FlatbufferError: it is none, is damaged, or was cut short.
@@ -176,8 +176,12 @@ def _tensor(table: Table, buffers: list[NDArray[np.uint8]]) -> Tensor:
         name=table.text(3) or "",
         shape=tuple(map(int, shape)),
         dtype=_TYPES[code] if code < len(_TYPES) else f"type {code}",
-        scales=(quantization.array(2, "f4") if quantization else none).astype(np.float32),
-        zero_points=(quantization.array(3, "i8") if quantization else none).astype(np.int64),
+        scales=(quantization.array(2, "f4") if quantization else none).astype(
+            np.float32, copy=False
+        ),
+        zero_points=(quantization.array(3, "i8") if quantization else none).astype(
+            np.int64, copy=False
+        ),
         constant=constant if constant.size else None,
     )
 

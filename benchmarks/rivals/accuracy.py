@@ -47,6 +47,7 @@ _RIVALS_SIDE = ("rivals.py", "onnx_graph.py", "requirements.txt")
 @click.option("--out", required=True, type=_PATH, help="JSON file for all figures.")
 @click.option("--seeds", default=3, type=click.IntRange(min=1), help="How many, from 0 on.")
 @click.option("--calibration-images", default=100, type=click.IntRange(min=1), help="How many.")
+@click.option("--int16x8", "int16", is_flag=True, help="Score that recipe, too; it is slow.")
 @click.option("--latency", is_flag=True, help="Time the models of seed 0, on one thread.")
 @click.option("--queries", default=100, type=click.IntRange(min=10), help="Timed, per model.")
 @click.option("--work", default=Path.home() / ".cache" / "edgeclf-rivals", type=_PATH)
@@ -56,6 +57,7 @@ def main(
     out: Path,
     seeds: int,
     calibration_images: int,
+    int16: bool,
     latency: bool,
     queries: int,
     work: Path,
@@ -76,8 +78,12 @@ def main(
 
     _run(python, "rivals", exchange.folder, str(default_threads()))
     for seed in exchange.seeds:
-        score_ours(exchange, float_model.keras_model, seed)
-    costs = {name: [cost(exchange, name, seed) for seed in exchange.seeds] for name in TITLES}
+        score_ours(exchange, float_model.keras_model, seed, int16=int16)
+    costs = {
+        name: [cost(exchange, name, seed) for seed in exchange.seeds]
+        for name in TITLES
+        if int16 or name != "int16x8"
+    }
     click.echo(cost_table(costs))
     told: dict[str, Any] = {
         "images": len(exchange.inputs),

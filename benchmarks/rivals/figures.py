@@ -16,6 +16,7 @@ TITLES = {
     "concatenations": "+ equalised concatenations",
     "layers": "+ equalised layers",
     "rounding": "+ GPTQ rounding: edgeclf int8",
+    "int16x8": "edgeclf int16x8",
     "ort-s8s8": "ONNX Runtime int8, S8S8",
     "ort-u8s8": "ONNX Runtime int8, U8S8",
     "nncf": "NNCF int8 in OpenVINO",

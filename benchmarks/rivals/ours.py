@@ -22,8 +22,11 @@ from edgeclf.edge_runtime.quiet import quiet_stderr
 Images = NDArray[np.uint8]
 
 
-def score_ours(exchange: Exchange, keras_model: Any, seed: int) -> None:
-    """Convert and score plain TFLite and each of our steps, calibrated on the images of `seed`."""
+def score_ours(exchange: Exchange, keras_model: Any, seed: int, *, int16: bool) -> None:
+    """Convert and score plain TFLite and each of our steps, calibrated on the images of `seed`.
+
+    With `int16`, int16x8 as well.
+    """
     inputs = exchange.inputs[exchange.calibration[seed]]
     _score(exchange, "tflite", seed, _plain_int8(keras_model, inputs))
     graph, pinned = deploy_graph(exchange.graph), pin_input_range(inputs)
@@ -32,6 +35,10 @@ def score_ours(exchange: Exchange, keras_model: Any, seed: int) -> None:
         graph = technique.apply(graph, pinned)
         flatbuffer = emit_tflite(graph, RECIPES["int8"], calibration=pinned)
         _score(exchange, technique.name, seed, flatbuffer)
+    if int16:
+        _score(
+            exchange, "int16x8", seed, emit_tflite(graph, RECIPES["int16x8"], calibration=pinned)
+        )
 
 
 def _score(exchange: Exchange, name: str, seed: int, flatbuffer: bytes) -> None:
