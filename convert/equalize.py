@@ -10,8 +10,8 @@ is that of cross-layer equalisation (Nagel et al. 2019, https://arxiv.org/abs/19
 where DenseNet needs it.
 
 Where one layer alone reads another, its own channels can be equalised as well. There a narrow
-channel's gain is paid for by the reader's weights, which spread. Nagel et al. meet halfway; as our
-weights make up for each other's rounding, we go further.
+channel's gain is paid for by the reader's weights, which spread: each takes half (Nagel et al. meet
+in the middle of the ranges, too).
 """
 
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ from .rewrite import fold_affine
 _NARROWEST = 1e-4
 
 # Share of a channel's distance from the widest, in octaves, that is made up for between two layers.
-_BETWEEN = 0.75
+_HALFWAY = 0.5
 _NARROWEST_BETWEEN = 1e-3
 
 
@@ -157,7 +157,7 @@ def equalize_layers(graph: Graph, ranges: dict[str, ChannelRange]) -> Graph:
         width = np.maximum(ranges[name].high, -ranges[name].low)
         width = width.clip(np.float32(_NARROWEST_BETWEEN) * width.max())
         width[width == 0] = 1
-        scale = np.asarray((width / width.max()) ** _BETWEEN, np.float32)
+        scale = np.asarray((width / width.max()) ** _HALFWAY, np.float32)
         undo = Affine("", (), scale, np.zeros_like(scale))
         nodes[maker] = fold_affine(_linear(nodes[maker]), _inverse(undo))
         nodes[reader] = _undo_in(_linear(nodes[reader]), undo)
