@@ -342,6 +342,7 @@ def press_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     [
         ((photographs, "load_images"), 1, ()),
         ((emit, "_one_by_one"), 1, ("float32",)),  # called back out of the converter's C++
+        ((emit, "calibrate_ranges"), 1, ("float32", "int16x8")),
         ((Classifier, "scores"), 3, ()),
     ],
 )
@@ -349,7 +350,7 @@ def test_ctrl_c(
     cli, tiny_run: Path, out: Path, press_ctrl_c, where, at_call: int, finished: tuple[str, ...]
 ) -> None:
     press_ctrl_c(*where, at_call=at_call)
-    result = cli("convert", tiny_run, "--out", out, "--recipes", "float32,int8", code=130)
+    result = cli("convert", tiny_run, "--out", out, "--recipes", "float32,int16x8,int8", code=130)
     kept = f"the models that {out / 'conversion.json'} describes are whole"
     line = only_line(result, "Interrupted: ")
     assert line == f"Interrupted: {kept if finished else 'no model is finished'}"
