@@ -20,6 +20,7 @@ from .graph import (
     GlobalAverage,
     Graph,
     Node,
+    PixelPairs,
     Pool,
     Reshape,
     ZeroPad,
@@ -41,7 +42,7 @@ def build_tf_keras(graph: Graph, *, outputs: Sequence[str] = ()) -> Any:
         layer = _layer(node)
         read = [tensors[name] for name in node.inputs]
         tensors[node.name] = layer(read if len(read) > 1 else read[0])
-        if isinstance(node, Conv | Depthwise | Dense):
+        if isinstance(node, Conv | Depthwise | Dense | PixelPairs):
             arrays[node.name] = [node.kernel, node.bias]
         elif isinstance(node, Foreign):
             arrays[node.name] = list(node.weights)
@@ -82,6 +83,11 @@ def _(node: Depthwise) -> Any:
         dilation_rate=node.dilation,
         name=node.name,
     )
+
+
+@_layer.register
+def _(node: PixelPairs) -> Any:
+    return layers.Conv2D(len(node.bias), 1, trainable=False, name=node.name)
 
 
 @_layer.register

@@ -29,7 +29,6 @@ from .ranges import calibrate_ranges
 from .read_keras import read_keras
 from .recipes import Recipe
 from .rewrite import deploy_graph
-from .rounded import build_rounded
 from .verify import ScoringSet, Verdict, file_scores, recommend, verify
 
 REPORT_NAME = "conversion.json"
@@ -84,8 +83,7 @@ def convert_model(
             assert qat is not None
             trained = _fine_tune(recipe_graph, inputs, info, qat, out / CHECKPOINT_NAME)
             recipe_graph = trained.graph
-            rounded = build_rounded(trained.graph, trained.ranges, weights=False)
-            flatbuffer = emit_rounded(rounded, features=features)
+            flatbuffer = emit_rounded(trained.graph, trained.ranges, features=features)
         else:
             flatbuffer = emit_tflite(recipe_graph, recipe, calibration=inputs, features=features)
         spec = replace(

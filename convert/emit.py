@@ -13,9 +13,10 @@ from ..edge_runtime.quiet import quiet_stderr
 from ..edge_runtime.tflite_file import IDENTIFIER, parse_tflite
 from .build import build_tf_keras
 from .graph import Graph
-from .ranges import calibrate_ranges
+from .head import wide_tensors, widen_head
+from .ranges import TensorRange, calibrate_ranges
 from .recipes import Recipe
-from .rounded import build_rounded
+from .rounded import annotate, on_grid
 from .widen import widen_int16
 
 # Slots of a model and of a graph in the schema of .tflite files.
@@ -44,7 +45,7 @@ def emit_tflite(
         raise ValueError(f"recipe {recipe.name} needs calibration images")
     if recipe.activations == "int8" and calibration is not None and not graph.foreign:
         ranges = calibrate_ranges(graph, calibration)
-        return emit_rounded(build_rounded(graph, ranges, weights=False), features=features)
+        return emit_rounded(graph, ranges, features=features)
     model = _with_features(build_tf_keras(graph), features)
     shape = (1, *graph.input.shape)
 
@@ -72,26 +73,32 @@ def emit_tflite(
     if recipe.weights == "float16":
         converter.target_spec.supported_types = [tf.float16]
     flatbuffer = _converted(converter)
-    return widen_int16(flatbuffer) if recipe.activations == "int16" else flatbuffer
+    if recipe.activations == "int16":
+        return widen_int16(flatbuffer)
+    wide = recipe.activations == "int8" and wide_tensors(graph)
+    return widen_head(flatbuffer) if wide else flatbuffer
 
 
-def emit_rounded(model: Any, *, features: str | None = None) -> bytes:
-    """Return `model` as a TFLite flatbuffer that computes in int8: RGB uint8 in, uint8 scores out.
+def emit_rounded(
+    graph: Graph, ranges: dict[str, TensorRange], *, features: str | None = None
+) -> bytes:
+    """Return `graph` as a TFLite flatbuffer that computes in int8: RGB uint8 in, uint8 scores out.
 
     Args:
-        model: what `build_rounded` returned with `weights=False`: it says how each tensor is
-            rounded, and TFLite rounds the weights, alike.
-        features: name of a layer whose output shall be the second one, uint8 too.
+        graph: a deploy graph.
+        ranges: what `calibrate_ranges` returned for it.
+        features: name of a node whose value shall be the second output, uint8 too.
     """
-    model = _with_features(model, features)
+    model = _with_features(annotate(on_grid(graph, ranges), ranges), features)
 
     def serve(image: Any) -> Any:
         return model(tf.quantization.fake_quant_with_min_max_args(image, 0, 255), training=False)
 
-    converter = _converter(serve, model, tf.TensorSpec((1, *model.input_shape[1:]), tf.float32))
+    converter = _converter(serve, model, tf.TensorSpec((1, *graph.input.shape), tf.float32))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.inference_input_type = converter.inference_output_type = tf.uint8
-    return _converted(converter)
+    flatbuffer = _converted(converter)
+    return widen_head(flatbuffer) if wide_tensors(graph) else flatbuffer
 
 
 def _converted(converter: Any) -> bytes:

@@ -157,7 +157,9 @@ def equalize_layers(graph: Graph, ranges: dict[str, ChannelRange]) -> Graph:
         width = np.maximum(ranges[name].high, -ranges[name].low)
         width = width.clip(np.float32(_NARROWEST_BETWEEN) * width.max())
         width[width == 0] = 1
-        scale = np.asarray((width / width.max()) ** _HALFWAY, np.float32)
+        # A depthwise reader has a scale for each channel already.
+        share = 1 if isinstance(nodes[reader], Depthwise) else _HALFWAY
+        scale = np.asarray((width / width.max()) ** share, np.float32)
         undo = Affine("", (), scale, np.zeros_like(scale))
         nodes[maker] = fold_affine(_linear(nodes[maker]), _inverse(undo))
         nodes[reader] = _undo_in(_linear(nodes[reader]), undo)

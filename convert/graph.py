@@ -77,10 +77,14 @@ class Depthwise(Node):
 
 @dataclass(frozen=True)
 class Dense(Node):
-    """Fully connected over the channels; kernel (in, out), bias (out,)."""
+    """Fully connected over the channels; kernel (in, out), bias (out,).
+
+    `wide` if int8 recipes shall compute what it reads and makes in int16.
+    """
 
     kernel: Array
     bias: Array
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,27 @@ class Reshape(Node):
     """The same values in order, as `shape`."""
 
     shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PixelPairs(Node):
+    """Two neighbouring pixels a place, (height, width / 2, 6), to which each pixel's mask is added.
+
+    The mask is 255 everywhere. Zeros that are padded around the image are 0 in it, too: that tells
+    a black pixel from none.
+    """
+
+    @property
+    def kernel(self) -> Array:
+        """What makes r, g, b, mask, r, g, b, mask as a 1x1 convolution: (1, 1, 6, 8)."""
+        kernel = np.zeros((1, 1, 6, 8), np.float32)
+        kernel[0, 0, range(6), [0, 1, 2, 4, 5, 6]] = 1
+        return kernel
+
+    @property
+    def bias(self) -> Array:
+        """What makes the mask, of shape (8,)."""
+        return np.array([0, 0, 0, 255, 0, 0, 0, 255], np.float32)
 
 
 @dataclass(frozen=True)
@@ -192,7 +217,7 @@ class Graph:
         node = self[name]
         if isinstance(node, Conv | Dense):
             return int(node.kernel.shape[-1])
-        if isinstance(node, Depthwise):
+        if isinstance(node, Depthwise | PixelPairs):
             return len(node.bias)
         if isinstance(node, Input | Reshape | Foreign):
             return node.shape[-1]

@@ -32,7 +32,7 @@ from ..models.photographs import Photographs
 from .build import build_tf_keras
 from .graph import Graph
 from .ranges import TensorRange
-from .rounded import build_rounded, learned, rounding_steps
+from .rounded import build_rounded, learned, on_grid, rounding_steps
 
 _BATCH = 16
 
@@ -196,7 +196,7 @@ def train_rounded(
         )
     state.restore_best()
     place()
-    return Trained(learned(graph, student), ranges, tuple(state.history))
+    return Trained(on_grid(learned(graph, student), ranges), ranges, tuple(state.history))
 
 
 def _divergence(wanted: Any, given: Any) -> Any:

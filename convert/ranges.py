@@ -18,6 +18,7 @@ from .graph import (
     Graph,
     Input,
     Node,
+    PixelPairs,
     Pool,
     Reshape,
     ZeroPad,
@@ -125,7 +126,7 @@ def _around(ranges: list[TensorRange]) -> TensorRange:
 
 
 def _fixed(node: Node) -> TensorRange | None:
-    if isinstance(node, Input):
+    if isinstance(node, Input | PixelPairs):
         return _PIXELS
     return _PRESCRIBED.get(node.function) if isinstance(node, Activation) else None
 

@@ -1,27 +1,80 @@
-"""The deploy graph with int8's rounding put into its float arithmetic.
+"""The deploy graph as int8 computes it, in tf_keras: to train it, and to test it.
 
-tensorflow-model-optimization wraps the layers; where it rounds, our graph says. Its own registry
-does not know which operators TFLite makes one of or gives one scale, rounds the 1x1 depthwise
-convolutions with one scale for all channels, and starts from ranges of -6..6.
+The network counts in steps: a value is the whole number that its int8 tensor holds, less the zero
+point. A layer multiplies whole numbers of input and kernel steps and adds a whole number; float32
+holds all of them exactly. The sum is brought to steps of the output as XNNPACK does it, by one
+factor in float32 and rounding to the nearest, half to even. So this network and the file that is
+made of it compute the same numbers, not just similar ones: rounded a hundred times over, a last bit
+here would be as much noise as the quantization itself.
+
+That holds for convolutions and dense layers and what passes values on. Other operators (additions,
+sigmoids) compute in real numbers and are rounded afterwards, alike but not bit for bit.
+
+tensorflow-model-optimization wraps the layers; what is rounded and how, our graph says. Its own
+registry does not know which operators TFLite makes one of or gives one scale, rounds the 1x1
+depthwise convolutions with one scale for all channels, and starts from ranges of -6..6.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
+from numpy.typing import NDArray
 from tensorflow_model_optimization.quantization.keras import QuantizeConfig, QuantizeWrapperV2
 from tensorflow_model_optimization.quantization.keras.quantizers import FixedQuantizer, Quantizer
 
 from .build import build_tf_keras
-from .graph import Conv, Dense, Depthwise, GlobalAverage, Graph, Node, Pool
+from .graph import Activation, Conv, Dense, Depthwise, Graph, Node, PixelPairs, Pool
+from .head import wide_tensors
 from .ranges import TensorRange, keeps_values
 
 _KERNELS = {Conv: "kernel", Dense: "kernel", Depthwise: "depthwise_kernel"}
+_LINEAR = (Conv, Dense, Depthwise)
 
 # A channel of zeros still needs a width.
 _LEAST = 1e-9
+
+_STEPS = np.float32(127)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """What a tensor's whole numbers stand for.
+
+    Attributes:
+        size: real numbers from one to the next.
+        low: the least whole number.
+        high: the greatest.
+    """
+
+    size: np.float32
+    low: int
+    high: int
+
+    @classmethod
+    def over(cls, tensor: TensorRange) -> "_Steps":
+        # In double precision, as TFLite's converter has it.
+        low, high = float(np.float32(tensor.low)), float(np.float32(tensor.high))
+        size = (high - low) / 255
+        zero = round(-low / size)
+        return cls(np.float32(size), -zero, 255 - zero)
+
+    def nearest(self, values: Any) -> Any:
+        """Return the whole numbers next to `values`, a float32 tensor in steps."""
+        return tf.clip_by_value(_whole(values), self.low, self.high)
+
+    def average(self, values: Any) -> Any:
+        """Return the whole numbers that TFLite's average pooling makes of the means `values`.
+
+        One midway between two numbers of int8 goes to the one farther from their zero.
+        """
+        zero_point = -128 - self.low
+        stored = values + zero_point
+        farther = tf.sign(stored) * tf.floor(tf.abs(stored) + 0.5) - zero_point
+        return values + tf.stop_gradient(farther - values)
 
 
 def learned(graph: Graph, model: Any) -> Graph:
@@ -29,7 +82,7 @@ def learned(graph: Graph, model: Any) -> Graph:
     arrays = {variable.name.split(":")[0]: variable for variable in model.trainable_weights}
 
     def fill(node: Node) -> Node:
-        if not isinstance(node, Conv | Dense | Depthwise):
+        if not isinstance(node, _LINEAR):
             return node
         kernel, bias = arrays[f"{node.name}/{_KERNELS[type(node)]}"], arrays[f"{node.name}/bias"]
         return replace(node, kernel=kernel.numpy(), bias=bias.numpy())
@@ -37,23 +90,62 @@ def learned(graph: Graph, model: Any) -> Graph:
     return Graph([fill(node) for node in graph])
 
 
-def build_rounded(graph: Graph, ranges: dict[str, TensorRange], *, weights: bool = True) -> Any:
-    """Return a tf_keras model of `graph` that rounds as int8 does: RGB 0..255 in, scores out.
+def on_grid(graph: Graph, ranges: dict[str, TensorRange]) -> Graph:
+    """Return `graph` with kernels and biases that are whole numbers of steps.
+
+    Whoever rounds them again, TFLite or we, then finds the same whole numbers.
+    """
+    return Graph(
+        [
+            _on_grid(node, ranges.get(node.inputs[0])) if isinstance(node, _LINEAR) else node
+            for node in graph
+        ]
+    )
+
+
+def _on_grid(node: Conv | Dense | Depthwise, read: TensorRange | None) -> Node:
+    step = _largest(node) / _STEPS
+    kernel = np.rint(node.kernel / step) * step
+    bias = node.bias
+    if read is not None:
+        unit = _Steps.over(read).size * step.ravel()
+        bias = np.rint(bias / unit) * unit
+    return replace(node, kernel=kernel.astype(np.float32), bias=bias.astype(np.float32))
+
+
+def annotate(graph: Graph, ranges: dict[str, TensorRange]) -> Any:
+    """Return a tf_keras model of `graph` that tells TFLite's converter the range of each tensor.
+
+    RGB 0..255 in, scores out, which are not rounded, nor are the pixels, which are whole numbers.
+    """
+
+    def wrap(layer: Any) -> Any:
+        node = graph[layer.name]
+        tensor = None if keeps_values(node) else ranges.get(node.name)
+        if tensor is None or node.name == graph.output.name:
+            return layer
+        over = FixedQuantizer(
+            num_bits=8, init_min=tensor.low, init_max=tensor.high, narrow_range=False
+        )
+        return QuantizeWrapperV2(layer, _Rounding(output=over), name_prefix="")
+
+    return tf_keras.models.clone_model(build_tf_keras(graph), clone_function=wrap)
+
+
+def build_rounded(
+    graph: Graph, ranges: dict[str, TensorRange], *, outputs: tuple[str, ...] = ()
+) -> Any:
+    """Return a tf_keras model of `graph` that computes as int8 does: RGB 0..255 in, scores out.
 
     Gradients pass through the rounding, but not through what a range cuts off. The scores
-    themselves are not rounded, nor are the pixels, which are whole numbers.
+    themselves are not rounded, nor is what int8 recipes keep in int16.
 
     Args:
         graph: a deploy graph.
         ranges: what `calibrate_ranges` returned for it.
-        weights: False leaves that to TFLite's converter, which does it alike.
+        outputs: names of the nodes to return, in steps where int8 stores them; the scores if empty.
     """
-
-    def wrap(layer: Any) -> Any:
-        config = _LayerRounding(graph[layer.name], graph, ranges, weights)
-        return QuantizeWrapperV2(layer, config, name_prefix="") if config.rounds else layer
-
-    return tf_keras.models.clone_model(build_tf_keras(graph), clone_function=wrap)
+    return _Rounded(graph, ranges).model(outputs)
 
 
 def rounding_steps(graph: Graph, ranges: dict[str, TensorRange], model: Any) -> list[Any]:
@@ -67,40 +159,136 @@ def rounding_steps(graph: Graph, ranges: dict[str, TensorRange], model: Any) -> 
     """
     units = {}
     for node in graph:
-        if isinstance(node, Conv | Dense | Depthwise):
-            axes = tuple(range(2 if isinstance(node, Depthwise) else node.kernel.ndim - 1))
-            largest = np.abs(node.kernel).max(axes, keepdims=True)
+        if isinstance(node, _LINEAR):
+            units[f"{node.name}/{_KERNELS[type(node)]}"] = _largest(node) / _STEPS
             stored = ranges.get(node.name) or ranges[graph.consumers(node.name)[0].name]
-            units[f"{node.name}/{_KERNELS[type(node)]}"] = np.maximum(largest, _LEAST) / 127
-            units[f"{node.name}/bias"] = np.float32((stored.high - stored.low) / 255)
+            units[f"{node.name}/bias"] = _Steps.over(stored).size
     return [tf.constant(units[weight.name.split(":")[0]]) for weight in model.trainable_weights]
 
 
-class _LayerRounding(QuantizeConfig):  # type: ignore[misc]
-    """What of one layer is rounded: its kernel, and its output over a fixed range."""
+def _largest(node: Conv | Dense | Depthwise) -> NDArray[np.float32]:
+    axes = tuple(range(2 if isinstance(node, Depthwise) else node.kernel.ndim - 1))
+    largest: NDArray[np.float32] = np.abs(node.kernel).max(axes, keepdims=True)
+    return np.maximum(largest, np.float32(_LEAST))
+
+
+class _Rounded:
+    """Puts the layers of a graph together so that they count in steps."""
+
+    def __init__(self, graph: Graph, ranges: dict[str, TensorRange]) -> None:
+        self._graph = graph
+        self._layers = build_tf_keras(graph)
+        real = {graph.output.name, *wide_tensors(graph)}
+        self._steps = {name: _Steps.over(ranges[name]) for name in ranges if name not in real}
+        for node in graph:  # what a ReLU reads is never stored: it is made in the ReLU's steps
+            if node.name not in self._steps and node.name not in real:
+                self._steps[node.name] = self._steps[graph.consumers(node.name)[0].name]
+
+    def model(self, outputs: tuple[str, ...]) -> Any:
+        image = self._graph.input
+        tensors = {image.name: tf_keras.Input(image.shape, name=image.name)}
+        for node in self._graph:
+            if node is not image:
+                tensors[node.name] = self._apply(node, [tensors[name] for name in node.inputs])
+        chosen = [tensors[name] for name in outputs or (self._graph.output.name,)]
+        return tf_keras.Model(tensors[image.name], chosen, name="rounded")
+
+    def _apply(self, node: Node, read: list[Any]) -> Any:
+        layer = self._layers.get_layer(node.name)
+        units = [self._steps.get(name) for name in node.inputs]
+        made = self._steps.get(node.name)
+        rounding = None
+        if made is None or None in units or not _counts(node):
+            read = [
+                tensor if unit is None else tensor * unit.size
+                for tensor, unit in zip(read, units, strict=True)
+            ]
+            rounding = _round_reals(node, made)
+        elif isinstance(node, _LINEAR) and (unit := units[0]) is not None:
+            rounding = _round_sums(node, layer, unit, made)
+        elif not keeps_values(node) and isinstance(node, Pool):
+            rounding = _Rounding(output=_By(made.average))
+        if rounding is not None:
+            layer = QuantizeWrapperV2(layer, rounding, name_prefix="")
+        return layer(read if len(read) > 1 else read[0])
+
+
+def _counts(node: Node) -> bool:
+    """Return whether `node` computes with whole numbers in int8."""
+    relu = isinstance(node, Activation) and node.function == "relu"
+    return relu or keeps_values(node) or isinstance(node, (*_LINEAR, PixelPairs, Pool))
+
+
+def _round_sums(node: Node, layer: Any, read: _Steps, made: _Steps) -> "_Rounding":
+    """Return how a layer counts that reads steps, multiplies whole numbers and makes steps.
+
+    The factor is XNNPACK's, in float32 and in this order: input step times kernel step by output
+    step, https://github.com/google/XNNPACK/blob/master/src/operators/convolution-nhwc.c
+    """
+    kernel = getattr(layer, _KERNELS[type(node)])
+
+    def unit() -> Any:
+        return tf.reshape(read.size * _kernel_step(node, kernel), [-1])
+
+    return _Rounding(
+        kernel=(
+            _KERNELS[type(node)],
+            _By(lambda values: _whole(values / _kernel_step(node, values))),
+        ),
+        bias=_By(lambda values: _whole(values / unit())),
+        output=_By(lambda sums: made.nearest(_whole(sums) * (unit() / made.size))),
+    )
+
+
+def _round_reals(node: Node, made: _Steps | None) -> "_Rounding | None":
+    """Return what is rounded of a layer that computes in real numbers, if anything is."""
+
+    def kernel(values: Any) -> Any:
+        step = _kernel_step(node, values)
+        return _whole(values / step) * step
+
+    rounding = _Rounding(
+        kernel=(_KERNELS[type(node)], _By(kernel)) if isinstance(node, _LINEAR) else None,
+        output=made and _By(lambda values: made.nearest(values / made.size)),
+    )
+    return rounding if rounding.kernel or rounding.output else None
+
+
+def _kernel_step(node: Node, kernel: Any) -> Any:
+    """Return the step of each output channel, of a shape that broadcasts against the kernel."""
+    axes = list(range(2 if isinstance(node, Depthwise) else len(kernel.shape) - 1))
+    largest = tf.maximum(tf.reduce_max(tf.abs(kernel), axes, keepdims=True), _LEAST)
+    return tf.stop_gradient(largest) / _STEPS
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def _whole(values: Any) -> Any:
+    """Round to the nearest whole number, half to even; gradients pass as if nothing was done."""
+    return tf.round(values), lambda gradient: gradient
+
+
+class _Rounding(QuantizeConfig):  # type: ignore[misc]
+    """What of one layer is rounded: its kernel, its bias and its output."""
 
     def __init__(
-        self, node: Node, graph: Graph, ranges: dict[str, TensorRange], weights: bool
+        self,
+        *,
+        kernel: tuple[str, Quantizer] | None = None,
+        bias: Quantizer | None = None,
+        output: Quantizer | None = None,
     ) -> None:
-        self._kernel = _KERNELS.get(type(node), "") if weights else ""
-        self._channel_axes = 2 if isinstance(node, Depthwise) else 1
-        self._output = None if keeps_values(node) else ranges.get(node.name)
-        if node.name == graph.output.name:
-            self._output = None
-        self._averages = weights and isinstance(node, Pool | GlobalAverage)
-
-    @property
-    def rounds(self) -> bool:
-        return bool(self._kernel or self._output)
+        self.kernel = kernel
+        self.output = output
+        self._weights = [kernel] if kernel else []
+        if bias is not None:
+            self._weights.append(("bias", bias))
 
     def get_weights_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:
-        if not self._kernel:
-            return []
-        return [(getattr(layer, self._kernel), _PerChannel(self._channel_axes))]
+        return [(getattr(layer, name), quantizer) for name, quantizer in self._weights]
 
     def set_quantize_weights(self, layer: Any, quantize_weights: list[Any]) -> None:
-        for weight in quantize_weights:
-            setattr(layer, self._kernel, weight)
+        for (name, _), weight in zip(self._weights, quantize_weights, strict=True):
+            setattr(layer, name, weight)
 
     def get_activations_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:  # noqa: ARG002
         return []
@@ -109,56 +297,23 @@ class _LayerRounding(QuantizeConfig):  # type: ignore[misc]
         pass
 
     def get_output_quantizers(self, layer: Any) -> list[Any]:  # noqa: ARG002
-        if self._output is None:
-            return []
-        if self._averages:
-            return [_HalfToEven(self._output)]
-        low, high = self._output.low, self._output.high
-        return [FixedQuantizer(num_bits=8, init_min=low, init_max=high, narrow_range=False)]
+        return [self.output] if self.output else []
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError("the graph and its ranges are what is saved")
 
 
-class _HalfToEven(Quantizer):  # type: ignore[misc]
-    """Rounds an average to 256 steps of a range, and one midway between two to the even one.
+class _By(Quantizer):  # type: ignore[misc]
+    """Rounds by a function."""
 
-    A quarter of all averages of four whole numbers lie midway; rounding all of those up, as
-    TensorFlow does elsewhere, shifts everything after a pooling by an eighth of a step.
-    """
-
-    def __init__(self, over: TensorRange) -> None:
-        self._step = (over.high - over.low) / 255
-        self._zero = round(-over.low / self._step)
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:  # noqa: ARG002
         return {}
 
     def __call__(self, inputs: Any, training: Any, weights: Any, **_: Any) -> Any:  # noqa: ARG002
-        steps = tf.clip_by_value(inputs / self._step, -self._zero, 255 - self._zero)
-        return self._step * (steps + tf.stop_gradient(tf.round(steps) - steps))
+        return self._function(inputs)
 
     def get_config(self) -> dict[str, Any]:
-        return {"step": self._step, "zero": self._zero}
-
-
-class _PerChannel(Quantizer):  # type: ignore[misc]
-    """Rounds each channel of a kernel to -127..127 steps of its largest value."""
-
-    def __init__(self, channel_axes: int) -> None:
-        self._channel_axes = channel_axes
-
-    def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:  # noqa: ARG002
-        return {}
-
-    def __call__(self, inputs: Any, training: Any, weights: Any, **_: Any) -> Any:  # noqa: ARG002
-        channels = int(np.prod(inputs.shape[-self._channel_axes :]))
-        flat = tf.reshape(inputs, (-1, channels))
-        limit = tf.stop_gradient(tf.maximum(tf.reduce_max(tf.abs(flat), 0), _LEAST))
-        rounded = tf.quantization.fake_quant_with_min_max_vars_per_channel(
-            flat, -limit, limit, narrow_range=True
-        )
-        return tf.reshape(rounded, inputs.shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"channel_axes": self._channel_axes}
+        raise NotImplementedError("the graph and its ranges are what is saved")

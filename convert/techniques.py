@@ -11,7 +11,10 @@ from ..edge_runtime.errors import EdgeclfError
 from .calibrate import channel_ranges
 from .equalize import concat_parts, equalize_concats, equalize_layers, layer_pairs
 from .graph import Graph
+from .head import widen_dense
+from .pooling import pools_to_depthwise
 from .rounding import input_moments, round_weights
+from .stem import pair_pixels
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,12 @@ def _round_weights(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
 
 # In the order in which they are applied.
 _ALL = (
+    Technique("pixels", lambda graph, _: pair_pixels(graph)),
+    Technique("averages", lambda graph, _: pools_to_depthwise(graph)),
     Technique("concatenations", _equalize_concats),
     Technique("layers", _equalize_layers),
     Technique("rounding", _round_weights, trained_away=True),
+    Technique("head", lambda graph, _: widen_dense(graph)),
 )
 TECHNIQUES = {technique.name: technique for technique in _ALL}
 

@@ -16,7 +16,6 @@ from edgeclf.convert.ranges import calibrate_ranges
 from edgeclf.convert.read_keras import read_keras
 from edgeclf.convert.recipes import RECIPES
 from edgeclf.convert.rewrite import deploy_graph
-from edgeclf.convert.rounded import build_rounded
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.container import flatbuffer_size, read_model, write_model
 from edgeclf.edge_runtime.errors import EdgeclfError
@@ -85,8 +84,9 @@ def test_the_scores_are_those_of_a_one_headed_file(two_headed, one_headed, image
 
 def test_the_scores_of_a_trained_graph_are_the_same_too(graph: Graph, images: np.ndarray) -> None:
     # Two trainings on several threads part in the last bit; so here is what comes after them.
-    rounded = build_rounded(graph, calibrate_ranges(graph, images), weights=False)
-    plain, headed = emit_rounded(rounded), emit_rounded(rounded, features=find_tail(graph).features)
+    ranges = calibrate_ranges(graph, images)
+    plain = emit_rounded(graph, ranges)
+    headed = emit_rounded(graph, ranges, features=find_tail(graph).features)
     np.testing.assert_array_equal(first_outputs(headed, images), first_outputs(plain, images))
     model = parse_tflite(headed)
     assert [model.tensors[place].dtype for place in model.outputs] == ["uint8", "uint8"]

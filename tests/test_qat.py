@@ -13,11 +13,13 @@ from edgeclf.convert.calibrate import channel_ranges, pin_input_range
 from edgeclf.convert.emit import emit_rounded
 from edgeclf.convert.equalize import concat_parts, equalize_concats
 from edgeclf.convert.graph import Graph
+from edgeclf.convert.heatmap import find_tail
 from edgeclf.convert.qat import QatConfig, Trained, train_rounded
 from edgeclf.convert.ranges import calibrate_ranges
 from edgeclf.convert.read_keras import read_keras
 from edgeclf.convert.rewrite import deploy_graph
-from edgeclf.convert.rounded import build_rounded
+from edgeclf.convert.rounded import build_rounded, on_grid
+from edgeclf.convert.techniques import apply_techniques, parse_techniques
 from edgeclf.edge_runtime import Classifier
 from edgeclf.edge_runtime.interpreter import float_operators, open_interpreter
 from edgeclf.models.augment import AugmentConfig
@@ -39,8 +41,12 @@ def images(tiny_run: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def graph(tiny_run: Path, images: dict[str, np.ndarray]) -> Graph:
-    deploy = deploy_graph(read_keras(FloatModel(read_run(tiny_run).info).keras_model))
+def deploy(tiny_run: Path) -> Graph:
+    return deploy_graph(read_keras(FloatModel(read_run(tiny_run).info).keras_model))
+
+
+@pytest.fixture(scope="module")
+def graph(deploy: Graph, images: dict[str, np.ndarray]) -> Graph:
     inputs = pin_input_range(images["train"])
     return equalize_concats(deploy, channel_ranges(deploy, concat_parts(deploy), inputs))[0]
 
@@ -64,23 +70,34 @@ def kernels(trained: Trained) -> list[np.ndarray]:
     return [node.kernel for node in trained.graph if hasattr(node, "kernel")]
 
 
-def test_the_rounded_network_is_the_file_that_is_made_of_it(graph: Graph, images) -> None:
-    ranges = calibrate_ranges(graph, images["train"])
-    rounded = build_rounded(graph, ranges).predict_on_batch(images["test"].astype(np.float32))
-    flatbuffer = emit_rounded(build_rounded(graph, ranges, weights=False))
-    interpreter = open_interpreter(flatbuffer, name="rounded", threads=1)
+@pytest.mark.parametrize("techniques", ["none", "concatenations,layers", "all"])
+def test_the_rounded_network_is_the_file_bit_for_bit(
+    deploy: Graph, images, techniques: str
+) -> None:
+    inputs = pin_input_range(images["train"])
+    graph = apply_techniques(deploy, parse_techniques(techniques), inputs)
+    ranges = calibrate_ranges(graph, inputs)
+    features = find_tail(graph).features
+    interpreter = open_interpreter(
+        emit_rounded(graph, ranges, features=features), name="rounded", threads=1
+    )
     assert float_operators(interpreter) == {}
-    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    taken, (scored, mapped) = interpreter.get_input_details()[0], interpreter.get_output_details()
     assert taken["quantization"] == (1.0, 0)
-    scores = []
+    maps, scores = [], []
     for image in images["test"]:
         interpreter.set_tensor(taken["index"], image[np.newaxis])
         interpreter.invoke()
-        scores.append(interpreter.get_tensor(given["index"])[0] / 256)
-    # Both round to the same steps; where a value lies midway they may part.
-    assert np.abs(np.array(scores) - rounded).mean() < 0.01
-    plain = build_tf_keras(graph).predict_on_batch(images["test"].astype(np.float32))
-    assert np.abs(rounded - plain).max() > 1e-4  # it does round
+        scores.append(interpreter.get_tensor(scored["index"])[0])
+        maps.append(interpreter.get_tensor(mapped["index"])[0])
+    pixels = images["test"].astype(np.float32)
+    model = build_rounded(on_grid(graph, ranges), ranges, outputs=(features, graph.output.name))
+    rounded_maps, rounded_scores = model.predict_on_batch(pixels)
+    zero_point = mapped["quantization"][1]
+    np.testing.assert_array_equal(np.array(maps) - np.float32(zero_point), rounded_maps)
+    assert np.abs(np.array(scores) / 256 - rounded_scores).max() < 0.005
+    plain = build_tf_keras(graph).predict_on_batch(pixels)
+    assert np.abs(rounded_scores - plain).max() > 1e-4  # it does round
 
 
 def test_training_brings_the_rounded_network_nearer_to_float(train) -> None:
