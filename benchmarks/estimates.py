@@ -60,6 +60,11 @@ def ratio_estimate(
         rounds: times of at least two rounds.
         reference: those of the reference in the same rounds.
     """
-    logs = [log(median(one) / median(other)) for one, other in zip(rounds, reference, strict=True)]
+    logs = log_ratios(rounds, reference=reference)
     interval = student_interval(logs)
     return Estimate(exp(sum(logs) / len(logs)), Interval(exp(interval.low), exp(interval.high)))
+
+
+def log_ratios(rounds: Sequence[Milliseconds], *, reference: Sequence[Milliseconds]) -> list[float]:
+    """Return the logarithm of the ratio of the medians of each round."""
+    return [log(median(one) / median(other)) for one, other in zip(rounds, reference, strict=True)]

@@ -43,9 +43,9 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     if isinstance(kind, UnionType):  # X | None
         [inner] = [part for part in get_args(kind) if part is not NoneType]
         return None if value is None else _read(inner, value, where)
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         _check(isinstance(value, dict), "an object", value, where)
-        return kind(  # type: ignore[operator]
+        return kind(
             **{
                 name: _read(hint, _member(value, name, where), f"{where}.{name}")
                 for name, hint in _hints(kind).items()

@@ -139,9 +139,28 @@ def student_interval(values: Sequence[float], *, confidence: float = 0.95) -> In
     """
     count = len(values)
     mean = sum(values) / count
-    deviation = sqrt(sum((value - mean) ** 2 for value in values) / (count - 1))
-    half = student_quantile((1 + confidence) / 2, freedom=count - 1) * deviation / sqrt(count)
+    quantile = student_quantile((1 + confidence) / 2, freedom=count - 1)
+    half = quantile * sqrt(_variance(values) / count)
     return Interval(mean - half, mean + half)
+
+
+def welch_interval(
+    first: Sequence[float], second: Sequence[float], *, confidence: float = 0.95
+) -> Interval:
+    """Return the interval of the first mean less the second, of at least two values each.
+
+    Welch, Biometrika 34 (1947) 28-35; the degrees of freedom are rounded down.
+    """
+    squares = [_variance(values) / len(values) for values in (first, second)]
+    difference = sum(first) / len(first) - sum(second) / len(second)
+    error = sum(squares)
+    if not error:
+        return Interval(difference, difference)
+    parts = zip(squares, (first, second), strict=True)
+    freedom = error**2 / sum(square**2 / (len(values) - 1) for square, values in parts)
+    # Rounding must not take one from a whole number.
+    quantile = student_quantile((1 + confidence) / 2, freedom=max(1, int(freedom + 1e-9)))
+    return Interval(difference - quantile * sqrt(error), difference + quantile * sqrt(error))
 
 
 def student_quantile(share: float, *, freedom: int) -> float:
@@ -202,6 +221,11 @@ def bootstrap_interval(
     tail = (1 - confidence) / 2
     low, high = np.quantile(figures, [tail, 1 - tail])
     return Interval(float(low), float(high))
+
+
+def _variance(values: Sequence[float]) -> float:
+    mean = sum(values) / len(values)
+    return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
 def _student_within(t: float, freedom: int) -> float:
