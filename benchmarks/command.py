@@ -24,7 +24,7 @@ class _MeasureByDefault(click.Group):
 def _thread_counts(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[int, ...]:
-    parts = (value or str(default_threads())).split(",")
+    parts = (str(default_threads()) if value is None else value).split(",")
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise click.BadParameter(
             f"{value!r} is no list of whole numbers from 1, as 1,2,4", ctx=ctx, param=param

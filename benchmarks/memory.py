@@ -7,25 +7,16 @@ from pathlib import Path
 _STATUS = Path("/proc/self/status")
 
 
-def peak_memory() -> int:
-    """Return the most resident memory that this process has held, in bytes."""
-    # ru_maxrss would remember the parent that forked us.
-    return _from_status("VmHWM") or _peak_of_usage()
+def memory_of_process() -> tuple[int, int]:
+    """Return the most resident memory that this process has held, and what it holds now, in bytes.
 
-
-def steady_memory() -> int:
-    """Return the resident memory that this process holds now, in bytes; the peak elsewhere than on
-    Linux, which alone says."""
-    return _from_status("VmRSS") or _peak_of_usage()
-
-
-def _from_status(name: str) -> int | None:
-    if not _STATUS.exists():
-        return None
-    lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
-    return int(lines[name].split()[0]) * 1024
-
-
-def _peak_of_usage() -> int:
+    Only Linux tells the latter; elsewhere both are the most.
+    """
+    if _STATUS.exists():
+        # ru_maxrss would remember the parent that forked us.
+        lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
+        peak, now = (int(lines[name].split()[0]) * 1024 for name in ("VmHWM", "VmRSS"))
+        return peak, now
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return peak, peak

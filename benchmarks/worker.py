@@ -28,7 +28,7 @@ from ..edge_runtime.images import decode_image
 from ..edge_runtime.preprocess import preprocess
 from ..edge_runtime.quiet import quiet_opencv
 from .contenders import Contender, import_libraries, open_contender
-from .memory import peak_memory, steady_memory
+from .memory import memory_of_process
 from .messages import Message, receive, send
 
 
@@ -51,8 +51,8 @@ def work(path: Path, *, threads: int, requests: IO[bytes], answers: IO[bytes]) -
             inputs = np.frombuffer(payload, np.uint8).reshape(message["shape"])
             send(answers, {}, contender.score(inputs).astype(np.float32).tobytes())
         else:
-            memory = {"peak_memory_bytes": peak_memory(), "steady_memory_bytes": steady_memory()}
-            send(answers, memory)
+            peak, steady = memory_of_process()
+            send(answers, {"peak_memory_bytes": peak, "steady_memory_bytes": steady})
 
 
 def _open(path: Path, *, threads: int, image: Path) -> tuple[Contender, Message]:
