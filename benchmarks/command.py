@@ -11,6 +11,9 @@ from .results import Settings, write_benchmark
 from .tables import benchmark_table, measured_line
 from .witness import measure_benchmark
 
+# Cores that other processes keep busy, beyond which latencies are not the models' alone.
+_BUSY = 0.2
+
 
 class _MeasureByDefault(click.Group):
     """A group whose command `measure` needs no name."""
@@ -127,6 +130,12 @@ def measure(
         click.echo(measured_line(result))
     if json_file:
         write_benchmark(json_file, result)
+    if (result.machine.others or 0) > _BUSY:
+        click.echo(
+            f"Warning: other processes kept {result.machine.others:.1f} of {result.machine.cores} "
+            "cores busy; latencies and their ratios hold for that load alone",
+            err=True,
+        )
     if result.void:
         click.echo(f"Warning: the latencies do not count: {result.void}", err=True)
     for error in errors:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import monotonic
 
 from .. import __version__
 from .results import Machine, MachineState
@@ -45,8 +46,40 @@ _ARM_PARTS = {
 }
 
 
-def describe_machine(before: MachineState, after: MachineState, *, root: Path = _ROOT) -> Machine:
-    """Return the machine with its two states; `root` is where /proc, /sys and /etc are."""
+class Others:
+    """What other processes do on this machine from now on: they slow ours, and not all alike."""
+
+    def __init__(self, *, root: Path = _ROOT) -> None:
+        """Start; `root` is where /proc is."""
+        self._root = root
+        self._start = self._now()
+
+    def cores(self) -> float | None:
+        """Return how many cores they have kept busy since, on average; None where nobody says.
+
+        Children count as ours once they have ended.
+        """
+        if self._start is None or (now := self._now()) is None:
+            return None
+        seconds, busy, ours = (b - a for a, b in zip(self._start, now, strict=True))
+        return round(max(busy - ours, 0.0) / seconds, 2) if seconds else None
+
+    def _now(self) -> tuple[float, float, float] | None:
+        """Return seconds: of the clock, of all work on all cores, and of ours."""
+        line = (_text(self._root / "proc/stat") or "").split("\n", maxsplit=1)[0].split()
+        if line[:1] != ["cpu"]:
+            return None
+        # user, nice, system, (idle, iowait,) irq, softirq, steal: proc(5); guests are in user.
+        ticks = [int(field) for field in line[1:9]]
+        busy = (sum(ticks) - sum(ticks[3:5])) / os.sysconf("SC_CLK_TCK")
+        return monotonic(), busy, sum(os.times()[:4])
+
+
+def describe_machine(
+    before: MachineState, after: MachineState, *, others: float | None, root: Path = _ROOT
+) -> Machine:
+    """Return the machine with its two states, and how many cores `others` kept busy in between;
+    `root` is where /proc, /sys and /etc are."""
     return Machine(
         board=_text(root / "proc/device-tree/model"),
         cpu=_cpu(root),
@@ -57,6 +90,7 @@ def describe_machine(before: MachineState, after: MachineState, *, root: Path = 
         memory_bytes=_memory(root, "MemTotal"),
         system=_system(root),
         versions={"python": platform.python_version(), "edgeclf": __version__} | _libraries(),
+        others=others,
         before=before,
         after=after,
     )

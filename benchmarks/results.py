@@ -268,6 +268,8 @@ class Machine:
         memory_bytes: of the machine; None where nobody says.
         system: name and version of the operating system.
         versions: of Python, edgeclf, the runtime and the libraries.
+        others: how many cores other processes kept busy meanwhile, on average; None where nobody
+            says.
         before: at the start.
         after: at the end.
     """
@@ -279,6 +281,7 @@ class Machine:
     memory_bytes: int | None
     system: str
     versions: dict[str, str]
+    others: float | None
     before: MachineState
     after: MachineState
 

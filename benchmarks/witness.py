@@ -16,7 +16,7 @@ from ..models.photographs import (
 from ..models.run import Run
 from .assembly import assemble_models, describe_data, failed_model
 from .candidates import Candidate, check_alike, names_of, read_candidate
-from .machine import describe_machine, machine_state, void_reason
+from .machine import Others, describe_machine, machine_state, void_reason
 from .measurement import Measured, measure_models
 from .results import SCHEMA, Benchmark, Settings, Sustained
 from .sustained import measure_sustained
@@ -53,7 +53,7 @@ def measure_benchmark(
     folder, photographs = _photographs(run, data, first.labels)
     inputs, readable = readable_photographs(photographs, size_hw=first.input_hw, rule=first.resize)
     described = describe_data(readable, folder=folder, labels=first.labels)
-    states = [machine_state()]
+    states, others = [machine_state()], Others()
     measured = measure_models(
         candidates,
         readable,
@@ -61,7 +61,7 @@ def measure_benchmark(
         settings=settings,
         watch=lambda: states.append(machine_state()),
     )
-    machine = describe_machine(states[0], states[-1])
+    machine = describe_machine(states[0], states[-1], others=others.cores())
     names = dict(zip(paths, names_of(paths), strict=True))
     figures = assemble_models(
         measured,
