@@ -11,9 +11,9 @@ from ..edge_runtime.files import sha256_of
 from ..edge_runtime.scoring import Labels
 from ..models.photographs import Photographs
 from .accuracy import measure_accuracy, measure_against
-from .estimates import Milliseconds, median, percentile_estimate, ratio_estimate
+from .estimates import median, percentile_estimate, ratio_estimate
 from .measurement import Measured, Trial
-from .results import DataSet, Estimate, Model, Stages, Timing
+from .results import DataSet, Model, Stages, Timing
 
 # Which is the float reference, in this order.
 _REFERENCES = ("keras", "float32")
@@ -128,7 +128,7 @@ def timing_of(
     trials: Sequence[Trial], *, threads: int, reference: Sequence[Trial] | None
 ) -> Timing:
     """Return what the rounds of a model say together."""
-    rounds = [np.round(trial.query_ms, 4) for trial in trials]
+    rounds = [trial.query_ms for trial in trials]
     times = np.concatenate(rounds)
     stages = [median(column) for column in np.concatenate([trial.stages for trial in trials]).T]
     return Timing(
@@ -139,7 +139,9 @@ def timing_of(
         p99_ms=percentile_estimate(times, percentile=0.99),
         mean_ms=float(times.mean()),
         throughput=float(1000 / times.mean()),
-        ratio=_ratio(rounds, reference) if reference else None,
+        ratio=None
+        if reference is None
+        else ratio_estimate(rounds, reference=[trial.query_ms for trial in reference]),
         stages=Stages(*stages),
         load_ms=median([trial.load_ms for trial in trials]),
         first_ms=median([trial.first_ms for trial in trials]),
@@ -147,7 +149,3 @@ def timing_of(
         steady_memory_bytes=max(trial.steady_memory_bytes for trial in trials),
         rounds_ms=tuple(tuple(float(time) for time in times) for times in rounds),
     )
-
-
-def _ratio(rounds: Sequence[Milliseconds], reference: Sequence[Trial]) -> Estimate:
-    return ratio_estimate(rounds, reference=[trial.query_ms for trial in reference])

@@ -45,8 +45,9 @@ class Trial:
 
     @property
     def query_ms(self) -> NDArray[np.float64]:
-        """How long each query took, from the model's input to the best class: (queries,)."""
-        return np.asarray(self.stages[:, 2:].sum(1))
+        """How long each query took, from the model's input to the best class: (queries,), to the
+        tenth of a microsecond."""
+        return np.asarray(np.round(self.stages[:, 2:].sum(1), 4))
 
 
 @dataclass

@@ -77,7 +77,11 @@ def with_run(
     json_file = tmp_path_factory.mktemp("benchmark") / "new" / "benchmark.json"
     files = [tiny_models / "int8.tflite", tiny_models / "float32.tflite"]
     options = ["--queries", QUERIES, "--rounds", 2, "--threads", 1, "--json", json_file]
-    main = "from edgeclf.cli import main; main()"
+    main = (
+        "import sys; from edgeclf.cli import main\n"
+        "try: main()\n"
+        "finally: assert 'tensorflow' not in sys.modules  # but in the worker's process"
+    )
     done = fresh_python(main, "benchmark", *files, tiny_run, *options)
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads(json_file.read_text())
