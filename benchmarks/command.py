@@ -7,6 +7,7 @@ import click
 from ..edge_runtime.files import check_folder
 from ..edge_runtime.interpreter import default_threads
 from .compare_command import compare
+from .report_command import report, report_options, write_reports
 from .results import Settings, write_benchmark
 from .tables import benchmark_table, measured_line
 from .witness import measure_benchmark
@@ -45,6 +46,7 @@ def benchmark() -> None:
 
 
 benchmark.add_command(compare)
+benchmark.add_command(report)
 
 
 @benchmark.command(context_settings={"show_default": True})
@@ -57,6 +59,7 @@ benchmark.add_command(compare)
     help="Images, a folder per class; of the RUN's own, its test images. [default: those]",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write it all to FILE.")
+@report_options
 @click.option(
     "--queries",
     default=200,
@@ -96,6 +99,8 @@ def measure(
     models: tuple[Path, ...],
     data: Path | None,
     json_file: Path | None,
+    report_file: Path | None,
+    markdown_file: Path | None,
     queries: int,
     min_seconds: float,
     rounds: int,
@@ -113,8 +118,9 @@ def measure(
     edgeclf benchmark models/*.tflite --data photographs/
     edgeclf benchmark compare old.json new.json
     """
-    if json_file:
-        check_folder(json_file.parent)
+    for file in (json_file, report_file, markdown_file):
+        if file:
+            check_folder(file.parent)
     settings = Settings(
         queries=queries,
         rounds=rounds,
@@ -130,6 +136,7 @@ def measure(
         click.echo(measured_line(result))
     if json_file:
         write_benchmark(json_file, result)
+    write_reports(result, report_file=report_file, markdown_file=markdown_file)
     if (result.machine.others or 0) > _BUSY:
         click.echo(
             f"Warning: other processes kept {result.machine.others:.1f} of {result.machine.cores} "
