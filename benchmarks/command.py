@@ -1,20 +1,55 @@
 """`edgeclf benchmark`: models side by side."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
-from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import check_folder, write_json
+from ..edge_runtime.files import check_folder
 from ..edge_runtime.interpreter import default_threads
-from ..models.photographs import Photographs, labelled_photographs, run_photographs
-from ..models.run import Run, read_run
-from .comparison import compare, comparison_json, comparison_table
-from .contenders import open_contender
+from .compare_command import compare
+from .report_command import report, report_options, write_reports
+from .results import Settings, write_benchmark
+from .tables import benchmark_table, measured_line
+from .witness import measure_benchmark
+
+# Cores that other processes keep busy, beyond which latencies are not the models' alone.
+_BUSY = 0.2
 
 
-@click.command(context_settings={"show_default": True})
+class _MeasureByDefault(click.Group):
+    """A group whose command `measure` needs no name."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in self.commands:
+            args = ["measure", *args]
+        return super().parse_args(ctx, args)
+
+
+def _thread_counts(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int, ...]:
+    parts = (str(default_threads()) if value is None else value).split(",")
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise click.BadParameter(
+            f"{value!r} is no list of whole numbers from 1, as 1,2,4", ctx=ctx, param=param
+        )
+    return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+@click.group(cls=_MeasureByDefault)
+def benchmark() -> None:
+    """Compare models on the same images: accuracy, latency, size, memory.
+
+    `edgeclf benchmark MODEL...` measures, `edgeclf benchmark compare` tells two
+    measurements apart.
+    """
+
+
+benchmark.add_command(compare)
+benchmark.add_command(report)
+
+
+@benchmark.command(context_settings={"show_default": True})
 @click.argument(
     "models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
@@ -24,57 +59,92 @@ from .contenders import open_contender
     help="Images, a folder per class; of the RUN's own, its test images. [default: those]",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write it all to FILE.")
-@click.option("--queries", default=100, type=click.IntRange(min=10), help="Timed, per model.")
+@report_options
 @click.option(
-    "--threads", type=click.IntRange(min=1), help="Of an inference. [default: cores, 4 at most]"
+    "--queries",
+    default=200,
+    type=click.IntRange(min=10),
+    help="Timed at least, per model; a p90 needs 64, a p99 662.",
 )
-def benchmark(
+@click.option(
+    "--min-seconds",
+    default=0.0,
+    type=click.FloatRange(min=0),
+    help="Timed at least, per model.",
+)
+@click.option(
+    "--rounds",
+    default=5,
+    type=click.IntRange(2, 10),
+    help="Fresh processes per model, which the queries are spread over.",
+)
+@click.option(
+    "--threads",
+    metavar="N[,N…]",
+    callback=_thread_counts,
+    help="Of an inference; several are timed one after the other. [default: cores, 4 at most]",
+)
+@click.option(
+    "--sustained",
+    "sustained_minutes",
+    default=0.0,
+    metavar="MINUTES",
+    type=click.FloatRange(min=0),
+    help="Then let the last .tflite work so long without a pause.",
+)
+@click.option("--seed", default=0, type=click.IntRange(min=0), help="Of the order.")
+@click.pass_context
+def measure(
+    ctx: click.Context,
     models: tuple[Path, ...],
     data: Path | None,
     json_file: Path | None,
+    report_file: Path | None,
+    markdown_file: Path | None,
     queries: int,
-    threads: int | None,
+    min_seconds: float,
+    rounds: int,
+    threads: tuple[int, ...],
+    sustained_minutes: float,
+    seed: int,
 ) -> None:
     """Compare MODELs on the same images: accuracy, latency, size, memory.
 
     A MODEL is a .tflite file, or the folder of a run for its float Keras model.
+    Each runs in processes of its own. Brackets hold intervals of 95 %.
 
     \b
     edgeclf benchmark RUN models/*.tflite
     edgeclf benchmark models/*.tflite --data photographs/
+    edgeclf benchmark compare old.json new.json
     """
+    for file in (json_file, report_file, markdown_file):
+        if file:
+            check_folder(file.parent)
+    settings = Settings(
+        queries=queries,
+        rounds=rounds,
+        min_seconds=min_seconds,
+        threads=threads,
+        seed=seed,
+        sustained_minutes=sustained_minutes,
+    )
+    result = measure_benchmark(models, data=data, settings=settings)
+    errors = [model.error for model in result.models if model.error]
+    if len(errors) < len(result.models):
+        click.echo(benchmark_table(result))
+        click.echo(measured_line(result))
     if json_file:
-        check_folder(json_file.parent)
-    threads = threads or default_threads()
-    runs = {path: read_run(path) for path in models if path.is_dir()}
-    if runs and find_spec("tensorflow") is None:
-        click.echo("Warning: TensorFlow is not installed, so no float Keras model", err=True)
-        models = tuple(path for path in models if path not in runs)
-    if not models:
-        raise EdgeclfError("no model is left to compare; give .tflite files")
-    stems = [path.stem for path in models]
-    contenders = [
-        open_contender(
-            path, name=None if stems.count(path.stem) == 1 else str(path), threads=threads
+        write_benchmark(json_file, result)
+    write_reports(result, report_file=report_file, markdown_file=markdown_file)
+    if (result.machine.others or 0) > _BUSY:
+        click.echo(
+            f"Warning: other processes kept {result.machine.others:.1f} of {result.machine.cores} "
+            "cores busy; latencies and their ratios hold for that load alone",
+            err=True,
         )
-        for path in models
-    ]
-    run = next(iter(runs.values()), None)
-    photographs = _photographs(run, data, contenders[0].labels)
-    rows = compare(contenders, photographs, queries=queries, threads=threads)
-    click.echo(comparison_table(rows))
-    click.echo(f"{rows[0].scores.images} images, {queries} queries each, {threads} threads")
-    if json_file:
-        folder = data or (run.data if run else "")
-        write_json(json_file, comparison_json(rows, data=str(folder), threads=threads))
-
-
-def _photographs(run: Run | None, data: Path | None, labels: tuple[str, ...]) -> Photographs:
-    if run is not None:
-        test = run.split("test")
-        # The run's own data folder, moved or not: what it was trained on would flatter it.
-        if data is None or all((data / image.path).exists() for image in test):
-            return run_photographs(run, "test", data=data)
-    if data is None:
-        raise EdgeclfError("no images to compare on; add --data FOLDER, or a RUN to the models")
-    return labelled_photographs(data, labels)
+    if result.void:
+        click.echo(f"Warning: the latencies do not count: {result.void}", err=True)
+    for error in errors:
+        click.echo(f"Error: {error}", err=True)
+    ctx.exit(1 if errors else 0)

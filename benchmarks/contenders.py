@@ -1,91 +1,84 @@
 """The models that a benchmark holds side by side, behind one face."""
 
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..edge_runtime.classifier import Classifier
-from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.images import RGBImage
+from ..edge_runtime.interpreter import delegated_parts, interpreter_class, names_xnnpack
 from ..edge_runtime.preprocess import ResizeRule
 from ..edge_runtime.quiet import quiet_tensorflow
 from ..models.run import FloatModel, read_run
-
-
-class Scorer(Protocol):
-    """Gives the class scores of one input."""
-
-    def __call__(self, model_input: RGBImage, /) -> NDArray[np.float32]: ...
+from .results import Delegate
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A model to measure.
+    """A model that is ready.
 
     Attributes:
-        name: how tables call it.
-        path: the .tflite file, or the run's folder for the float Keras model.
-        bytes: size of the file that holds the weights.
-        recipe: how it was quantized; `keras` for the float Keras model.
-        labels: class names in the order of the output.
         input_hw: input height and width in pixels.
         resize: how a photograph is brought to that size.
-        scores: from RGB uint8 (height, width, 3) to float32 (classes,).
+        infer: from RGB uint8 (height, width, 3) to the raw output.
+        finish: from that to float32 scores (classes,).
+        score: from RGB uint8 (images, height, width, 3) to float32 scores (images, classes).
+        delegate: who computes it; None for Keras.
     """
 
-    name: str
-    path: Path
-    bytes: int
-    recipe: str
-    labels: tuple[str, ...]
     input_hw: tuple[int, int]
     resize: ResizeRule
-    scores: Scorer
+    infer: Callable[[RGBImage], NDArray[Any]]
+    finish: Callable[[NDArray[Any]], NDArray[np.float32]]
+    score: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    delegate: Delegate | None
 
 
-def open_contender(path: Path, *, threads: int, name: str | None = None) -> Contender:
-    """Open the .tflite file at `path`, or the float Keras model of the run in that folder."""
+def import_libraries(path: Path) -> None:
+    """Import what `open_contender` will need for `path`, so that its time is not the model's."""
     if path.is_dir():
-        return _open_keras(path, name=name or "keras", threads=threads)
+        quiet_tensorflow()
+        from ..models import densenet, weights  # noqa: F401
+    else:
+        interpreter_class()
+
+
+def open_contender(path: Path, *, threads: int) -> Contender:
+    """Open the .tflite file at `path`, or the float Keras model of the run in that folder.
+
+    The latter must come before TensorFlow's first operation in this process, which settles its
+    threads.
+    """
+    if path.is_dir():
+        return _open_keras(path, threads=threads)
     classifier = Classifier(path, threads=threads)
-    spec = classifier.spec
     return Contender(
-        name=name or path.stem,
-        path=path,
-        bytes=path.stat().st_size,
-        recipe=spec.recipe,
-        labels=spec.labels,
-        input_hw=spec.input_hw,
-        resize=spec.resize,
-        scores=classifier.scores,
+        input_hw=classifier.spec.input_hw,
+        resize=classifier.spec.resize,
+        infer=classifier.infer,
+        finish=classifier.dequantize,
+        score=lambda inputs: np.stack([classifier.scores(image) for image in inputs]),
+        delegate=Delegate(
+            parts=delegated_parts(classifier.interpreter),
+            xnnpack=names_xnnpack(classifier.notices),
+        ),
     )
 
 
-def _open_keras(folder: Path, *, name: str, threads: int) -> Contender:
-    info = read_run(folder).info
-    quiet_tensorflow()
+def _open_keras(folder: Path, *, threads: int) -> Contender:
     import tensorflow as tf
 
-    now = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
-    if now != threads:
-        try:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-        except RuntimeError:  # only possible before TensorFlow's first operation
-            raise EdgeclfError(
-                f"{folder}: TensorFlow runs already, on another number of threads than {threads}; "
-                "give one run only"
-            ) from None
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    model = FloatModel(read_run(folder).info)
     return Contender(
-        name=name,
-        path=folder,
-        bytes=info.weights.stat().st_size,
-        recipe="keras",
-        labels=info.labels,
-        input_hw=info.input_hw,
-        resize=info.resize,
-        scores=FloatModel(info).score_one,
+        input_hw=model.info.input_hw,
+        resize=model.info.resize,
+        infer=model.score_one,
+        finish=lambda output: output,
+        score=model.scores,
+        delegate=None,
     )

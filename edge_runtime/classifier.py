@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +51,9 @@ class Classifier:
         """Load the model at `path`, to run on `threads` threads (the cores, 4 at most)."""
         self.path = path
         data, self.spec = read_model(path)
+        self.notices: list[str] = []
         self.interpreter = open_interpreter(
-            data, name=str(path), threads=threads or default_threads()
+            data, name=str(path), threads=threads or default_threads(), notices=self.notices
         )
         self._input = self.interpreter.get_input_details()[0]
         self._output, *further = self.interpreter.get_output_details()
@@ -86,9 +88,17 @@ class Classifier:
         Args:
             model_input: what `preprocess` returns.
         """
+        return self.dequantize(self.infer(model_input))
+
+    def infer(self, model_input: RGBImage) -> NDArray[Any]:
+        """Return the model's output as it comes, of shape (classes,) and its own type."""
         self.interpreter.set_tensor(self._input["index"], model_input[np.newaxis])
         self.interpreter.invoke()
-        output = self.interpreter.get_tensor(self._output["index"])[0]
+        output: NDArray[Any] = self.interpreter.get_tensor(self._output["index"])[0]
+        return output
+
+    def dequantize(self, output: NDArray[Any]) -> NDArray[np.float32]:
+        """Return what `infer` returned as scores, float32 of shape (classes,), 0 to 1."""
         if output.dtype == np.float32:
             return np.asarray(output, np.float32)
         scale, zero_point = self._output["quantization"]

@@ -1,6 +1,7 @@
 """The TFLite runtime of this machine: ai-edge-litert, or tflite-runtime where that has no wheel."""
 
 import os
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -23,15 +24,23 @@ class Interpreter(Protocol):
     def _get_ops_details(self) -> list[dict[str, Any]]: ...
 
 
-def open_interpreter(model: bytes, *, name: str, threads: int) -> Interpreter:
+def open_interpreter(
+    model: bytes, *, name: str, threads: int, notices: list[str] | None = None
+) -> Interpreter:
     """Return an interpreter for `model` with its tensors allocated, on XNNPACK where it can.
 
+    Args:
+        model: the bytes of the file.
+        name: stands in the errors.
+        threads: of an inference.
+        notices: takes the lines that the runtime writes meanwhile; it announces its delegate.
+
     Raises:
-        EdgeclfError: no runtime is installed, or it refuses the model; `name` stands in the text.
+        EdgeclfError: no runtime is installed, or it refuses the model.
     """
-    runtime = _interpreter_class()
+    runtime = interpreter_class()
     try:
-        with quiet_stderr():  # it announces its delegate
+        with quiet_stderr() as lines:
             interpreter = runtime(model_content=model, num_threads=threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
@@ -39,6 +48,8 @@ def open_interpreter(model: bytes, *, name: str, threads: int) -> Interpreter:
         raise EdgeclfError(
             f"{name}: the runtime refuses the model ({reason}); copy or convert it again"
         ) from None
+    if notices is not None:
+        notices += lines
     return cast(Interpreter, interpreter)
 
 
@@ -66,6 +77,11 @@ def delegated_parts(interpreter: Interpreter) -> int:
     return sum(op["op_name"] == "DELEGATE" for op in interpreter._get_ops_details())
 
 
+def names_xnnpack(notices: Sequence[str]) -> bool:
+    """Tell from the `notices` of `open_interpreter` whether XNNPACK was made for the model."""
+    return any("XNNPACK delegate" in line for line in notices)
+
+
 def float_operators(interpreter: Interpreter) -> dict[str, int]:
     """Count the operators that compute on floating-point tensors, by name; empty is full integer.
 
@@ -85,7 +101,8 @@ def float_operators(interpreter: Interpreter) -> dict[str, int]:
     return counts
 
 
-def _interpreter_class() -> Any:
+def interpreter_class() -> Any:
+    """Import the runtime and return its class of interpreters."""
     try:
         from ai_edge_litert.interpreter import Interpreter as LiteRT
     except ImportError:

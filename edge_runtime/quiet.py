@@ -32,14 +32,18 @@ def quiet_opencv() -> None:
 
 
 @contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Keep back what is written to descriptor 2, also by C++, unless the block fails."""
+def quiet_stderr() -> Iterator[list[str]]:
+    """Keep back what is written to descriptor 2, also by C++, unless the block fails.
+
+    Yields a list that holds the lines which were kept back, once the block is over.
+    """
     sys.stderr.flush()
     kept = os.dup(2)
+    lines: list[str] = []
     with tempfile.TemporaryFile() as aside:
         os.dup2(aside.fileno(), 2)
         try:
-            yield
+            yield lines
         except Exception:
             aside.seek(0)
             os.write(kept, aside.read())
@@ -47,3 +51,5 @@ def quiet_stderr() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+            aside.seek(0)
+            lines += aside.read().decode(errors="replace").splitlines()

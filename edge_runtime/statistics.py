@@ -1,12 +1,13 @@
-"""How far the figures can be trusted: intervals and tests for shares of the same images.
+"""How far the figures can be trusted: intervals and tests for shares of the same images, and for
+means of a few repetitions.
 
 Every interval takes the images as independent draws. Photographs of the same thing are not, so
 where images come in groups the true intervals are wider.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import atan, cos, pi, sin, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -101,6 +102,83 @@ def paired_interval(counts: PairedCounts, *, confidence: float = 0.95) -> Interv
     return Interval(max(difference - below, -1.0), min(difference + above, 1.0))
 
 
+def mean_share_interval(shares: Sequence[float], intervals: Sequence[Interval]) -> Interval:
+    """Return the interval of the mean of independent shares that have the `intervals`.
+
+    The distances of the ends add up like standard errors: Zou and Donner, Statistics in Medicine 27
+    (2008) 1693-1702. With Wilson's intervals it has a width where every share is 0 or 1 too.
+    """
+    pairs = list(zip(shares, intervals, strict=True))
+    mean = sum(shares) / len(pairs)
+    below = sqrt(sum((share - interval.low) ** 2 for share, interval in pairs)) / len(pairs)
+    above = sqrt(sum((interval.high - share) ** 2 for share, interval in pairs)) / len(pairs)
+    return Interval(mean - below, mean + above)
+
+
+def unpaired_interval(
+    hits_1: int, *, images_1: int, hits_2: int, images_2: int, confidence: float = 0.95
+) -> Interval:
+    """Return the interval of the first share less the second, of different images, -1 to 1.
+
+    Newcombe's method 10 for independent shares, Statistics in Medicine 17 (1998) 873-890.
+    """
+    share_1, share_2 = hits_1 / max(images_1, 1), hits_2 / max(images_2, 1)
+    wilson_1 = wilson_interval(hits_1, images=images_1, confidence=confidence)
+    wilson_2 = wilson_interval(hits_2, images=images_2, confidence=confidence)
+    below = sqrt((share_1 - wilson_1.low) ** 2 + (wilson_2.high - share_2) ** 2)
+    above = sqrt((wilson_1.high - share_1) ** 2 + (share_2 - wilson_2.low) ** 2)
+    difference = share_1 - share_2
+    return Interval(max(difference - below, -1.0), min(difference + above, 1.0))
+
+
+def student_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval:
+    """Return the interval of the mean of at least two independent values, by Student's t.
+
+    Kalibera and Jones, Rigorous benchmarking in reasonable time, ISMM 2013, on why the values are
+    those of whole repetitions, and not of the measurements within.
+    """
+    count = len(values)
+    mean = sum(values) / count
+    quantile = student_quantile((1 + confidence) / 2, freedom=count - 1)
+    half = quantile * sqrt(_variance(values) / count)
+    return Interval(mean - half, mean + half)
+
+
+def welch_interval(
+    first: Sequence[float], second: Sequence[float], *, confidence: float = 0.95
+) -> Interval:
+    """Return the interval of the first mean less the second, of at least two values each.
+
+    Welch, Biometrika 34 (1947) 28-35; the degrees of freedom are rounded down.
+    """
+    squares = [_variance(values) / len(values) for values in (first, second)]
+    difference = sum(first) / len(first) - sum(second) / len(second)
+    error = sum(squares)
+    if not error:
+        return Interval(difference, difference)
+    parts = zip(squares, (first, second), strict=True)
+    freedom = error**2 / sum(square**2 / (len(values) - 1) for square, values in parts)
+    # Rounding must not take one from a whole number.
+    quantile = student_quantile((1 + confidence) / 2, freedom=max(1, int(freedom + 1e-9)))
+    return Interval(difference - quantile * sqrt(error), difference + quantile * sqrt(error))
+
+
+def student_quantile(share: float, *, freedom: int) -> float:
+    """Return the quantile of Student's t, `share` from 0.5 to below 1.
+
+    By bisection of its distribution, Abramowitz and Stegun, Handbook of Mathematical Functions
+    (1964), 26.7.3 and 26.7.4.
+    """
+    low, high = 0.0, 1.0
+    while _student_within(high, freedom) < 2 * share - 1:
+        high *= 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        is_below = _student_within(middle, freedom) < 2 * share - 1
+        low, high = (middle, high) if is_below else (low, middle)
+    return high
+
+
 def mcnemar_p(counts: PairedCounts) -> float:
     """Return the two-sided exact p-value for both models being right equally often, 0 to 1.
 
@@ -143,6 +221,22 @@ def bootstrap_interval(
     tail = (1 - confidence) / 2
     low, high = np.quantile(figures, [tail, 1 - tail])
     return Interval(float(low), float(high))
+
+
+def _variance(values: Sequence[float]) -> float:
+    mean = sum(values) / len(values)
+    return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+
+
+def _student_within(t: float, freedom: int) -> float:
+    """Return the chance that Student's t lies within -t to t."""
+    angle = atan(t / sqrt(freedom))
+    odd = freedom % 2
+    term, total = (cos(angle), 0.0) if odd else (1.0, 0.0)
+    for k in range(1 + odd, freedom, 2):
+        total += term
+        term *= cos(angle) ** 2 * k / (k + 1)
+    return 2 / pi * (angle + sin(angle) * total) if odd else sin(angle) * total
 
 
 def _correlation(counts: PairedCounts) -> float:

@@ -80,6 +80,18 @@ def load_photographs(
     Returns:
         RGB uint8 of shape (images, height, width, 3), and the class of each.
     """
+    pixels, readable = readable_photographs(photographs, size_hw=size_hw, rule=rule)
+    return pixels, readable.labels
+
+
+def readable_photographs(
+    photographs: Photographs, *, size_hw: tuple[int, int], rule: ResizeRule
+) -> tuple[NDArray[np.uint8], Photographs]:
+    """Return the pixels of all that can be read, and which these are; warn of each that cannot.
+
+    Returns:
+        RGB uint8 of shape (images, height, width, 3), and the photographs in the same order.
+    """
     with click.progressbar(length=len(photographs.paths), label="Reading images") as bar:
         loaded = load_images(photographs.paths, size_hw=size_hw, rule=rule, advance=bar.update)
     if not len(loaded.pixels):
@@ -89,5 +101,7 @@ def load_photographs(
         )
     for error in loaded.errors:
         click.echo(f"Warning: skipped {error}", err=True)
-    pairs = zip(photographs.labels, loaded.readable, strict=True)
-    return loaded.pixels, tuple(label for label, ok in pairs if ok)
+    left = np.flatnonzero(loaded.readable)
+    return loaded.pixels, Photographs(
+        tuple(photographs.paths[i] for i in left), tuple(photographs.labels[i] for i in left)
+    )

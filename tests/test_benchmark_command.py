@@ -1,9 +1,11 @@
 """`edgeclf benchmark` measures what it says it measures."""
 
 import csv
+import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,20 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from click.testing import Result
-from numpy.typing import NDArray
 
-from edgeclf.benchmarks import latency
-from edgeclf.benchmarks.comparison import compare, comparison_table
-from edgeclf.benchmarks.contenders import Contender, open_contender
-from edgeclf.benchmarks.latency import measure_latency
+from edgeclf.benchmarks.results import Benchmark, read_benchmark
+from edgeclf.benchmarks.workers import Worker
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.container import read_model, write_model
 from edgeclf.edge_runtime.images import read_image
-from edgeclf.models.photographs import Photographs
 from edgeclf.models.run import FloatModel, read_run
 
 Cli = Callable[..., Result]
@@ -32,6 +29,7 @@ FreshPython = Callable[..., subprocess.CompletedProcess[str]]
 Rows = dict[str, dict[str, Any]]
 
 QUERIES = 11
+QUICK = ("--queries", 10, "--rounds", 2)
 
 
 def rows_of(json_file: Path) -> Rows:
@@ -78,8 +76,12 @@ def with_run(
     """The table and the JSON of a benchmark whose run stands last."""
     json_file = tmp_path_factory.mktemp("benchmark") / "new" / "benchmark.json"
     files = [tiny_models / "int8.tflite", tiny_models / "float32.tflite"]
-    options = ["--queries", QUERIES, "--threads", 1, "--json", json_file]
-    main = "from edgeclf.cli import main; main()"
+    options = ["--queries", QUERIES, "--rounds", 2, "--threads", 1, "--json", json_file]
+    main = (
+        "import sys; from edgeclf.cli import main\n"
+        "try: main()\n"
+        "finally: assert 'tensorflow' not in sys.modules  # but in the worker's process"
+    )
     done = fresh_python(main, "benchmark", *files, tiny_run, *options)
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads(json_file.read_text())
@@ -101,17 +103,23 @@ def test_accuracy_drop_and_agreement_are_those_of_the_test_images(
     for name, guess in guesses.items():
         row = rows[name]
         accuracy = share_equal(guess, truth)
-        assert row["scores"]["images"] == len(paths)
-        assert row["scores"]["accuracy"] == pytest.approx(accuracy)
-        assert row["agreement"] == pytest.approx(share_equal(guess, reference))
+        assert row["accuracy"]["top1"]["value"] == pytest.approx(accuracy)
+        assert [info.labels[i] for i in row["accuracy"]["guesses"]] == guess
+        if name == "keras":
+            continue
+        agreement = share_equal(guess, reference)
+        assert row["against"]["agreement"]["value"] == pytest.approx(agreement)
+        assert row["against"]["disagreements"] == round((1 - agreement) * len(paths))
         drop = (share_equal(reference, truth) - accuracy) * 100
-        assert row["drop_points"] == pytest.approx(drop)
+        assert row["against"]["drop"]["points"] == pytest.approx(drop)
 
 
 def test_the_float_keras_model_is_the_reference(with_run: tuple[str, dict[str, Any]]) -> None:
     assert [row["name"] for row in with_run[1]["models"]] == ["int8", "float32", "keras"]
+    assert [row["reference"] for row in with_run[1]["models"]] == [False, False, True]
     keras = with_run[1]["models"][2]
-    assert (keras["recipe"], keras["drop_points"], keras["agreement"]) == ("keras", 0, 1)
+    assert (keras["recipe"], keras["against"], keras["delegate"]) == ("keras", None, None)
+    assert keras["timings"][0]["ratio"] is None
 
 
 def test_latency_memory_and_size_are_measured(
@@ -124,12 +132,20 @@ def test_latency_memory_and_size_are_measured(
     }
     peaks = {}
     for row in with_run[1]["models"]:
-        assert 0 < row["latency"]["p50_ms"] <= row["latency"]["p90_ms"]
-        assert row["latency"]["mean_ms"] > 0
-        assert row["latency"]["queries"] == QUERIES
+        [timing] = row["timings"]
+        times = np.concatenate(timing["rounds_ms"])
+        assert [len(times) for times in timing["rounds_ms"]] == [6, 5]
+        assert timing["p50_ms"] == np.sort(times)[5]
+        assert timing["mean_ms"] == pytest.approx(times.mean())
+        assert timing["throughput"] == pytest.approx(1000 / times.mean())
+        assert (timing["p90_ms"], timing["p99_ms"]) == (None, None)
+        assert timing["queries"] == QUERIES
+        assert timing["load_ms"] > 0
+        assert timing["first_ms"] > 0
+        assert all(part > 0 for part in timing["stages"].values())
         assert row["bytes"] == sizes[row["name"]]
-        assert row["peak_memory_bytes"] > row["bytes"]
-        peaks[row["name"]] = row["peak_memory_bytes"]
+        assert timing["peak_memory_bytes"] >= timing["steady_memory_bytes"] > row["bytes"]
+        peaks[row["name"]] = timing["peak_memory_bytes"]
     assert peaks["int8"] < peaks["keras"] / 2
 
 
@@ -140,29 +156,24 @@ def test_the_table_says_what_the_json_says(
     lines = table.splitlines()
     for row in report["models"]:
         [line] = [line for line in lines if line.startswith(f"{row['name']} ")]
-        assert f"{row['scores']['accuracy']:.3f}" in line
-        assert f"{row['latency']['p50_ms']:.2f}" in line
-    assert (
-        lines[-1] == f"{report['models'][0]['scores']['images']} images, 11 queries each, 1 threads"
-    )
-    assert report["threads"] == 1
-    assert report["data"] == str(surfaces)
-    assert report["machine"]["runtime"].split()[0] in ("ai-edge-litert", "tflite-runtime")
+        assert f"{row['accuracy']['top1']['value']:.3f} [" in line
+        assert f"{row['timings'][0]['p50_ms']:.2f}" in line
+    images = report["data"]["images"]
+    assert lines[-1] == f"{images} images, 11 queries each in 2 rounds, 1 threads"
+    assert report["settings"]["threads"] == [1]
+    assert report["data"]["folder"] == str(surfaces)
+    assert {"python", "numpy", "edgeclf"} < set(report["machine"]["versions"])
+    assert report["machine"]["before"] != report["machine"]["after"]
 
 
-def test_a_run_can_be_measured_in_the_process_that_trained_it(
-    cli: Cli, tiny_run: Path, tmp_path: Path
+def test_the_files_run_on_xnnpack_and_the_result_names_their_bytes(
+    with_run: tuple[str, dict[str, Any]], tiny_models: Path
 ) -> None:
-    json_file = tmp_path / "benchmark.json"
-    options = ("--queries", 10, "--threads", os.cpu_count(), "--json", json_file)
-    cli("benchmark", tiny_run, *options)
-    assert rows_of(json_file)["keras"]["scores"]["images"] == len(images_of_test(tiny_run)[0])
-
-
-def test_threads_that_tensorflow_can_no_longer_take_are_one_line(cli: Cli, tiny_run: Path) -> None:
-    threads = (os.cpu_count() or 1) + 1
-    line = only_error(cli("benchmark", tiny_run, "--threads", threads, code=1))
-    assert f"another number of threads than {threads}" in line
+    for row in with_run[1]["models"][:2]:
+        content = (tiny_models / f"{row['name']}.tflite").read_bytes()
+        assert row["sha256"] == hashlib.sha256(content).hexdigest()
+        assert row["delegate"]["parts"] > 0
+        assert row["delegate"]["xnnpack"]
 
 
 def test_without_a_run_the_float32_file_is_the_reference(
@@ -170,15 +181,19 @@ def test_without_a_run_the_float32_file_is_the_reference(
 ) -> None:
     json_file = tmp_path / "benchmark.json"
     files = [tiny_models / "int8.tflite", tiny_models / "float32.tflite"]
-    cli("benchmark", *files, "--data", surfaces, "--queries", 10, "--json", json_file)
+    cli("benchmark", *files, "--data", surfaces, *QUICK, "--json", json_file)
     rows = rows_of(json_file)
     paths = sorted(surfaces.rglob("*.png"))
     truth = [path.parent.name for path in paths]
     reference, guess = named_by(files[1], paths), named_by(files[0], paths)
-    assert (rows["float32"]["drop_points"], rows["float32"]["agreement"]) == (0, 1)
-    assert rows["float32"]["scores"]["accuracy"] == pytest.approx(share_equal(reference, truth))
-    assert rows["int8"]["scores"]["accuracy"] == pytest.approx(share_equal(guess, truth))
-    assert rows["int8"]["agreement"] == pytest.approx(share_equal(guess, reference))
+    assert (rows["float32"]["reference"], rows["float32"]["against"]) == (True, None)
+    top1 = {name: row["accuracy"]["top1"]["value"] for name, row in rows.items()}
+    assert top1["float32"] == pytest.approx(share_equal(reference, truth))
+    assert top1["int8"] == pytest.approx(share_equal(guess, truth))
+    agreement = rows["int8"]["against"]["agreement"]["value"]
+    assert agreement == pytest.approx(share_equal(guess, reference))
+    ratio = rows["int8"]["timings"][0]["ratio"]
+    assert ratio["interval"][0] <= ratio["value"] <= ratio["interval"][1]
 
 
 def test_without_a_reference_there_is_no_drop(
@@ -186,52 +201,13 @@ def test_without_a_reference_there_is_no_drop(
 ) -> None:
     json_file = tmp_path / "benchmark.json"
     model = tiny_models / "int8.tflite"
-    result = cli("benchmark", model, "--data", surfaces, "--queries", 10, "--json", json_file)
+    result = cli("benchmark", model, "--data", surfaces, *QUICK, "--json", json_file)
     row = rows_of(json_file)["int8"]
-    assert row["drop_points"] is None
-    assert row["agreement"] is None
+    assert row["against"] is None
+    assert row["timings"][0]["ratio"] is None
+    assert json.loads(json_file.read_text())["verdict"] is None
     [line] = [line for line in result.stdout.splitlines() if line.startswith("int8 ")]
-    assert line.split()[3:5] == ["—", "—"]
-
-
-def answering(model: Path, name: str, recipe: str, answers: list[int]) -> Contender:
-    """A contender whose answer to an image of grey level n is `answers[n]`."""
-    contender = open_contender(model, threads=1)
-
-    def scores(model_input: NDArray[np.uint8], /) -> NDArray[np.float32]:
-        return np.eye(len(contender.labels), dtype=np.float32)[answers[model_input[0, 0, 0]]]
-
-    return replace(contender, name=name, recipe=recipe, scores=scores)
-
-
-@pytest.mark.parametrize("recipes", [("int8", "float32", "float16"), ("float32", "keras", "int8")])
-def test_drop_and_agreement_of_models_that_differ(
-    tiny_models: Path, tmp_path: Path, recipes: tuple[str, str, str]
-) -> None:
-    model = tiny_models / "int8.tflite"
-    labels = open_contender(model, threads=1).labels
-    truth = [0, 0, 1, 1, 2]
-    for level in range(5):
-        cv2.imwrite(str(tmp_path / f"{level}.png"), np.full((40, 40, 3), level, np.uint8))
-    photographs = Photographs(
-        tuple(tmp_path / f"{level}.png" for level in range(5)),
-        tuple(labels[index] for index in truth),
-    )
-    contenders = [
-        answering(model, "worse", recipes[0], [0, 1, 1, 2, 2]),
-        answering(model, "reference", recipes[1], [0, 0, 1, 2, 2]),
-        answering(model, "better", recipes[2], [0, 0, 1, 1, 2]),
-    ]
-    rows = compare(contenders, photographs, queries=10, threads=1)
-    assert [row.name for row in rows] == ["worse", "reference", "better"]
-    assert [row.scores.accuracy for row in rows] == pytest.approx([0.6, 0.8, 1.0])
-    assert [row.drop_points for row in rows] == pytest.approx([20, 0, -20])
-    assert [row.agreement for row in rows] == pytest.approx([0.8, 1, 0.8])
-    assert [line.split()[3] for line in comparison_table(rows).splitlines()[2:]] == [
-        "+20.00",
-        "+0.00",
-        "-20.00",
-    ]
+    assert line.split()[5:7] == ["—", "—"]
 
 
 def test_neither_run_nor_data_is_an_error(cli: Cli, tiny_models: Path) -> None:
@@ -272,16 +248,24 @@ def test_a_class_that_no_model_knows_is_refused(
 
 
 @pytest.mark.parametrize("content", [None, b"no model", b"\x1c\0\0\0TFL3" + bytes(50)])
-def test_a_model_that_cannot_be_read_is_one_line(
+def test_a_model_that_cannot_be_read_is_one_line_and_the_others_are_kept(
     cli: Cli, tiny_models: Path, surfaces: Path, tmp_path: Path, content: bytes | None
 ) -> None:
     broken = tmp_path / "broken.tflite"
     if content is not None:
         broken.write_bytes(content)
     files = [tiny_models / "int8.tflite", broken]
-    result = cli("benchmark", *files, "--data", surfaces, code=1)
+    json_file = tmp_path / "benchmark.json"
+    options = ("--data", surfaces, *QUICK, "--json", json_file)
+    result = cli("benchmark", *files, *options, code=1)
     assert str(broken) in only_error(result)
-    assert result.stdout == ""
+    assert "\nint8 " in result.stdout
+    rows = rows_of(json_file)
+    assert str(broken) in rows["broken"]["error"]
+    assert (rows["broken"]["accuracy"], rows["broken"]["timings"]) == (None, [])
+    assert rows["int8"]["error"] is None
+    assert rows["int8"]["accuracy"]
+    assert str(broken) in only_error(cli("benchmark", broken, "--data", surfaces, code=1))
 
 
 def test_a_folder_that_is_no_run_is_one_line(cli: Cli, surfaces: Path) -> None:
@@ -295,9 +279,9 @@ def test_unreadable_images_are_skipped_and_named(
     shutil.copytree(surfaces / "oil", data / "oil")
     (data / "oil/oil_0003.png").write_bytes(b"")
     model = tiny_models / "int8.tflite"
-    result = cli("benchmark", model, "--data", data, "--queries", 10, "--threads", 1)
+    result = cli("benchmark", model, "--data", data, *QUICK, "--threads", 1)
     assert f"Warning: skipped {data / 'oil/oil_0003.png'}: the file is empty" in result.stderr
-    assert result.stdout.endswith("23 images, 10 queries each, 1 threads\n")
+    assert result.stdout.endswith("23 images, 10 queries each in 2 rounds, 1 threads\n")
 
 
 @pytest.mark.usefixtures("no_tensorflow")
@@ -306,10 +290,12 @@ def test_without_tensorflow_the_files_are_compared(
 ) -> None:
     json_file = tmp_path / "benchmark.json"
     model = tiny_models / "int8.tflite"
-    result = cli("benchmark", tiny_run, model, "--queries", 10, "--json", json_file)
+    result = cli("benchmark", tiny_run, model, *QUICK, "--json", json_file)
     assert "TensorFlow is not installed" in result.stderr
     assert list(rows_of(json_file)) == ["int8"]
-    assert rows_of(json_file)["int8"]["scores"]["images"] == len(images_of_test(tiny_run)[0])
+    assert len(rows_of(json_file)["int8"]["accuracy"]["guesses"]) == len(
+        images_of_test(tiny_run)[0]
+    )
     assert "no model is left" in only_error(cli("benchmark", tiny_run, code=1))
 
 
@@ -318,7 +304,7 @@ def test_of_the_runs_own_data_only_the_test_images_count(
     cli: Cli, tiny_run: Path, tiny_models: Path, surfaces: Path
 ) -> None:
     files = [tiny_run, tiny_models / "int8.tflite"]
-    result = cli("benchmark", *files, "--data", surfaces, "--queries", 10)
+    result = cli("benchmark", *files, "--data", surfaces, *QUICK)
     assert f"\n{len(images_of_test(tiny_run)[0])} images, " in result.stdout
 
 
@@ -330,7 +316,7 @@ def test_images_that_the_run_has_not_seen_are_taken_as_they_are(
         (tmp_path / "data" / label).mkdir(parents=True, exist_ok=True)
         shutil.copy(path, tmp_path / "data" / label / f"another_{path.name}")
     files = [tiny_run, tiny_models / "int8.tflite"]
-    result = cli("benchmark", *files, "--data", tmp_path / "data", "--queries", 10)
+    result = cli("benchmark", *files, "--data", tmp_path / "data", *QUICK)
     assert f"\n{len(images_of_test(tiny_run)[0])} images, " in result.stdout
 
 
@@ -346,40 +332,132 @@ def test_a_moved_data_folder_does_not_hide_what_the_run_has_seen(
 
     line = only_error(cli("benchmark", *files, code=1))
     assert "give the folder's new place with --data" in line
-    result = cli("benchmark", *files, "--data", surfaces, "--queries", 10)
+    result = cli("benchmark", *files, "--data", surfaces, *QUICK)
     assert f"\n{len(images_of_test(tiny_run)[0])} images, " in result.stdout
 
 
-def test_latency_takes_the_nearest_rank(monkeypatch: pytest.MonkeyPatch, tiny_models: Path) -> None:
-    milliseconds = [7, 1, 20, 3, 9, 2, 8, 4, 6, 5]
-    ticks = [tick for ms in milliseconds for tick in (1000, 1000 + ms * 1_000_000)]
-    monkeypatch.setattr(latency, "perf_counter_ns", iter(ticks).__next__)
-    contender = open_contender(tiny_models / "int8.tflite", threads=1)
-    inputs = np.zeros((2, *contender.input_hw, 3), np.uint8)
-    [measured] = measure_latency([contender], inputs, queries=10)
-    assert (measured.p50_ms, measured.p90_ms, measured.mean_ms) == (5, 9, 6.5)
-    assert measured.queries == 10
+def test_an_empty_data_folder_is_one_line(cli: Cli, tiny_models: Path, tmp_path: Path) -> None:
+    line = only_error(cli("benchmark", tiny_models / "int8.tflite", "--data", tmp_path, code=1))
+    assert f"{tmp_path}: holds no class" in line
 
 
-def test_models_are_timed_in_turns_on_the_same_images(tiny_models: Path) -> None:
-    base = open_contender(tiny_models / "int8.tflite", threads=1)
-    inputs = np.stack([np.full((*base.input_hw, 3), level, np.uint8) for level in range(3)])
-    calls: list[tuple[str, int]] = []
+def test_a_model_whose_worker_refuses_it_is_one_line(
+    cli: Cli, tiny_models: Path, surfaces: Path, tmp_path: Path
+) -> None:
+    data, spec = read_model(tiny_models / "int8.tflite")
+    refused = tmp_path / "refused.tflite"
+    write_model(refused, data[: data.index(b"PK\x03\x04")], replace(spec, input_hw=(96, 96)))
+    line = only_error(cli("benchmark", refused, "--data", surfaces, *QUICK, code=1))
+    assert f"{refused}: expected an input of uint8 (1, 96, 96, 3)" in line
 
-    def counting(name: str) -> Contender:
-        def scores(model_input: NDArray[np.uint8], /) -> NDArray[np.float32]:
-            calls.append((name, int(model_input[0, 0, 0])))
-            return np.zeros(4, np.float32)
 
-        return replace(base, name=name, scores=scores)
+def dying(name: str, when: str) -> type[Worker]:
+    """A worker whose process is killed at a moment, if it holds the model of that name."""
 
-    measured = measure_latency([counting("a"), counting("b")], inputs, queries=60)
-    assert [one.queries for one in measured] == [60, 60]
-    timed = calls[2 * 3 :]
-    images = [0, 1, 2] * 20
-    assert [level for name, level in timed if name == "a"] == images
-    assert [level for name, level in timed if name == "b"] == images
-    names = [name for name, _ in timed]
-    first_of_each_turn = set(names[::10])
-    assert first_of_each_turn == {"a", "b"}
-    assert all(set(names[i : i + 10]) == {"a", "b"} for i in range(0, 120, 10))
+    class Dying(Worker):
+        def __init__(self, path: Path, *, threads: int) -> None:
+            super().__init__(path, threads=threads)
+            self._dies = path.stem == name
+
+        def __getattribute__(self, attribute: str) -> Any:
+            if attribute == when and self._dies:
+                self._dies = False
+                os.kill(self.pid, signal.SIGKILL)
+            return super().__getattribute__(attribute)
+
+    return Dying
+
+
+@pytest.mark.parametrize("when", ["wait_until_ready", "open", "query", "score", "memory"])
+def test_a_model_that_dies_costs_one_line_and_its_own_figures(
+    cli: Cli,
+    tiny_models: Path,
+    surfaces: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    when: str,
+) -> None:
+    monkeypatch.setattr("edgeclf.benchmarks.measurement.Worker", dying("float32", when))
+    files = [tiny_models / f"{name}.tflite" for name in ("float32", "float16", "int8")]
+    json_file = tmp_path / "benchmark.json"
+    options = ("--data", surfaces, *QUICK, "--json", json_file)
+    result = cli("benchmark", *files, *options, code=1)
+    line = only_error(result)
+    assert line == f"Error: {files[0]}: its process was ended by SIGKILL; is the memory full?"
+    measured = read_benchmark(json_file)
+    dead, *alive = measured.models
+    assert f"Error: {dead.error}" == line
+    assert (dead.accuracy, dead.against, dead.timings, dead.reference) == (None, None, (), False)
+    for model in alive:
+        assert model.accuracy
+        assert model.timings[0].queries == 10
+        assert f"\n{model.name} " in result.stdout
+    assert measured.reference is None
+
+
+def children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listed.read_text().split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+def test_ctrl_c_ends_all_workers(tiny_models: Path, surfaces: Path) -> None:
+    files = [tiny_models / f"{name}.tflite" for name in ("float32", "int8")]
+    arguments = ["benchmark", *files, "--data", surfaces, "--queries", 10_000_000]
+    # Where tests run in the background, the shell has them ignore Ctrl-C.
+    main = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from edgeclf.cli import main; main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", main, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+    )
+    assert process.stdout
+    assert any("Round 1" in line for line in process.stdout)
+    workers = children(process.pid)
+    assert len(workers) == 2
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert (process.returncode, errors) == (130, "Interrupted\n")
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def test_threads_are_swept_and_the_last_file_works_on(
+    cli: Cli, tiny_models: Path, surfaces: Path, tmp_path: Path
+) -> None:
+    files = [tiny_models / f"{name}.tflite" for name in ("float32", "int8")]
+    json_file = tmp_path / "benchmark.json"
+    options = ("--threads", "1,2", "--sustained", 0.02, "--min-seconds", 0.1)
+    options = ("--data", surfaces, *QUICK, *options, "--json", json_file)
+    result = cli("benchmark", *files, *options)
+    measured = read_benchmark(json_file)
+    for model in measured.models:
+        assert [timing.threads for timing in model.timings] == [1, 2]
+        assert all(sum(map(sum, timing.rounds_ms)) >= 100 for timing in model.timings)
+        assert result.stdout.count(f"\n{model.name} ") == 3
+    [sustained] = measured.sustained
+    assert (sustained.name, sustained.threads) == ("int8", 1)
+    seconds = [moment.seconds for moment in sustained.moments]
+    assert seconds == sorted(seconds)
+    assert seconds[-1] >= 1.2
+    assert all(moment.latency_ms > 0 for moment in sustained.moments)
+
+
+@pytest.mark.parametrize("threads", ["0", "1,two", "", "1,,2"])
+def test_threads_that_are_none_are_refused(cli: Cli, tiny_models: Path, threads: str) -> None:
+    result = cli("benchmark", tiny_models / "int8.tflite", "--threads", threads, code=2)
+    assert "is no list of whole numbers from 1" in result.stderr
+
+
+def test_two_measurements_can_be_compared(
+    cli: Cli, with_run: tuple[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    for name in ("old.json", "new.json"):
+        (tmp_path / name).write_text(json.dumps(with_run[1]))
+    result = cli("benchmark", "compare", tmp_path / "old.json", tmp_path / "new.json")
+    assert "\n0 worse, 0 better of " in result.stdout
+    assert isinstance(read_benchmark(tmp_path / "old.json"), Benchmark)

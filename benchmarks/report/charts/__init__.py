@@ -1,0 +1,1 @@
+"""The charts, drawn as SVG: each module draws one kind."""

@@ -1,0 +1,191 @@
+"""Accuracy against latency."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import exp, hypot, log
+
+from ....edge_runtime.statistics import Interval, student_interval
+from ...estimates import median
+from ...results import Benchmark, Timing
+from .. import words
+from ..markup import Markup, join, tag
+from ..scales import Scale, scale_over
+from .drawing import TEXT, colour_classes, label, line, svg, text_width, x_axis, y_axis
+
+_RADIUS = 5
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A model in the chart.
+
+    Attributes:
+        name: of the model.
+        ms: median latency.
+        ms_interval: of 95 %.
+        accuracy: top-1, 0 to 1.
+        accuracy_interval: of 95 %.
+    """
+
+    name: str
+    ms: float
+    ms_interval: Interval
+    accuracy: float
+    accuracy_interval: Interval
+
+
+@dataclass(frozen=True)
+class _Box:
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def overlap(self, other: "_Box") -> float:
+        """Return the area that both cover."""
+        wide = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        high = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        return max(wide, 0.0) * max(high, 0.0)
+
+
+def draw_scatter(benchmark: Benchmark, *, threads: int, width: int) -> Markup | None:
+    """Return top-1 against p50 on so many threads; None if nothing was timed with them."""
+    points = _points(benchmark, threads)
+    if not points:
+        return None
+    height = 380 if width > 400 else 330
+    times = [end for point in points for end in (point.ms_interval.low, point.ms_interval.high)]
+    shares = [
+        end
+        for point in points
+        for end in (point.accuracy_interval.low, point.accuracy_interval.high)
+    ]
+    x = scale_over(times, start=48, end=width - 16, log=True, margin=0.14)
+    y = scale_over(shares, start=height - 48, end=32, margin=0.08)
+    y = Scale(max(y.low, 0.0), min(y.high, 1.0), y.start, y.end)
+    colours = colour_classes(benchmark)
+    marks = [
+        _mark(
+            point, x, y, colour=colours[point.name], rings=_hidden_by(points[i + 1 :], point, x, y)
+        )
+        for i, point in enumerate(points)
+    ]
+    counted = words.count(threads, "thread")
+    return svg(
+        width,
+        height,
+        x_axis(x, top=y.end, bottom=y.start, name=f"median latency on {counted}, ms"),
+        y_axis(y, left=x.start, right=x.end, name="top-1 accuracy"),
+        *marks,
+        _labels(points, x, y, benchmark=benchmark),
+        label="Top-1 accuracy against median latency on "
+        + counted + ": " + "; ".join(_told(point) for point in points),
+    )  # fmt: skip
+
+
+def p50_interval(timing: Timing) -> Interval:
+    """Return the interval of the median latency: Student's t over the logarithms of the rounds'."""
+    medians = [log(median(times)) for times in timing.rounds_ms if times]
+    if len(medians) < 2:
+        return Interval(timing.p50_ms, timing.p50_ms)
+    interval = student_interval(medians)
+    # The median of all queries need not lie within that of the rounds.
+    return Interval(min(exp(interval.low), timing.p50_ms), max(exp(interval.high), timing.p50_ms))
+
+
+def _points(benchmark: Benchmark, threads: int) -> list[_Point]:
+    return [
+        _Point(
+            model.name,
+            timing.p50_ms,
+            p50_interval(timing),
+            model.accuracy.top1.value,
+            model.accuracy.top1.interval,
+        )
+        for model in benchmark.models
+        if model.accuracy
+        for timing in model.timings
+        if timing.threads == threads
+    ]
+
+
+def _hidden_by(later: Sequence[_Point], point: _Point, x: Scale, y: Scale) -> int:
+    """Return how many points are drawn over this one, which must be larger to be seen."""
+    return sum(
+        hypot(x(one.ms) - x(point.ms), y(one.accuracy) - y(point.accuracy)) < _RADIUS
+        for one in later
+    )
+
+
+def _mark(point: _Point, x: Scale, y: Scale, *, colour: str, rings: int) -> Markup:
+    at_x, at_y = x(point.ms), y(point.accuracy)
+    ms, share = point.ms_interval, point.accuracy_interval
+    return tag(
+        "g",
+        tag("title", _told(point)),
+        line(x(ms.low), at_y, x(ms.high), at_y, class_="bar"),
+        line(at_x, y(share.low), at_x, y(share.high), class_="bar"),
+        tag("circle", cx=at_x, cy=at_y, r=_RADIUS + 3 * rings, class_="dot"),
+        class_=colour,
+    )
+
+
+def _labels(points: Sequence[_Point], x: Scale, y: Scale, *, benchmark: Benchmark) -> Markup:
+    """Return the names beside their points, placed one after the other where least is covered."""
+    taken = [
+        box
+        for point in points
+        for box in (
+            _Box(x(point.ms) - 8, y(point.accuracy) - 8, 16, 16),
+            _Box(
+                x(point.ms) - 1,
+                y(point.accuracy_interval.high),
+                2,
+                y(point.accuracy_interval.low) - y(point.accuracy_interval.high),
+            ),
+        )
+    ]
+    shipped = benchmark.verdict.model if benchmark.verdict else None
+    found: list[Markup] = []
+    for point in sorted(points, key=lambda one: (one.ms, one.accuracy)):
+        at_x, at_y = x(point.ms), y(point.accuracy)
+        name = words.shortened(point.name, length=24)
+        box = _best_box(at_x, at_y, text_width(name), taken, x=x, y=y)
+        taken.append(box)
+        # The width is a guess, so a name at the left ends at its point.
+        is_left = box.x < at_x
+        end = box.x + box.width if is_left else box.x
+        centre = box.y + box.height / 2
+        if abs(centre - at_y) > 20:
+            found.append(line(at_x, at_y, end, centre, class_="leader"))
+        anchor = "end" if is_left else "start"
+        class_ = "strong" if point.name == shipped else ""
+        found.append(label(end, centre + 4.5, name, anchor=anchor, class_=class_))
+    return join(found)
+
+
+def _best_box(
+    at_x: float, at_y: float, width: float, taken: Sequence[_Box], *, x: Scale, y: Scale
+) -> _Box:
+    height = TEXT + 4
+    best, least = _Box(at_x, at_y, width, height), float("inf")
+    for side, step in product((1, -1), range(-9, 10)):
+        left = at_x + 12 if side > 0 else at_x - 12 - width
+        box = _Box(left, at_y - height / 2 + 9 * step, width, height)
+        outside = max(left + width - x.end, x.start - left, 0.0) * 100
+        outside += max(box.y + height - y.start, y.end - box.y, 0.0) * 100
+        cost = outside + 3 * abs(step) + (2 if side < 0 else 0)
+        cost += sum(box.overlap(other) for other in taken)
+        if cost < least:
+            best, least = box, cost
+    return best
+
+
+def _told(point: _Point) -> str:
+    digits = ".3f" if point.ms < 1 else ".2f"
+    return (
+        f"{point.name}: top-1 {words.number(point.accuracy, '.4f')} "
+        f"{words.ends(point.accuracy_interval, '.3f')}, "
+        f"{words.milliseconds(point.ms)} ms {words.ends(point.ms_interval, digits)}"
+    )

@@ -1,0 +1,108 @@
+"""The same as Markdown: the verdict and every table."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...edge_runtime.files import write_text
+from ..results import Benchmark, Model
+from . import circumstances, tables, words
+from .gallery import kind_of
+from .markup import printable
+from .sentence import headline, verdict_sentence, worst_class
+from .tables import Table
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
+
+
+def write_markdown(path: Path, benchmark: Benchmark) -> None:
+    """Write the report as Markdown to `path`, whole or not at all."""
+    write_text(path, markdown(benchmark))
+
+
+def markdown(benchmark: Benchmark) -> str:
+    """Return the report as Markdown with GitHub's tables."""
+    return "\n\n".join(_blocks(benchmark)) + "\n"
+
+
+def _blocks(benchmark: Benchmark) -> Iterator[str]:
+    yield "# Benchmark"
+    yield f"**{_text(headline(benchmark))}**"
+    if benchmark.void:
+        yield _text(f"If they counted: {verdict_sentence(benchmark)}")
+    worst = worst_class(benchmark.verdict) if benchmark.verdict else None
+    if worst:
+        yield _text(worst)
+    for warning in circumstances.warnings(benchmark):
+        yield _text(warning)
+    held = [model for model in benchmark.models if model.against]
+    for table in (
+        tables.accuracy_table(benchmark),
+        tables.against_table(benchmark),
+        tables.latency_table(benchmark),
+        tables.stages_table(benchmark),
+        tables.recall_table(benchmark),
+        tables.recall_drop_table(benchmark),
+        *(tables.mistakes_table(benchmark, model) for model in held),
+        *(_disagreements(benchmark, model) for model in held),
+        *_sustained(benchmark),
+        circumstances.files_table(benchmark),
+        circumstances.machine_table(benchmark),
+        circumstances.states_table(benchmark),
+        circumstances.method_table(benchmark),
+    ):
+        if table.rows:
+            yield from _table(table)
+    yield "Intervals are of 95 % and take the images as independent draws."
+
+
+def _disagreements(benchmark: Benchmark, model: Model) -> Table:
+    assert model.against
+    assert benchmark.reference
+    rows = [
+        [
+            image.path,
+            kind_of(image),
+            image.truth,
+            f"{image.reference_guess} {words.number(image.reference_score)}",
+            f"{image.guess} {words.number(image.score)}",
+        ]
+        for image in model.against.shown
+    ]
+    header = ["image", "", "truth", benchmark.reference.name, model.name]
+    note = ""
+    if len(rows) < model.against.disagreements:
+        note = f"{len(rows)} of {model.against.disagreements}."
+    return Table(f"Where {model.name} differs", header, rows, note)
+
+
+def _sustained(benchmark: Benchmark) -> Iterator[Table]:
+    header = ["minutes", "latency, ms", "temperature, °C", "frequency, MHz"]
+    for series in benchmark.sustained:
+        every = max(1, len(series.moments) // 20)
+        rows = [
+            [
+                f"{moment.seconds / 60:.1f}",
+                words.milliseconds(moment.latency_ms),
+                words.number(moment.temperature_c, ".1f"),
+                words.number(moment.frequency_mhz, ".0f"),
+            ]
+            for moment in series.moments[::every]
+        ]
+        title = f"Continuous work of {series.name} on {words.count(series.threads, 'thread')}"
+        yield Table(title, header, rows)
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f"## {_text(table.title)}"
+    columns = list(zip(*table.rows, strict=True))
+    marks = ["---:" if all(cell[:1] in "0123456789+−—<" for cell in c) else "---" for c in columns]
+    marks[0] = "---"
+    lines = [list(map(_text, table.header)), marks, *(list(map(_text, row)) for row in table.rows)]
+    yield "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    if table.note:
+        yield _text(table.note)
+
+
+def _text(told: str) -> str:
+    return _SPECIAL.sub(r"\\\1", " ".join(printable(told).split()))

@@ -1,0 +1,199 @@
+"""The figures in tables, which the page and the Markdown both show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..results import Benchmark, Model, Timing
+from . import words
+from .mistakes import changed_pairs
+
+_MOST_CLASSES = 100
+_MOST_PAIRS = 20
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a header.
+
+    Attributes:
+        title: what it holds.
+        header: names of the columns, with their units.
+        rows: cells, as many as the header has.
+        note: how to read it; empty if that is plain.
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+def accuracy_table(benchmark: Benchmark) -> Table:
+    """Return how each model fared on the images."""
+    rows = [
+        [
+            model.name,
+            words.share(model.accuracy.top1),
+            words.share(model.accuracy.top5),
+            words.share(model.accuracy.macro_f1),
+            words.share(model.accuracy.balanced_accuracy),
+            words.share(model.accuracy.calibration_error),
+        ]
+        for model in benchmark.models
+        if model.accuracy
+    ]
+    header = ["model", "top-1", "top-5", "macro-F1", "balanced accuracy", "calibration error"]
+    note = "Shares from 0 to 1, intervals of 95 %. The top-5 is left out up to 10 classes."
+    return Table("Accuracy", header, rows, note)
+
+
+def against_table(benchmark: Benchmark) -> Table:
+    """Return how each model compares with the reference."""
+    rows = [
+        [
+            model.name,
+            words.points(model.against.drop),
+            str(model.against.drop.lost),
+            str(model.against.drop.gained),
+            words.p_value(model.against.drop.p_value),
+            words.share(model.against.agreement),
+            str(model.against.disagreements),
+        ]
+        for model in benchmark.models
+        if model.against
+    ]
+    header = [
+        "model",
+        "lost, points",
+        "lost",
+        "gained",
+        "p",
+        "agreement",
+        "differing",
+    ]
+    note = (
+        "On the same images: points of top-1 accuracy with Newcombe’s paired interval, images that "
+        "are lost, gained and called otherwise, p of "
+        "McNemar’s exact test. Below 0 accuracy is gained."
+    )
+    return Table("Against the reference", header, rows, note)
+
+
+def latency_table(benchmark: Benchmark) -> Table:
+    """Return how fast each model is on each number of threads."""
+    rows = [
+        [
+            model.name,
+            str(timing.threads),
+            str(timing.queries),
+            words.milliseconds(timing.p50_ms),
+            words.milliseconds(timing.p90_ms),
+            words.milliseconds(timing.p99_ms),
+            words.milliseconds(timing.mean_ms),
+            words.number(timing.throughput, ".1f"),
+            words.speed(timing.ratio),
+        ]
+        for model, timing in timings(benchmark)
+    ]
+    header = [
+        "model", "threads", "queries", "p50, ms", "p90, ms", "p99, ms", "mean, ms", "per second",
+        "times as fast",
+    ]  # fmt: skip
+    note = (
+        "One query after another on real images, from preprocessed pixels to scores. p90 and p99 "
+        "are early-stopping estimates and need 64 and 662 queries."
+    )
+    return Table("Latency", header, rows, note)
+
+
+def stages_table(benchmark: Benchmark) -> Table:
+    """Return the parts of a query, and what a process takes to load and hold a model."""
+    rows = [
+        [
+            model.name,
+            str(timing.threads),
+            words.number(timing.stages.decode_ms, ".3f"),
+            words.number(timing.stages.preprocess_ms, ".3f"),
+            words.number(timing.stages.invoke_ms, ".3f"),
+            words.number(timing.stages.postprocess_ms, ".3f"),
+            words.number(timing.load_ms, ".1f"),
+            words.milliseconds(timing.first_ms),
+            _memory(timing.peak_memory_bytes),
+            _memory(timing.steady_memory_bytes),
+        ]
+        for model, timing in timings(benchmark)
+    ]
+    header = [
+        "model", "threads", "decode, ms", "preprocess, ms", "invoke, ms", "postprocess, ms",
+        "load, ms", "first, ms", "peak, MB", "steady, MB",
+    ]  # fmt: skip
+    note = "Medians; memory is that of a process of its own, the largest of the rounds."
+    return Table("Stages, load and memory", header, rows, note)
+
+
+def recall_table(benchmark: Benchmark) -> Table:
+    """Return the recall of each class with each model; with many classes of the most changed."""
+    alive = [model for model in benchmark.models if model.accuracy]
+    chosen, note = _chosen_classes(alive)
+    rows = [
+        [first.label, str(first.images)]
+        + [words.share(model.accuracy.classes[index].recall) for model in alive if model.accuracy]
+        for index in chosen
+        if alive[0].accuracy and (first := alive[0].accuracy.classes[index])
+    ]
+    header = ["class", "images", *(model.name for model in alive)]
+    return Table("Recall of each class", header, rows, note)
+
+
+def recall_drop_table(benchmark: Benchmark) -> Table:
+    """Return what each class loses with each model, of the same classes as `recall_table`."""
+    held = [model for model in benchmark.models if model.against]
+    chosen, note = _chosen_classes(held)
+    rows: list[list[str]] = []
+    for index in chosen:
+        drops = [model.against.recall_drops[index] for model in held if model.against]
+        told = [f"{words.points(drop)} p {words.p_value(drop.p_value)}" for drop in drops]
+        rows.append([drops[0].label or "", *told])
+    header = ["class", *(f"{model.name}, points" for model in held)]
+    return Table("Recall lost", header, rows, note or "Below 0 recall is gained.")
+
+
+def mistakes_table(benchmark: Benchmark, model: Model) -> Table:
+    """Return the mistakes that a model makes more or less often than the reference."""
+    pairs = changed_pairs(benchmark, model, at_most=_MOST_PAIRS)
+    reference = benchmark.reference.name if benchmark.reference else words.NONE
+    rows = [
+        [pair.truth, pair.guess, str(pair.before), str(pair.after), words.number(pair.change, "+d")]
+        for pair in pairs
+    ]
+    note = f"The {_MOST_PAIRS} most changed." if len(pairs) == _MOST_PAIRS else ""
+    header = ["truth", "called", reference, model.name, "change"]
+    return Table(f"Mistakes of {model.name}", header, rows, note)
+
+
+def timings(benchmark: Benchmark) -> list[tuple[Model, Timing]]:
+    """Return all timings, those on as many threads side by side."""
+    return [
+        (model, timing)
+        for threads in benchmark.settings.threads
+        for model in benchmark.models
+        for timing in model.timings
+        if timing.threads == threads
+    ]
+
+
+def _chosen_classes(models: Sequence[Model]) -> tuple[list[int], str]:
+    """Return the places of the classes that a table shows, and a note on those left out."""
+    classes = len(models[0].accuracy.classes) if models and models[0].accuracy else 0
+    if classes <= _MOST_CLASSES:
+        return list(range(classes)), ""
+    changed = [0.0] * classes
+    for model in models:
+        for index, drop in enumerate(model.against.recall_drops if model.against else ()):
+            changed[index] = max(changed[index], abs(drop.points))
+    most = sorted(range(classes), key=lambda index: -changed[index])[:_MOST_CLASSES]
+    return most, f"The {_MOST_CLASSES} most changed of {classes} classes."
+
+
+def _memory(size: int) -> str:
+    return f"{size / 1e6:.1f}"

@@ -1,0 +1,67 @@
+"""`edgeclf benchmark report`: a kept result as a page or as Markdown; and the options for both."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..edge_runtime.errors import EdgeclfError
+from ..edge_runtime.files import check_folder
+from .report.markdown import write_markdown
+from .report.page import write_page
+from .results import Benchmark, read_benchmark
+
+
+def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --report and --markdown, as `report_file` and `markdown_file`."""
+    path = click.Path(path_type=Path, dir_okay=False)
+    for flag, kind in (("markdown", "Markdown"), ("report", "a page")):
+        option = click.option(
+            f"--{flag}", f"{flag}_file", type=path, metavar="FILE", help=f"Write it as {kind}."
+        )
+        command = option(command)
+    return command
+
+
+def write_reports(
+    benchmark: Benchmark,
+    *,
+    report_file: Path | None,
+    markdown_file: Path | None,
+    images: Path | None = None,
+) -> None:
+    """Write what was asked for; `images` is where they lie, if not where they were measured."""
+    if report_file:
+        write_page(report_file, benchmark, images=images)
+    if markdown_file:
+        write_markdown(markdown_file, benchmark)
+
+
+@click.command()
+@click.argument("result", metavar="RESULT.json", type=click.Path(path_type=Path))
+@report_options
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="The images, if they have moved or the result is from another machine.",
+)
+def report(
+    result: Path, report_file: Path | None, markdown_file: Path | None, data: Path | None
+) -> None:
+    """Show RESULT.json, which `edgeclf benchmark --json` wrote, as a page for people.
+
+    \b
+    edgeclf benchmark report result.json --report result.html --markdown result.md
+    """
+    wanted = [path for path in (report_file, markdown_file) if path]
+    if not wanted:
+        raise EdgeclfError("nothing to write; add --report FILE.html or --markdown FILE.md")
+    for path in wanted:
+        check_folder(path.parent)
+    write_reports(
+        read_benchmark(result), report_file=report_file, markdown_file=markdown_file, images=data
+    )
+    for path in wanted:
+        click.echo(path)
