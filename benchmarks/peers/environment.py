@@ -25,8 +25,8 @@ def peers_python(work: Path) -> Path:
     """
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         raise EdgeclfError(
-            f"the peers have no wheels for Python {sys.version_info.major}.{sys.version_info.minor}"
-            "; make the environment with 3.11 to 3.13: make clean, then make PYTHON=python3.13"
+            "the peers have no wheels for Python {}.{}; make the environment with 3.11 to 3.13: "
+            "make clean, then make PYTHON=python3.13".format(*sys.version_info)
         )
     pinned, alone, constraints = (
         _HERE / "requirements.txt", _HERE / "requirements-alone.txt", _ROOT / "constraints.txt"

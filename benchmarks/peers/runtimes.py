@@ -123,7 +123,8 @@ def open_ncnn(path: Path, *, threads: int) -> Callable[[Scores], Scores]:
 def open_edgeclf(path: Path, *, threads: int) -> Callable[[NDArray[np.uint8]], int]:
     """Return what classifies a photograph with edgeclf: the whole client."""
     classifier = Classifier(path, threads=threads)
-    return lambda photograph: int(classifier.classify(photograph).label)
+    index = {label: place for place, label in enumerate(classifier.spec.labels)}
+    return lambda photograph: index[classifier.classify(photograph).label]
 
 
 def open_mediapipe(path: Path, *, threads: int) -> Callable[[NDArray[np.uint8]], int]:
