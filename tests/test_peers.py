@@ -62,9 +62,9 @@ def stub(tmp_path: Path) -> Stub:
 
 def test_contenders_take_turns_in_fresh_processes(stub: Stub, tmp_path: Path) -> None:
     names = ("a", "b", "c")
-    done = race.race(
-        {name: stub(name) for name in names}, range(5, 30), rounds=2, queries=25, label="test"
-    )
+    field = {name: stub(name) for name in names}
+    races = race.race({1: field, 2: field}, range(5, 30), rounds=2, queries=25)
+    done = races[2]
     assert done.failures == {}
     told = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     # One at a time: what begins ends before another begins.
@@ -73,10 +73,11 @@ def test_contenders_take_turns_in_fresh_processes(stub: Stub, tmp_path: Path) ->
     # Every block goes to each of them before the next one does, in an order that changes.
     turns = [told[i : i + 6 : 2] for i in range(0, len(told), 6)]
     assert [[len(places) for _, _, places in turn] for turn in turns] == [
-        [length] * 3 for length in (10, 10, 5) * 2
+        [length] * 3 for length in (10, 10, 5) * 4
     ]
     assert all(Counter(name for _, name, _ in turn) == Counter(names) for turn in turns)
     assert len({tuple(name for _, name, _ in turn) for turn in turns}) > 1
+    assert races[1].heats["a"][0].version != races[2].heats["a"][0].version
     for heats in done.heats.values():
         assert len({heat.version for heat in heats}) == 2  # it tells its process
         assert [len(heat.ms) for heat in heats] == [25, 25]
@@ -92,7 +93,7 @@ def test_a_contender_that_fails_costs_a_line_and_not_the_run(stub: Stub, tmp_pat
         "broken": [sys.executable, "-c", "raise SystemExit('no such model')"],
         "crashes": [sys.executable, "-c", "import os; os.abort()"],
     }
-    done = race.race(commands, range(10), rounds=2, queries=30, label="test")
+    done = race.race({1: commands}, range(10), rounds=2, queries=30)[1]
     assert list(done.heats) == ["steady"]
     assert [len(heat.ms) for heat in done.heats["steady"]] == [30, 30]
     assert done.failures["dies"] == "its process ended with 1 (stub: out of memory)"
@@ -105,7 +106,7 @@ def test_a_contender_that_fails_costs_a_line_and_not_the_run(stub: Stub, tmp_pat
 def test_a_contender_that_hangs_is_ended(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(race, "_PATIENCE_S", 5.0)
     hangs = [sys.executable, "-c", "import time; time.sleep(600)"]
-    done = race.race({"hangs": hangs, "a": stub("a")}, [0], rounds=2, queries=10, label="test")
+    done = race.race({1: {"hangs": hangs, "a": stub("a")}}, [0], rounds=2, queries=10)[1]
     assert done.failures == {"hangs": "no answer within 5 s"}
     assert list(done.heats) == ["a"]
 
@@ -122,7 +123,7 @@ def test_the_worker_says_what_the_model_says(
     module = "edgeclf.benchmarks.peers.worker"
     files = (tiny_models / "int8.tflite", tmp_path / "inputs.npy", tmp_path / "none.json")
     command = [sys.executable, "-m", module, runtime, *map(str, files), "1"]
-    done = race.race({"int8": command}, range(12), rounds=1, queries=12, label="test")
+    done = race.race({1: {"int8": command}}, range(12), rounds=1, queries=12)[1]
     assert done.failures == {}
     [heat] = done.heats["int8"]
     assert heat.best == {i: int(classifier.scores(images[i]).argmax()) for i in range(12)}
@@ -137,7 +138,7 @@ def test_the_worker_names_a_damaged_model_in_one_line(tmp_path: Path) -> None:
     module = "edgeclf.benchmarks.peers.worker"
     files = (tmp_path / "model.tflite", tmp_path / "inputs.npy", tmp_path / "none.json")
     command = [sys.executable, "-m", module, "tflite", *map(str, files), "1"]
-    done = race.race({"damaged": command}, [0], rounds=1, queries=10, label="test")
+    done = race.race({1: {"damaged": command}}, [0], rounds=1, queries=10)[1]
     assert "model.tflite: the runtime refuses the model" in done.failures["damaged"]
 
 
@@ -175,7 +176,7 @@ def test_no_ratio_without_a_reference_and_no_p90_of_few_queries() -> None:
 
 def test_the_table_has_a_line_for_everyone() -> None:
     one = Race({REFERENCE: heats_of([10, 10]), "client": heats_of([11, 11])}, {"bad": "it died"})
-    two = Race({REFERENCE: heats_of([6, 6])}, {"bad": "it died", "client": "runs on 1 only"})
+    two = Race({REFERENCE: heats_of([6, 6])}, {"bad": "it died", "client": "runs on 1"})
     table = markdown_table(
         {REFERENCE: "ours", "client": "a client", "bad": "a bad one"},
         {
@@ -193,7 +194,7 @@ def test_the_table_has_a_line_for_everyone() -> None:
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         "| **ours** | 1.000 | 0.500 | 10.0 (10.0) | 1.00 (1.00 to 1.00) | 6.0 (6.0) "
         "| 1.00 (1.00 to 1.00) | 10 | 50 | 8.1 |",
-        "| a client | 1.000 | 0.500 | 11.0 (11.0) | 1.10 (1.10 to 1.10) | — | — | 10 | 50 | 8.1 |",
+        "| a client | 1.000 | 0.500 | 11.0 (11.0) | 1.10 (1.10 to 1.10) | runs on 1 | — | 10 | 50 | 8.1 |",
         "| a bad one: it died | — | — | — | — | — | — | — | — | — |",
         "| nobody: there is none | — | — | — | — | — | — | — | — | — |",
     ]

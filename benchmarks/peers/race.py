@@ -17,7 +17,7 @@ import numpy as np
 _BLOCK = 10
 _PATIENCE_S = 300.0
 
-# Threads of the one before spin a while before they sleep.
+# Until the threads of the one before sleep: ONNX Runtime's spin for some 30 ms.
 _PAUSE_S = 0.05
 
 Command = Sequence[str]
@@ -48,85 +48,89 @@ class Heat:
 
 @dataclass(frozen=True)
 class Race:
-    """What came of it.
+    """What came of a field.
 
     Attributes:
-        heats: of each contender that finished every round, round by round.
-        failures: why the others did not, in a line.
+        heats: of each contender that did not fail, round by round.
+        failures: why the others did, in a line.
     """
 
     heats: dict[str, list[Heat]]
     failures: dict[str, str]
 
+    def drop(self, name: str, why: str) -> None:
+        """Take out a contender: what it did before is no fair comparison any more."""
+        del self.heats[name]
+        self.failures[name] = why
+
 
 def race(
-    commands: Mapping[str, Command],
+    fields: Mapping[int, Mapping[str, Command]],
     places: Sequence[int],
     *,
     rounds: int,
     queries: int,
-    label: str,
     env: Mapping[str, str] | None = None,
     seed: int = 0,
-) -> Race:
-    """Run all contenders for some rounds, each round in fresh processes.
+) -> dict[int, Race]:
+    """Run fields of contenders, in turn, for some rounds, each in fresh processes.
 
     In a round they take turns in short blocks, whose order is drawn anew each time: when the
     machine slows down for a while, it slows all of them alike. One that fails is out.
 
     Args:
-        commands: what starts each contender; it must speak as `worker.py` says.
+        fields: by the number of threads, what starts each contender; it must speak as `worker.py`
+            says.
         places: of the images, which are taken in turn.
         rounds: how many.
         queries: timed in each round, per contender.
-        label: of the progress bar.
         env: the contenders' environment variables.
         seed: of the order.
     """
     rng = np.random.default_rng(seed)
-    heats: dict[str, list[Heat]] = {name: [] for name in commands}
-    failures: dict[str, str] = {}
-    with click.progressbar(length=rounds * queries, label=label) as bar:
+    races = {threads: Race({name: [] for name in field}, {}) for threads, field in fields.items()}
+    with click.progressbar(length=rounds * len(fields) * queries, label="Racing") as bar:
         for number in range(rounds):
-            left = {name: each for name, each in commands.items() if name not in failures}
             turns = [places[(number * queries + i) % len(places)] for i in range(queries)]
-            with _workers(left, env, failures) as workers:
-                for start in range(0, queries, _BLOCK):
-                    block = turns[start : start + _BLOCK]
-                    _take_turns(workers, block, rng.permutation(list(workers)), failures)
-                    bar.update(len(block))
-            for name, worker in workers.items():
-                heats[name].append(worker.heat)
-    return Race({name: each for name, each in heats.items() if name not in failures}, failures)
+            for threads, done in races.items():
+                commands = {name: fields[threads][name] for name in done.heats}
+                with _workers(commands, env, done) as workers:
+                    for start in range(0, queries, _BLOCK):
+                        block = turns[start : start + _BLOCK]
+                        _take_turns(workers, block, rng.permutation(list(workers)), done)
+                        bar.update(len(block))
+                for name, worker in workers.items():
+                    done.heats[name].append(worker.heat)
+    return races
 
 
 def _take_turns(
     workers: dict[str, "_Worker"],
     block: list[int],
     order: Iterable[str],
-    failures: dict[str, str],
+    done: Race,
 ) -> None:
     for name in order:
         try:
             workers[name].run(block)
         except _FailedError as error:
-            failures[name] = str(error)
+            done.drop(name, str(error))
             workers.pop(name).end()
         sleep(_PAUSE_S)
 
 
 @contextmanager
 def _workers(
-    commands: Mapping[str, Command], env: Mapping[str, str] | None, failures: dict[str, str]
+    commands: Mapping[str, Command], env: Mapping[str, str] | None, done: Race
 ) -> Iterator[dict[str, "_Worker"]]:
-    """Start all contenders, one after the other; those that fail to are noted in `failures`."""
+    """Start all contenders, one after the other; those that cannot are out."""
     workers: dict[str, _Worker] = {}
     try:
         for name, command in commands.items():
             try:
                 workers[name] = _Worker(command, env)
             except _FailedError as error:
-                failures[name] = str(error)
+                done.drop(name, str(error))
             sleep(_PAUSE_S)
         yield workers
     finally:

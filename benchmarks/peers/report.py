@@ -104,7 +104,7 @@ def markdown_table(
     Args:
         titles: of the contenders, in the order of the table.
         rows: by the number of threads.
-        failures: likewise.
+        failures: likewise, why others have none.
         sizes: of the model files in bytes.
         absent: by their titles, why others do not take part.
         reference: the contender that ratios are to.
@@ -118,13 +118,12 @@ def markdown_table(
         done = {threads: each[name] for threads, each in rows.items() if name in each}
         told = f"**{title}**" if name == reference else title
         if not done:
-            why = next((each[name] for each in failures.values() if name in each), "not run")
-            lines.append([f"{told}: {why}", *["—"] * (len(header) - 1)])
+            lines.append([f"{told}: {failures[min(rows)][name]}", *["—"] * (len(header) - 1)])
             continue
         first = done[min(done)]
         cells = [told, f"{first.top1:.3f}", f"{first.agreement:.3f}"]
         for threads in rows:
-            cells += _latency_cells(done.get(threads))
+            cells += _latency_cells(done.get(threads), failures[threads].get(name, ""))
         lines.append(
             [
                 *cells,
@@ -137,9 +136,9 @@ def markdown_table(
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _latency_cells(row: Row | None) -> list[str]:
+def _latency_cells(row: Row | None, failure: str) -> list[str]:
     if row is None:
-        return ["—", "—"]
+        return [failure, "—"]
     p90 = "—" if row.p90_ms is None else f"{row.p90_ms:.1f}"
     ratio = "—"
     if row.ratio is not None:

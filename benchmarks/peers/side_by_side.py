@@ -75,10 +75,7 @@ def main(
         calibration_images=calibration_images,
     )
     before = os.getloadavg()
-    races = {
-        count: _race(python, exchange, threads=count, rounds=rounds, queries=queries)
-        for count in counts
-    }
+    races = _race(python, exchange, counts, rounds=rounds, queries=queries)
     machine = _machine() | {"load_average": {"before": before, "after": os.getloadavg()}}
     sizes = {name: contender.bytes(exchange) for name, contender in CONTENDERS.items()}
     truth, float_guess = exchange.truth.tolist(), exchange.reference.argmax(1).tolist()
@@ -132,28 +129,42 @@ def _parse_threads(text: str) -> list[int]:
     return sorted(map(int, parts))
 
 
-def _race(python: Path, exchange: Exchange, *, threads: int, rounds: int, queries: int) -> Race:
-    """Race all that can run on so many threads; note why others cannot."""
-    offline = no_network_failure()
-    failures, commands = {}, {}
-    for name, contender in CONTENDERS.items():
-        if contender.reports and offline:
-            failures[name] = offline
-        elif contender.most_threads is not None and threads > contender.most_threads:
-            failures[name] = f"runs on {contender.most_threads} only, and has no setting for it"
-        else:
-            commands[name] = contender.command(python, exchange, threads=threads)
-    done = race(
-        commands,
+def _race(
+    python: Path, exchange: Exchange, counts: list[int], *, rounds: int, queries: int
+) -> dict[int, Race]:
+    """Race all that can run on each number of threads; tell why the others cannot."""
+    kept_out = {count: _kept_out(count) for count in counts}
+    races = race(
+        {
+            count: {
+                name: contender.command(python, exchange, threads=count)
+                for name, contender in CONTENDERS.items()
+                if name not in kept_out[count]
+            }
+            for count in counts
+        },
         exchange.scored(0).tolist(),
         rounds=rounds,
         queries=queries,
-        label=f"Threads: {threads}",
         env=silent_environment(),
     )
-    for name, why in done.failures.items():
-        click.echo(f"Warning: {CONTENDERS[name].title} on {threads}: {why}", err=True)
-    return Race(done.heats, failures | done.failures)
+    for count, done in races.items():
+        done.failures.update(kept_out[count])
+        for name, why in done.failures.items():
+            click.echo(f"Warning: {CONTENDERS[name].title}, threads {count}: {why}", err=True)
+    return races
+
+
+def _kept_out(threads: int) -> dict[str, str]:
+    """Return who cannot run on so many threads, or on this machine at all, and why."""
+    network = no_network_failure()
+    why = {}
+    for name, contender in CONTENDERS.items():
+        if contender.reports and network:
+            why[name] = network
+        elif contender.most_threads is not None and threads > contender.most_threads:
+            why[name] = f"runs on {contender.most_threads} only, it has no setting"
+    return why
 
 
 def _measured(rows: dict[str, Row], done: Race, name: str) -> dict[str, Any]:
