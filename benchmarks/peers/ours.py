@@ -1,6 +1,8 @@
 """TFLite int8 as it comes, and with each of our techniques switched on in turn."""
 
+from contextlib import redirect_stdout
 from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 import click
@@ -84,6 +86,6 @@ def _plain(keras_model: Any, inputs: Images | None) -> bytes:
         )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.uint8
-    with quiet_stderr():
+    with quiet_stderr(), redirect_stdout(StringIO()):  # where Keras lists every variable
         flatbuffer: bytes = converter.convert()
     return flatbuffer
