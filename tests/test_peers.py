@@ -33,10 +33,10 @@ STUB = """
 import json, os, sys, time
 name, log, fails_in_block = sys.argv[1], sys.argv[2], int(sys.argv[3])
 def say(**told):
-    print(json.dumps(told | {"peak_bytes": 1000}), flush=True)
+    print(json.dumps(told | {"peak_bytes": 1000, "bytes": 0}), flush=True)
 say(version=f"stub {os.getpid()}", load_ms=1.0, first_ms=2.0)
 for number, line in enumerate(sys.stdin):
-    places = json.loads(line)
+    places = json.loads(line)["images"]
     if number == fails_in_block:
         sys.exit("stub: out of memory")
     with open(log, "a") as file:
@@ -98,7 +98,7 @@ def test_a_contender_that_fails_costs_a_line_and_not_the_run(stub: Stub, tmp_pat
     assert [len(heat.ms) for heat in done.heats["steady"]] == [30, 30]
     assert done.failures["dies"] == "its process ended with 1 (stub: out of memory)"
     assert done.failures["broken"] == "its process ended with 1 (no such model)"
-    assert done.failures["crashes"] == "its process ended with -6 (no message)"
+    assert done.failures["crashes"] == "its process was ended by SIGABRT"
     assert done.failures["missing"].startswith("cannot be started")
     assert "nothing" in done.failures["missing"]
 

@@ -1,18 +1,16 @@
 """Contenders side by side: each in a process of its own, one of them computing at a time."""
 
-import json
-import subprocess
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from subprocess import PIPE
 from threading import Timer
-from time import monotonic, sleep
-from typing import Any
+from time import sleep
 
 import click
 import numpy as np
+
+from edgeclf.benchmarks.messages import Message
+from edgeclf.benchmarks.workers import Process, WorkerError
 
 _BLOCK = 10
 _PATIENCE_S = 300.0
@@ -58,10 +56,11 @@ class Race:
     heats: dict[str, list[Heat]]
     failures: dict[str, str]
 
-    def drop(self, name: str, why: str) -> None:
+    def drop(self, name: str, error: WorkerError) -> None:
         """Take out a contender: what it did before is no fair comparison any more."""
         del self.heats[name]
-        self.failures[name] = why
+        self.failures[name] = str(error).removeprefix(f"{name}: ")
+        click.echo(f"Warning: given up: {error}", err=True)
 
 
 def race(
@@ -94,7 +93,8 @@ def race(
             turns = [places[(number * queries + i) % len(places)] for i in range(queries)]
             for threads, done in races.items():
                 commands = {name: fields[threads][name] for name in done.heats}
-                with _workers(commands, env, done) as workers:
+                with ExitStack() as stack:
+                    workers = _start(commands, env, done, stack)
                     for start in range(0, queries, _BLOCK):
                         block = turns[start : start + _BLOCK]
                         _take_turns(workers, block, rng.permutation(list(workers)), done)
@@ -105,90 +105,60 @@ def race(
 
 
 def _take_turns(
-    workers: dict[str, "_Worker"],
-    block: list[int],
-    order: Iterable[str],
-    done: Race,
+    workers: dict[str, "_Contender"], block: list[int], order: Iterable[str], done: Race
 ) -> None:
     for name in order:
         try:
             workers[name].run(block)
-        except _FailedError as error:
-            done.drop(name, str(error))
-            workers.pop(name).end()
+        except WorkerError as error:
+            done.drop(name, error)
+            del workers[name]
         sleep(_PAUSE_S)
 
 
-@contextmanager
-def _workers(
-    commands: Mapping[str, Command], env: Mapping[str, str] | None, done: Race
-) -> Iterator[dict[str, "_Worker"]]:
+def _start(
+    commands: Mapping[str, Command], env: Mapping[str, str] | None, done: Race, stack: ExitStack
+) -> dict[str, "_Contender"]:
     """Start all contenders, one after the other; those that cannot are out."""
-    workers: dict[str, _Worker] = {}
-    try:
-        for name, command in commands.items():
-            try:
-                workers[name] = _Worker(command, env)
-            except _FailedError as error:
-                done.drop(name, str(error))
-            sleep(_PAUSE_S)
-        yield workers
-    finally:
-        for worker in workers.values():
-            worker.end()
+    contenders = {}
+    for name, command in commands.items():
+        try:
+            contenders[name] = stack.enter_context(_Contender(command, name=name, env=env))
+            contenders[name].get_ready()
+        except WorkerError as error:
+            done.drop(name, error)
+            contenders.pop(name, None)
+        sleep(_PAUSE_S)
+    return contenders
 
 
-class _FailedError(Exception):
-    """A contender is out: why, in a line."""
-
-
-class _Worker:
+class _Contender(Process):
     """The process of a contender, and what it has done so far."""
 
-    def __init__(self, command: Command, env: Mapping[str, str] | None) -> None:
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `end`)
-        try:
-            self._process = subprocess.Popen(
-                command, stdin=PIPE, stdout=PIPE, stderr=self._stderr, text=True, env=env
-            )
-        except OSError as error:
-            raise _FailedError(f"cannot be started: {error}") from None
-        try:
-            self.heat = Heat(**self._hear())
-        except _FailedError:
-            self.end()
-            raise
+    heat: Heat
+
+    def get_ready(self) -> None:
+        """Wait until the model is open and warm."""
+        self.heat = Heat(**self._patiently(self.answer))
 
     def run(self, block: list[int]) -> None:
         """Have the images of the block classified."""
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # what is not heard then says more
-            self._process.stdin.write(f"{block}\n")
-            self._process.stdin.flush()
-        told, heat = self._hear(), self.heat
+        told, heat = self._patiently(lambda: self.ask({"images": block})), self.heat
         heat.ms += told["ms"]
         heat.cpu_ms += told["cpu_ms"]
         heat.peak_bytes = told["peak_bytes"]
         heat.best.update(zip(block, told["best"], strict=True))
 
-    def end(self) -> None:
-        """End the process, whatever it does."""
-        self._process.kill()
-        self._process.communicate()
-        self._stderr.close()
-
-    def _hear(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        watch, begin = Timer(_PATIENCE_S, self._process.kill), monotonic()
+    def _patiently(self, wait: Callable[[], tuple[Message, bytes]]) -> Message:
+        """Return the message that `wait` returns; end the process if that takes for ever."""
+        watch = Timer(_PATIENCE_S, self._process.kill)
         watch.start()
-        line = self._process.stdout.readline()
-        watch.cancel()
-        if line:
-            told: dict[str, Any] = json.loads(line)
-            return told
-        if monotonic() - begin >= _PATIENCE_S:
-            raise _FailedError(f"no answer within {_PATIENCE_S:.0f} s")
-        code = self._process.wait()
-        self._stderr.seek(0)
-        last = self._stderr.read().decode(errors="replace").strip().splitlines()[-1:]
-        raise _FailedError(f"its process ended with {code} ({last[0] if last else 'no message'})")
+        try:
+            message, _ = wait()
+        except WorkerError:
+            if watch.is_alive():
+                raise
+            raise WorkerError(f"{self._name}: no answer within {_PATIENCE_S:.0f} s") from None
+        finally:
+            watch.cancel()
+        return {key: value for key, value in message.items() if key != "bytes"}

@@ -7,8 +7,6 @@ weights are those of accuracy.py, and so are the models, which are made on the f
 gets peers.md, the table, and peers.json with every query behind it.
 """
 
-import os
-import platform
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 import click
 
 from edgeclf import __version__
+from edgeclf.benchmarks.machine import describe_machine, machine_state
 from edgeclf.benchmarks.peers.contenders import (
     ABSENT,
     CONTENDERS,
@@ -74,9 +73,9 @@ def main(
         seeds=1,
         calibration_images=calibration_images,
     )
-    before = os.getloadavg()
+    before = machine_state()
     races = _race(python, exchange, counts, rounds=rounds, queries=queries)
-    machine = _machine() | {"load_average": {"before": before, "after": os.getloadavg()}}
+    machine = describe_machine(before, machine_state())
     sizes = {name: contender.bytes(exchange) for name, contender in CONTENDERS.items()}
     truth, float_guess = exchange.truth.tolist(), exchange.reference.argmax(1).tolist()
     rows = {
@@ -94,7 +93,7 @@ def main(
     told = {
         "schema": SCHEMA,
         "edgeclf_version": __version__,
-        "machine": machine,
+        "machine": to_json(machine),
         "weights_sha256": sha256_of(weights),
         "images_sha256": sha256_of(exchange.folder / "inputs.npy"),
         "calibration_images": calibration_images,
@@ -132,7 +131,7 @@ def _parse_threads(text: str) -> list[int]:
 def _race(
     python: Path, exchange: Exchange, counts: list[int], *, rounds: int, queries: int
 ) -> dict[int, Race]:
-    """Race all that can run on each number of threads; tell why the others cannot."""
+    """Race all that can run on each number of threads; note why the others cannot."""
     kept_out = {count: _kept_out(count) for count in counts}
     races = race(
         {
@@ -150,8 +149,6 @@ def _race(
     )
     for count, done in races.items():
         done.failures.update(kept_out[count])
-        for name, why in done.failures.items():
-            click.echo(f"Warning: {CONTENDERS[name].title}, threads {count}: {why}", err=True)
     return races
 
 
@@ -172,18 +169,6 @@ def _measured(rows: dict[str, Row], done: Race, name: str) -> dict[str, Any]:
         return {"failure": done.failures[name]}
     told: dict[str, Any] = to_json(rows[name])
     return told | {"rounds": [asdict(heat) for heat in done.heats[name]]}
-
-
-def _machine() -> dict[str, Any]:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = {line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")}
-    return {
-        "platform": platform.platform(),
-        "processor": ", ".join(sorted(models)) or platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-    }
 
 
 if __name__ == "__main__":

@@ -2,26 +2,26 @@
 
     python -m edgeclf.benchmarks.peers.worker RUNTIME MODEL INPUTS NORMALISATION THREADS
 
-Runs in the peers' environment; `race.py` starts it and speaks with it in lines of JSON:
+Runs in the peers' environment; `race.py` starts it and exchanges messages with it (`messages.py`):
 
-    it says    {"version": …, "load_ms": …, "first_ms": …, "peak_bytes": …}
-    it hears   [place, …], the images of a block
-    it says    {"ms": [… each query …], "best": [… class indices …], "cpu_ms": …, "peak_bytes": …}
+    it says    version, load_ms, first_ms, peak_bytes
+    it hears   images: their places, a block
+    it says    ms of each query, best: the class indices, cpu_ms, peak_bytes
 
 until there is nothing more to hear.
 """
 
-import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns, process_time_ns
-from typing import Any, TextIO
+from typing import IO, Any
 
 import numpy as np
 
 from edgeclf.benchmarks.memory import peak_memory
+from edgeclf.benchmarks.messages import receive, send
 from edgeclf.benchmarks.peers.runtimes import RUNTIMES, Normalisation
 from edgeclf.edge_runtime.files import read_json
 
@@ -45,9 +45,10 @@ def main(runtime_name: str, model: Path, inputs: Path, normalisation: Path, thre
     for _ in range(_WARM_UP - 1):
         query(first)
     told = {"version": runtime.version, "load_ms": load_ms, "first_ms": first_ms}
-    _say(answers, told)
-    for line in sys.stdin:
-        _say(answers, _block(query, _images(inputs, json.loads(line), normalise)))
+    send(answers, told | {"peak_bytes": peak_memory()})
+    while (received := receive(sys.stdin.buffer)) is not None:
+        told = _block(query, _images(inputs, received[0]["images"], normalise))
+        send(answers, told | {"peak_bytes": peak_memory()})
 
 
 def _block(query: Query, images: list[Any]) -> dict[str, Any]:
@@ -69,16 +70,11 @@ def _images(inputs: Path, places: list[int], normalise: Normalisation | None) ->
     return [normalise(image[np.newaxis]) if normalise else image for image in images]
 
 
-def _take_stdout() -> TextIO:
+def _take_stdout() -> IO[bytes]:
     """Return what writes to standard output, and lead all chatter to standard error instead."""
-    ours = os.fdopen(os.dup(1), "w")
+    ours = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return ours
-
-
-def _say(answers: TextIO, told: dict[str, Any]) -> None:
-    answers.write(json.dumps(told | {"peak_bytes": peak_memory()}) + "\n")
-    answers.flush()
 
 
 def _since(begin: int) -> float:
