@@ -17,6 +17,7 @@ from edgeclf.benchmarks.peers import environment, race
 from edgeclf.benchmarks.peers.contenders import CONTENDERS, REFERENCE, no_network_failure
 from edgeclf.benchmarks.peers.exchange import Exchange
 from edgeclf.benchmarks.peers.figures import TITLES
+from edgeclf.benchmarks.peers.preparation import prepare
 from edgeclf.benchmarks.peers.race import Heat, Race
 from edgeclf.benchmarks.peers.report import markdown_table, rows_of
 from edgeclf.benchmarks.peers.runtimes import RUNTIMES
@@ -252,3 +253,28 @@ def test_a_python_without_wheels_of_the_peers_is_refused(
 def test_without_unshare_nobody_who_reports_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert "no `unshare` here" in (no_network_failure() or "")
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (None, "cannot be read .*columns path and class_index"),
+        ("file,class\na.jpg,3\n", "cannot be read .*columns path and class_index"),
+        ("path,class_index\na.jpg,cat\n", "cannot be read .*'cat'.*columns path and class_index"),
+        ("path,class_index\na.jpg,3\n", "1 images; give more than the 2 to calibrate"),
+    ],
+)
+def test_a_table_of_classes_that_will_not_do_is_named(
+    table: str | None, told: str, tmp_path: Path
+) -> None:
+    if table is not None:
+        (tmp_path / "photographs.labels.csv").write_text(table)
+    with pytest.raises(EdgeclfError, match=rf"photographs\.labels\.csv: {told}"):
+        prepare(
+            Path(sys.executable),
+            data=tmp_path / "photographs",
+            weights=tmp_path / "weights.h5",
+            work=tmp_path / "work",
+            seeds=1,
+            calibration_images=2,
+        )

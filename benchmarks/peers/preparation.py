@@ -81,18 +81,16 @@ def _exchange(work: Path, data: Path, weights: Path, seeds: int, count: int) -> 
     table = data.with_name(f"{data.name}.labels.csv")
     try:
         with table.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
+            rows = [(data / row["path"], int(row["class_index"])) for row in csv.DictReader(file)]
+    except (OSError, KeyError, ValueError) as error:
         raise EdgeclfError(
-            f"{table}: cannot be read ({error.strerror}); give --data FOLDER with "
-            "FOLDER.labels.csv beside it, columns path and class_index"
+            f"{table}: cannot be read ({error!r}); give --data FOLDER with FOLDER.labels.csv "
+            "beside it, columns path and class_index"
         ) from None
     if len(rows) <= count:
         raise EdgeclfError(f"{table}: {len(rows)} images; give more than the {count} to calibrate")
-    paths = tuple(data / row["path"] for row in rows)
-    inputs, classes = load_photographs(
-        Photographs(paths, tuple(row["class_index"] for row in rows)), size_hw=_SIZE, rule="crop"
-    )
+    photographs = Photographs(tuple(path for path, _ in rows), tuple(str(i) for _, i in rows))
+    inputs, classes = load_photographs(photographs, size_hw=_SIZE, rule="crop")
     calibration = np.stack([_draw(len(inputs), count, seed) for seed in range(seeds)])
     pixels = hashlib.sha256(inputs.tobytes()).hexdigest()
     theirs = _digest(_HERE / name for name in _THEIRS)

@@ -115,7 +115,7 @@ def main(
         "absent": ABSENT,
     }
     write_json(out / "peers.json", told)
-    write_text(out / "peers.md", table + "\n")
+    write_text(out / "peers.md", f"{table}\n")
     click.echo(table)
     click.echo(f"{out / 'peers.md'}, and every query in {out / 'peers.json'}")
 
@@ -167,8 +167,12 @@ def _kept_out(threads: int) -> dict[str, str]:
 def _measured(rows: dict[str, Row], done: Race, name: str) -> dict[str, Any]:
     if name not in rows:
         return {"failure": done.failures[name]}
+    heats = [
+        asdict(heat) | {"images": list(heat.best), "best": list(heat.best.values())}
+        for heat in done.heats[name]
+    ]
     told: dict[str, Any] = to_json(rows[name])
-    return told | {"rounds": [asdict(heat) for heat in done.heats[name]]}
+    return told | {"heats": heats}
 
 
 if __name__ == "__main__":
