@@ -2,9 +2,12 @@
 
     python benchmarks/peers/side_by_side.py --data FOLDER --weights FILE --out peers-run
 
-Each contender runs in a process of its own; they take turns in short blocks. Photographs and
-weights are those of accuracy.py, and so are the models, which are made on the first run only. OUT
-gets peers.md, the table, and peers.json with every query behind it.
+OUT gets peers.md, the table, and peers.json with every query behind it. On the way:
+
+    preparation.py  every model, by ours.py and theirs.py; those of accuracy.py, made once
+    contenders.py   who takes part
+    race.py         each in a process of its own (worker.py, runtimes.py), in turns
+    report.py       what that says
 """
 
 import sys
