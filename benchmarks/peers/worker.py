@@ -20,7 +20,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from edgeclf.benchmarks.memory import peak_memory
+from edgeclf.benchmarks.memory import memory_of_process
 from edgeclf.benchmarks.messages import receive, send
 from edgeclf.benchmarks.peers.runtimes import RUNTIMES, Normalisation
 from edgeclf.edge_runtime.files import read_json
@@ -45,10 +45,10 @@ def main(runtime_name: str, model: Path, inputs: Path, normalisation: Path, thre
     for _ in range(_WARM_UP - 1):
         query(first)
     told = {"version": runtime.version, "load_ms": load_ms, "first_ms": first_ms}
-    send(answers, told | {"peak_bytes": peak_memory()})
+    send(answers, told | {"peak_bytes": memory_of_process()[0]})
     while (received := receive(sys.stdin.buffer)) is not None:
         told = _block(query, _images(inputs, received[0]["images"], normalise))
-        send(answers, told | {"peak_bytes": peak_memory()})
+        send(answers, told | {"peak_bytes": memory_of_process()[0]})
 
 
 def _block(query: Query, images: list[Any]) -> dict[str, Any]:
