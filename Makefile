@@ -28,8 +28,8 @@ pytest: .venv/installed
 acceptance: .venv/installed
 	$(BIN)/pytest -m acceptance
 
-# The same ImageNet weights in everyone's runtime, side by side, on 1 and 2 threads: a quarter of an
-# hour, of which the models of the first run take half. The peers get an environment of their own.
+# The same ImageNet weights in everyone's runtime, side by side. The peers get an environment of their
+# own; the first run also makes the models, which are kept in ~/.cache/edgeclf-peers.
 WEIGHTS ?= ../shared/weights/densenet121_imagenet.weights.h5
 DATA ?= ../shared/data/imagenet-samples
 
