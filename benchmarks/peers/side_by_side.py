@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from edgeclf import __version__
-from edgeclf.benchmarks.machine import describe_machine, machine_state
+from edgeclf.benchmarks.machine import Others, describe_machine, machine_state
 from edgeclf.benchmarks.peers.contenders import (
     ABSENT,
     CONTENDERS,
@@ -76,9 +76,9 @@ def main(
         seeds=1,
         calibration_images=calibration_images,
     )
-    before = machine_state()
+    before, others = machine_state(), Others()
     races = _race(python, exchange, counts, rounds=rounds, queries=queries)
-    machine = describe_machine(before, machine_state())
+    machine = describe_machine(before, machine_state(), others=others.cores())
     sizes = {name: contender.bytes(exchange) for name, contender in CONTENDERS.items()}
     truth, float_guess = exchange.truth.tolist(), exchange.reference.argmax(1).tolist()
     rows = {
@@ -120,6 +120,8 @@ def main(
     write_json(out / "peers.json", told)
     write_text(out / "peers.md", f"{table}\n")
     click.echo(table)
+    if machine.others:
+        click.echo(f"Meanwhile other processes kept {machine.others:.2f} cores busy")
     click.echo(f"{out / 'peers.md'}, and every query in {out / 'peers.json'}")
 
 
