@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types layers pytest acceptance lock clean
+.PHONY: demo test lint types layers pytest acceptance peers lock clean
 
 demo: .venv/installed
 	$(BIN)/edgeclf demo --out demo-run
@@ -28,6 +28,14 @@ pytest: .venv/installed
 acceptance: .venv/installed
 	$(BIN)/pytest -m acceptance
 
+# The same ImageNet weights in everyone's runtime, side by side. The peers get an environment of their
+# own; the first run also makes the models, which are kept in ~/.cache/edgeclf-peers.
+WEIGHTS ?= ../shared/weights/densenet121_imagenet.weights.h5
+DATA ?= ../shared/data/imagenet-samples
+
+peers: .venv/installed
+	$(BIN)/python benchmarks/peers/side_by_side.py --weights $(WEIGHTS) --data $(DATA) --out peers-run
+
 # The pins for every platform and Python that we support, in one file.
 lock: .venv/installed
 	$(BIN)/uv pip compile --universal --python-version 3.10 --all-extras --no-annotate --no-header \
@@ -45,4 +53,4 @@ lock: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf .venv .types build *.egg-info demo-run
+	rm -rf .venv .types build *.egg-info demo-run peers-run

@@ -1,10 +1,13 @@
-"""The rivals' side: quantize and score as each of them recommends.
+"""The peers' side: quantize and score as each of them recommends.
 
-Runs in the rivals' environment; `accuracy.py` starts it.
+Runs in the peers' environment; `preparation.py` starts it.
 """
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,6 @@ import click
 import nncf  # type: ignore[import-not-found]
 import numpy as np
 import onnx  # type: ignore[import-not-found]
-import onnxruntime  # type: ignore[import-not-found]
 import openvino  # type: ignore[import-not-found]
 from numpy.typing import NDArray
 from onnxruntime.quantization import (  # type: ignore[import-not-found]
@@ -26,45 +28,20 @@ from onnxruntime.quantization.shape_inference import (  # type: ignore[import-no
     quant_pre_process,
 )
 
-from edgeclf.benchmarks.rivals.exchange import Exchange
-from edgeclf.benchmarks.rivals.onnx_graph import build_onnx, normalisation
-from edgeclf.convert.graph import Graph
+from edgeclf.benchmarks.peers.exchange import Exchange
+from edgeclf.benchmarks.peers.onnx_graph import build_onnx, normalisation
+from edgeclf.benchmarks.peers.runtimes import (
+    Normalisation,
+    open_ncnn,
+    open_onnxruntime,
+    open_openvino,
+)
+from edgeclf.edge_runtime.files import write_json
 
 Array = NDArray[np.float32]
 Scorer = Callable[[Array], Array]
 
 _CHECKED_IMAGES = 32
-
-
-def normalise(graph: Graph, images: NDArray[np.uint8]) -> Array:
-    """Return what the rivals' models take: float32 of shape (images, 3, height, width)."""
-    affine = normalisation(graph)
-    values = images.astype(np.float32) * affine.scale + affine.shift
-    return np.ascontiguousarray(values.transpose(0, 3, 1, 2), np.float32)
-
-
-def open_onnxruntime(path: Path, *, threads: int) -> Scorer:
-    """Return what scores one normalised image (1, 3, height, width) with ONNX Runtime."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda image: np.asarray(session.run(None, {name: image})[0][0])
-
-
-def open_openvino(path: Path, *, threads: int) -> Scorer:
-    """Return what scores one normalised image (1, 3, height, width) with OpenVINO."""
-    compiled = openvino.Core().compile_model(
-        path,
-        "CPU",
-        {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": "f32",  # of what is not int8; not bfloat16
-        },
-    )
-    request = compiled.create_infer_request()
-    return lambda image: np.array(request.infer({0: image}, share_inputs=True)[0][0])
 
 
 def _quantize_onnxruntime(activations: str) -> Callable[[Path, Array, Path], None]:
@@ -113,23 +90,34 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
 
 
 # How each is quantized, opened, and what its file is called.
-RIVALS: dict[str, tuple[Callable[[Path, Array, Path], None], Callable[..., Scorer], str]] = {
+PEERS: dict[str, tuple[Callable[[Path, Array, Path], None], Callable[..., Scorer], str]] = {
     "ort-s8s8": (_quantize_onnxruntime("QInt8"), open_onnxruntime, "ort-s8s8.onnx"),
     "ort-u8s8": (_quantize_onnxruntime("QUInt8"), open_onnxruntime, "ort-u8s8.onnx"),
     "nncf": (_quantize_nncf, open_openvino, "nncf.xml"),
 }
 
 
+# The float model's files.
+FLOAT: dict[str, Callable[..., Scorer]] = {
+    "float.onnx": open_onnxruntime,
+    "float.xml": open_openvino,
+    "float.ncnn.param": open_ncnn,
+}
+
+
 def main(folder: Path, threads: int) -> None:
-    """Score every rival for every seed, and keep what has been scored before."""
+    """Score every peer for every seed, and keep what has been scored before."""
     exchange = Exchange(folder)
-    source = folder / "float.onnx"
-    onnx.save(build_onnx(exchange.graph), source)
-    inputs = normalise(exchange.graph, exchange.inputs)
-    for name, opened in (("ONNX Runtime", open_onnxruntime), ("OpenVINO", open_openvino)):
-        _check(name, _score(opened(source, threads=threads), inputs[:_CHECKED_IMAGES]), exchange)
+    source = _write_float(exchange)
+    affine = normalisation(exchange.graph)
+    normalise = Normalisation(tuple(affine.scale.tolist()), tuple(affine.shift.tolist()))
+    write_json(folder / "normalisation.json", asdict(normalise))
+    inputs = normalise(exchange.inputs)
+    for file, opened in FLOAT.items():
+        scores = _score(opened(folder / file, threads=threads), inputs[:_CHECKED_IMAGES])
+        _check(file, scores, exchange)
     for seed in exchange.seeds:
-        for name, (quantize, opened, file) in RIVALS.items():
+        for name, (quantize, opened, file) in PEERS.items():
             if exchange.has_scores(name, seed):
                 continue
             click.echo(f"seed {seed}: quantizing {name}")
@@ -138,6 +126,22 @@ def main(folder: Path, threads: int) -> None:
             quantize(source, inputs[exchange.calibration[seed]], target)
             scores = _score(opened(target, threads=threads), inputs[exchange.scored(seed)])
             exchange.write_scores(name, seed, scores)
+
+
+def _write_float(exchange: Exchange) -> Path:
+    """Write the float model for each runtime, and return the ONNX file."""
+    source = exchange.folder / "float.onnx"
+    onnx.save(build_onnx(exchange.graph), source)
+    openvino.save_model(
+        openvino.convert_model(source), source.with_suffix(".xml"), compress_to_fp16=False
+    )
+    # Of pnnx's wheel only the program is of use: the module around it asks for PyTorch.
+    spec = find_spec("pnnx")
+    assert spec is not None
+    assert spec.origin is not None
+    command = [str(Path(spec.origin).with_name("pnnx")), source.name, "fp16=0"]
+    subprocess.run(command, cwd=source.parent, check=True, stdout=subprocess.DEVNULL)
+    return source
 
 
 def _score(score: Scorer, inputs: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The folder through which the project's environment and the rivals' speak."""
+"""The folder through which the project's environment and the peers' speak."""
 
 import pickle
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeclf.convert.graph import Graph
-from edgeclf.edge_runtime.files import whole_file
+from edgeclf.edge_runtime.files import whole_file, write_text
 
 Scores = NDArray[np.float32]
 
@@ -82,6 +82,18 @@ class Exchange:
     def write_scores(self, contender: str, seed: int, scores: Scores) -> None:
         """Keep the scores of a contender."""
         write_array(self._scores(contender, seed), scores)
+
+    def is_made(self, name: str, source: str) -> bool:
+        """Return whether what is called `name` was made, whole, from this `source`."""
+        note = self.folder / f"{name}.made"
+        if note.exists() and note.read_text() == source:
+            return True
+        note.unlink(missing_ok=True)  # for it is going to be made anew, perhaps not to the end
+        return False
+
+    def note_made(self, name: str, source: str) -> None:
+        """Remember that `name` has been made from `source`."""
+        write_text(self.folder / f"{name}.made", source)
 
     def _scores(self, contender: str, seed: int) -> Path:
         return self.folder / f"seed{seed}" / f"{contender}.npy"

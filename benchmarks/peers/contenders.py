@@ -1,0 +1,99 @@
+"""Who takes part: the same weights, in every runtime that has them, and whole clients."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeclf.benchmarks.peers.environment import peers_command
+from edgeclf.benchmarks.peers.exchange import Exchange
+
+REFERENCE = "edgeclf-int8"
+
+# MediaPipe sends its maker what it measures of its use, and has no switch against that.
+_NO_NETWORK = ("unshare", "--net", "--map-root-user")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model in a runtime.
+
+    Attributes:
+        title: how the table calls it.
+        runtime: its name in `RUNTIMES`.
+        file: the model, in the exchange's folder.
+        most_threads: on how many it can run; None if the client may choose.
+        reports: whether it reports to its maker, and so must be kept off the network.
+    """
+
+    title: str
+    runtime: str
+    file: str
+    most_threads: int | None = None
+    reports: bool = False
+
+    def path(self, exchange: Exchange) -> Path:
+        """Return where its model lies."""
+        return exchange.folder / self.file
+
+    def bytes(self, exchange: Exchange) -> int:
+        """Return the size of its model, which OpenVINO and ncnn keep in two files."""
+        path = self.path(exchange)
+        files = [path] if path.suffix in {".tflite", ".onnx"} else [path, path.with_suffix(".bin")]
+        return sum(file.stat().st_size for file in files)
+
+    def command(self, python: Path, exchange: Exchange, *, threads: int) -> list[str]:
+        """Return what starts its process."""
+        folder = exchange.folder
+        return [
+            *(_NO_NETWORK if self.reports else ()),
+            *peers_command(
+                python,
+                "worker",
+                self.runtime,
+                self.path(exchange),
+                folder / "inputs.npy",
+                folder / "normalisation.json",
+                str(threads),
+            ),
+        ]
+
+
+# In the order of the table.
+CONTENDERS = {
+    "tflite-float32": Contender(
+        "TFLite float32, as it comes", "tflite", "seed0/tflite-float32.tflite"
+    ),
+    "edgeclf-float32": Contender("edgeclf float32", "tflite", "seed0/edgeclf-float32.tflite"),
+    "ort-float32": Contender("ONNX Runtime float32", "onnxruntime", "float.onnx"),
+    "openvino-float32": Contender("OpenVINO float32", "openvino", "float.xml"),
+    "ncnn-float32": Contender("ncnn float32", "ncnn", "float.ncnn.param"),
+    "tflite-int8": Contender("TFLite int8, as it comes", "tflite", "seed0/tflite.tflite"),
+    REFERENCE: Contender("edgeclf int8", "tflite", f"seed0/{REFERENCE}.tflite"),
+    "ort-s8s8": Contender("ONNX Runtime int8, S8S8", "onnxruntime", "seed0/ort-s8s8.onnx"),
+    "ort-u8s8": Contender("ONNX Runtime int8, U8S8", "onnxruntime", "seed0/ort-u8s8.onnx"),
+    "openvino-int8": Contender("NNCF int8 in OpenVINO", "openvino", "seed0/nncf.xml"),
+    "edgeclf-client": Contender(
+        "edgeclf int8, whole client", "edgeclf", f"seed0/{REFERENCE}.tflite"
+    ),
+    "mediapipe-client": Contender(
+        "the same file, MediaPipe as client",
+        "mediapipe",
+        f"seed0/{REFERENCE}.tflite",
+        most_threads=1,
+        reports=True,
+    ),
+}
+
+# Who cannot take part, and why.
+ABSENT = {"ncnn int8": "its wheel has no ncnn2table and no ncnn2int8, which make it"}
+
+
+def no_network_failure() -> str | None:
+    """Return why processes cannot be kept off the network here; None if they can."""
+    if shutil.which(_NO_NETWORK[0]) is None:
+        return "reports to its maker, and there is no `unshare` here to keep it off the network"
+    done = subprocess.run([*_NO_NETWORK, "true"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        return f"reports to its maker, and cannot be kept off the network ({done.stderr.strip()})"
+    return None

@@ -1,0 +1,147 @@
+"""What the race says: a row per contender, as Markdown for people."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeclf.benchmarks.estimates import median, percentile_estimate, ratio_estimate
+from edgeclf.benchmarks.peers.race import Heat, Race
+from edgeclf.benchmarks.results import Estimate
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of a contender on some number of threads.
+
+    Attributes:
+        version: its runtime, with the version.
+        queries: timed, over all rounds.
+        p50_ms: their median.
+        p90_ms: the early-stopping estimate of the 90th percentile; None below 64 queries.
+        ratio: of the medians to the reference's, round by round, with the interval of 95 %; None
+            without a second round or without a reference.
+        load_ms: from importing the runtime to a model that is ready; median over the rounds.
+        first_ms: the first inference; likewise.
+        peak_bytes: peak memory of its process; the largest of the rounds.
+        cores: processor time by time, 1 for one busy core.
+        images: how many different ones it was asked.
+        top1: share of them whose class it named.
+        agreement: share of them on which it names the class that Keras names in float32.
+    """
+
+    version: str
+    queries: int
+    p50_ms: float
+    p90_ms: float | None
+    ratio: Estimate | None
+    load_ms: float
+    first_ms: float
+    peak_bytes: int
+    cores: float
+    images: int
+    top1: float
+    agreement: float
+
+
+def rows_of(
+    race: Race, *, reference: str, truth: Sequence[int], float_guess: Sequence[int]
+) -> dict[str, Row]:
+    """Return a row for each contender that finished.
+
+    Args:
+        race: of one number of threads.
+        reference: the contender that ratios are to.
+        truth: class index of each image.
+        float_guess: the class index that Keras names in float32.
+    """
+    return {
+        name: _row(heats, race.heats.get(reference), truth, float_guess)
+        for name, heats in race.heats.items()
+    }
+
+
+def _row(
+    heats: list[Heat],
+    reference: list[Heat] | None,
+    truth: Sequence[int],
+    float_guess: Sequence[int],
+) -> Row:
+    ms = np.concatenate([heat.ms for heat in heats])
+    best = {place: guess for heat in heats for place, guess in heat.best.items()}
+    ratio = None
+    if reference is not None and len(heats) > 1:
+        ratio = ratio_estimate(
+            [heat.ms for heat in heats], reference=[heat.ms for heat in reference]
+        )
+    return Row(
+        version=heats[0].version,
+        queries=len(ms),
+        p50_ms=median(ms),
+        p90_ms=percentile_estimate(ms, percentile=0.9),
+        ratio=ratio,
+        load_ms=float(np.median([heat.load_ms for heat in heats])),
+        first_ms=float(np.median([heat.first_ms for heat in heats])),
+        peak_bytes=max(heat.peak_bytes for heat in heats),
+        cores=sum(heat.cpu_ms for heat in heats) / float(ms.sum()),
+        images=len(best),
+        top1=sum(truth[place] == guess for place, guess in best.items()) / len(best),
+        agreement=sum(float_guess[place] == guess for place, guess in best.items()) / len(best),
+    )
+
+
+def markdown_table(
+    titles: Mapping[str, str],
+    rows: Mapping[int, Mapping[str, Row]],
+    *,
+    failures: Mapping[int, Mapping[str, str]],
+    sizes: Mapping[str, int],
+    absent: Mapping[str, str],
+    reference: str,
+) -> str:
+    """Return the table, a line per contender; load time and memory are those of the fewest threads.
+
+    Args:
+        titles: of the contenders, in the order of the table.
+        rows: by the number of threads.
+        failures: likewise, why others have none.
+        sizes: of the model files in bytes.
+        absent: by their titles, why others do not take part.
+        reference: the contender that ratios are to.
+    """
+    header = ["", "top-1", "agreement"]
+    for threads in rows:
+        header += [f"{threads} thread{'s' * (threads > 1)}: p50 (p90) ms", "to ours"]
+    header += ["load ms", "peak MB", "file MB"]
+    lines = [header, ["---"] * len(header)]
+    for name, title in titles.items():
+        done = {threads: each[name] for threads, each in rows.items() if name in each}
+        told = f"**{title}**" if name == reference else title
+        if not done:
+            lines.append([f"{told}: {failures[min(rows)][name]}", *["—"] * (len(header) - 1)])
+            continue
+        first = done[min(done)]
+        cells = [told, f"{first.top1:.3f}", f"{first.agreement:.3f}"]
+        for threads in rows:
+            cells += _latency_cells(done.get(threads), failures[threads].get(name, ""))
+        lines.append(
+            [
+                *cells,
+                f"{first.load_ms:.0f}",
+                f"{first.peak_bytes / 1e6:.0f}",
+                f"{sizes[name] / 1e6:.1f}",
+            ]
+        )
+    lines += [[f"{title}: {why}", *["—"] * (len(header) - 1)] for title, why in absent.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _latency_cells(row: Row | None, failure: str) -> list[str]:
+    if row is None:
+        return [failure, "—"]
+    p90 = "—" if row.p90_ms is None else f"{row.p90_ms:.1f}"
+    ratio = "—"
+    if row.ratio is not None:
+        low, high = row.ratio.interval.low, row.ratio.interval.high
+        ratio = f"{row.ratio.value:.2f} ({low:.2f} to {high:.2f})"
+    return [f"{row.p50_ms:.1f} ({p90})", ratio]

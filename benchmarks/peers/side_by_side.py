@@ -1,0 +1,187 @@
+"""DenseNet121 with the ImageNet weights in everyone's runtime, side by side: `make peers`.
+
+    python benchmarks/peers/side_by_side.py --data FOLDER --weights FILE --out peers-run
+
+OUT gets peers.md, the table, and peers.json with every query behind it. On the way:
+
+    preparation.py  every model, by ours.py and theirs.py; those of accuracy.py, made once
+    contenders.py   who takes part
+    race.py         each in a process of its own (worker.py, runtimes.py), in turns
+    report.py       what that says
+"""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgeclf import __version__
+from edgeclf.benchmarks.machine import Others, describe_machine, machine_state
+from edgeclf.benchmarks.peers.contenders import (
+    ABSENT,
+    CONTENDERS,
+    REFERENCE,
+    no_network_failure,
+)
+from edgeclf.benchmarks.peers.environment import peers_python, silent_environment
+from edgeclf.benchmarks.peers.exchange import Exchange
+from edgeclf.benchmarks.peers.preparation import DEFAULT_WORK, prepare
+from edgeclf.benchmarks.peers.race import Race, race
+from edgeclf.benchmarks.peers.report import Row, markdown_table, rows_of
+from edgeclf.benchmarks.records import to_json
+from edgeclf.edge_runtime.errors import EdgeclfError
+from edgeclf.edge_runtime.files import check_folder, sha256_of, write_json, write_text
+
+SCHEMA = 1
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--data", required=True, type=_PATH, help="Folder of photographs.")
+@click.option("--weights", required=True, type=_PATH, help="DenseNet121's, with the top.")
+@click.option("--out", required=True, type=_PATH, help="Folder for the table and all figures.")
+@click.option("--threads", default="1,2", metavar="N,N", help="Of an inference.")
+@click.option("--queries", default=100, type=click.IntRange(min=10), help="Timed, per round.")
+@click.option("--rounds", default=6, type=click.IntRange(min=2), help="In fresh processes each.")
+@click.option("--calibration-images", default=100, type=click.IntRange(min=1), help="How many.")
+@click.option("--work", default=DEFAULT_WORK, type=_PATH, help="Keeps all models.")
+def main(
+    data: Path,
+    weights: Path,
+    out: Path,
+    threads: str,
+    queries: int,
+    rounds: int,
+    calibration_images: int,
+    work: Path,
+) -> None:
+    """Measure the same weights in TFLite, edgeclf, ONNX Runtime, OpenVINO, ncnn and MediaPipe."""
+    check_folder(out)
+    counts = _parse_threads(threads)
+    for path, there in ((weights, weights.is_file()), (data, data.is_dir())):
+        if not there:
+            raise EdgeclfError(
+                f"{path}: not there; give DenseNet121's ImageNet weights and photographs: "
+                "make peers WEIGHTS=FILE DATA=FOLDER"
+            )
+    python = peers_python(work)
+    exchange = prepare(
+        python,
+        data=data,
+        weights=weights,
+        work=work,
+        seeds=1,
+        calibration_images=calibration_images,
+    )
+    before, others = machine_state(), Others()
+    races = _race(python, exchange, counts, rounds=rounds, queries=queries)
+    machine = describe_machine(before, machine_state(), others=others.cores())
+    sizes = {name: contender.bytes(exchange) for name, contender in CONTENDERS.items()}
+    truth, float_guess = exchange.truth.tolist(), exchange.reference.argmax(1).tolist()
+    rows = {
+        count: rows_of(done, reference=REFERENCE, truth=truth, float_guess=float_guess)
+        for count, done in races.items()
+    }
+    table = markdown_table(
+        {name: contender.title for name, contender in CONTENDERS.items()},
+        rows,
+        failures={count: done.failures for count, done in races.items()},
+        sizes=sizes,
+        absent=ABSENT,
+        reference=REFERENCE,
+    )
+    told = {
+        "schema": SCHEMA,
+        "edgeclf_version": __version__,
+        "machine": to_json(machine),
+        "weights_sha256": sha256_of(weights),
+        "images_sha256": sha256_of(exchange.folder / "inputs.npy"),
+        "calibration_images": calibration_images,
+        "rounds": rounds,
+        "queries_per_round": queries,
+        "reference": REFERENCE,
+        "contenders": {
+            name: {
+                "title": contender.title,
+                "file": contender.file,
+                "sha256": sha256_of(contender.path(exchange)),
+                "bytes": sizes[name],
+                "threads": {
+                    count: _measured(rows[count], done, name) for count, done in races.items()
+                },
+            }
+            for name, contender in CONTENDERS.items()
+        },
+        "absent": ABSENT,
+    }
+    write_json(out / "peers.json", told)
+    write_text(out / "peers.md", f"{table}\n")
+    click.echo(table)
+    if machine.others:
+        click.echo(f"Meanwhile other processes kept {machine.others:.2f} cores busy")
+    click.echo(f"{out / 'peers.md'}, and every query in {out / 'peers.json'}")
+
+
+def _parse_threads(text: str) -> list[int]:
+    """Return the numbers of threads in a comma-separated list, in order."""
+    parts = {part.strip() for part in text.split(",")}
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise EdgeclfError(f"{text!r}: no list of numbers of threads; give for example 1,2")
+    return sorted(map(int, parts))
+
+
+def _race(
+    python: Path, exchange: Exchange, counts: list[int], *, rounds: int, queries: int
+) -> dict[int, Race]:
+    """Race all that can run on each number of threads; note why the others cannot."""
+    kept_out = {count: _kept_out(count) for count in counts}
+    races = race(
+        {
+            count: {
+                name: contender.command(python, exchange, threads=count)
+                for name, contender in CONTENDERS.items()
+                if name not in kept_out[count]
+            }
+            for count in counts
+        },
+        exchange.scored(0).tolist(),
+        rounds=rounds,
+        queries=queries,
+        env=silent_environment(),
+    )
+    for count, done in races.items():
+        done.failures.update(kept_out[count])
+    return races
+
+
+def _kept_out(threads: int) -> dict[str, str]:
+    """Return who cannot run on so many threads, or on this machine at all, and why."""
+    network = no_network_failure()
+    why = {}
+    for name, contender in CONTENDERS.items():
+        if contender.reports and network:
+            why[name] = network
+        elif contender.most_threads is not None and threads > contender.most_threads:
+            why[name] = f"runs on {contender.most_threads} only, it has no setting"
+    return why
+
+
+def _measured(rows: dict[str, Row], done: Race, name: str) -> dict[str, Any]:
+    if name not in rows:
+        return {"failure": done.failures[name]}
+    heats = [
+        asdict(heat) | {"images": list(heat.best), "best": list(heat.best.values())}
+        for heat in done.heats[name]
+    ]
+    told: dict[str, Any] = to_json(rows[name])
+    return told | {"heats": heats}
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except EdgeclfError as error:
+        sys.exit(f"Error: {error}")
