@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types layers pytest acceptance lock clean
+.PHONY: demo test lint types layers pytest acceptance pi lock clean
 
 demo: .venv/installed
 	$(BIN)/edgeclf demo --out demo-run
@@ -27,6 +27,11 @@ pytest: .venv/installed
 # Trains on the real photographs beside the repository: half an hour.
 acceptance: .venv/installed
 	$(BIN)/pytest -m acceptance
+
+# A Raspberry Pi without a Raspberry Pi: the wheel on an emulated Pi 4 and Pi 5 (docs/pi.md).
+# make pi PI=--update-budgets makes what is counted the budgets.
+pi: .venv/installed
+	$(BIN)/python benchmarks/pi_emulation/pi.py $(PI)
 
 # The pins for every platform and Python that we support, in one file.
 lock: .venv/installed
