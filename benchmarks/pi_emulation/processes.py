@@ -1,5 +1,7 @@
 """Other programs, run in silence until they fail."""
 
+import errno
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,11 +10,13 @@ from edgeclf.edge_runtime.errors import EdgeclfError
 
 
 class FailedError(EdgeclfError):
-    """A program failed: its last line, and all of its `output` for whoever wants to look closer."""
+    """A program failed: why, in a line, and all of its `output` for whoever looks closer."""
 
     def __init__(self, what: str, code: int, output: str) -> None:
-        last = (output.strip().splitlines() or ["no message"])[-1].strip()
-        super().__init__(f"{what} ended with {code}: {last}")
+        lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no message"]
+        # A full disk is often told early, and then what followed from it.
+        full = [line for line in lines if os.strerror(errno.ENOSPC) in line]
+        super().__init__(f"{what} ended with {code}: {(full or lines)[-1]}")
         self.output = output
 
 
