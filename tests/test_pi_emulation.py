@@ -9,18 +9,24 @@ import shutil
 import stat
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from edgeclf.benchmarks.pi_emulation.boards import BOARDS
+from edgeclf.benchmarks.pi_emulation.boards import BOARDS, Board
 from edgeclf.benchmarks.pi_emulation.budgets import over_budget, read_budgets, update_budgets
+from edgeclf.benchmarks.pi_emulation.emulator import Emulator, Ran
 from edgeclf.benchmarks.pi_emulation.kept import keep_folder
-from edgeclf.benchmarks.pi_emulation.measure import Measurement
+from edgeclf.benchmarks.pi_emulation.measure import Measurement, measure
+from edgeclf.benchmarks.pi_emulation.probe import probe
 from edgeclf.benchmarks.pi_emulation.report import markdown_table, text_table
 from edgeclf.benchmarks.pi_emulation.subjects import MODELS, RECIPES
+from edgeclf.benchmarks.surfaces import write_surfaces
+from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.errors import EdgeclfError
+from edgeclf.edge_runtime.images import read_image
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FLOAT32 = Measurement(
@@ -65,6 +71,63 @@ def test_the_wheel_runs_on_both_boards_as_it_does_here(tmp_path: Path) -> None:
     # Only the Pi 5 has the dot product, which is what makes int8 cheap.
     assert seen["pi5", "int8"]["inference"] < 0.8 * seen["pi4", "int8"]["inference"]
     assert all(f"{board.title} ({board.cpu})" in done.stdout for board in BOARDS)
+
+
+@dataclass(frozen=True)
+class PretendedBoard:
+    """Answers as a Pi 4 would, but for what `seen`, `answer` and `counts` put in its place."""
+
+    seen: dict[str, Any] = field(default_factory=dict)
+    answer: dict[str, Any] = field(default_factory=dict)
+    counts: tuple[int, ...] = (10, 90, 100, 150, 160, 210, 220)
+
+    def python(self, board: Board, *arguments: str | Path) -> Ran:
+        if arguments[:3] == ("-m", "edgeclf", "run"):
+            photograph = read_image(Path(arguments[4]))
+            label = Classifier(Path(arguments[3]), threads=1).classify(photograph).label
+            return Ran(json.dumps({"label": label} | self.answer), (1000,))
+        if arguments[0] == "-m":
+            return Ran("", (1000,))
+        told = probe(Path(arguments[1]), [Path(name) for name in arguments[2:]])
+        told |= {"cpu_part": board.part, "has_dot_product": False}
+        return Ran(json.dumps(told | self.seen), self.counts)
+
+
+@pytest.fixture(scope="module")
+def subject(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("subject")
+    shutil.copytree(tiny_models, folder / "models")
+    write_surfaces(folder / "photographs", per_class=1, size=48, seed=1)
+    return folder
+
+
+def measure_pretended(board: PretendedBoard, subject: Path) -> Measurement:
+    emulator = cast(Emulator, board)
+    return measure(emulator, BOARDS[0], model="densenet-tiny", recipe="int8", subject=subject)
+
+
+def test_the_second_inference_is_what_counts(subject: Path) -> None:
+    measured = measure_pretended(PretendedBoard(), subject)
+    assert (measured.inference, measured.start, measured.different) == (50, 1000, 0)
+
+
+@pytest.mark.parametrize(
+    ("board", "complaint"),
+    [
+        (PretendedBoard(seen={"delegated_parts": 0}), "XNNPACK is not active"),
+        (PretendedBoard(seen={"cpu_part": 0xD0B}), "is no cortex-a72"),
+        (PretendedBoard(seen={"has_dot_product": True}), "with the dot product"),
+        (PretendedBoard(seen={"outputs": [[0] * 4] * 3}), "values are not those of x86-64"),
+        (PretendedBoard(answer={"label": "rust"}), "edgeclf run says 'rust'"),
+        (PretendedBoard(counts=(10, 90, 100, 150, 160, 211, 220)), "not repeatable: 50, 51"),
+    ],
+)
+def test_a_board_that_goes_astray_is_noticed(
+    subject: Path, board: PretendedBoard, complaint: str
+) -> None:
+    with pytest.raises(EdgeclfError, match=complaint) as error:
+        measure_pretended(board, subject)
+    assert str(error.value).startswith("densenet-tiny int8 on Pi 4: ")
 
 
 def test_every_model_has_budgets() -> None:
@@ -117,7 +180,7 @@ def test_a_folder_is_made_once_and_again_when_its_pins_change(tmp_path: Path) ->
         (folder / "file").write_text(str(len(made)))
 
     for pins in ("1", "1", "2"):
-        keep_folder(tmp_path / "kept", "Making", made_from=pins, make=make)
+        keep_folder(tmp_path / "kept", "Making", pins=[pins], make=make)
     assert len(made) == 2
     assert (tmp_path / "kept/file").read_text() == "2"
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
@@ -132,13 +195,13 @@ from edgeclf.benchmarks.pi_emulation.kept import keep_folder
 def make(folder):
     (folder / "half").touch()
     os._exit(9)
-keep_folder(Path(sys.argv[1]), "Making", made_from="1", make=make)
+keep_folder(Path(sys.argv[1]), "Making", pins=["1"], make=make)
 """
     kept = tmp_path / "kept"
     killed = subprocess.run([sys.executable, "-c", code, kept], check=False, cwd="/")
     assert killed.returncode == 9
     assert not kept.exists()
-    keep_folder(kept, "Making", made_from="1", make=lambda folder: (folder / "whole").touch())
+    keep_folder(kept, "Making", pins=["1"], make=lambda folder: (folder / "whole").touch())
     assert {path.name for path in kept.iterdir()} == {"whole", "made-from.txt"}
     assert not kept.with_name("kept.part").exists()
 
@@ -148,7 +211,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(EdgeclfError, match=r"kept: cannot be made \(No space left on device\); "):
-        keep_folder(tmp_path / "kept", "Making", made_from="1", make=make)
+        keep_folder(tmp_path / "kept", "Making", pins=["1"], make=make)
     assert not (tmp_path / "kept").exists()
 
 

@@ -3,7 +3,7 @@
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,13 +14,16 @@ from edgeclf.edge_runtime.errors import EdgeclfError
 _MADE_FROM = "made-from.txt"
 
 
-def keep_folder(path: Path, what: str, *, made_from: str, make: Callable[[Path], None]) -> None:
+def keep_folder(
+    path: Path, what: str, *, pins: Iterable[str | Path], make: Callable[[Path], None]
+) -> None:
     """See to it that `path` holds what `make` writes into an empty folder.
 
     `make` is called, and `what` it does is told, unless it has come to its end before with the same
-    `made_from`. What was begun and never finished lies beside `path` until the next call, and is
-    never taken for the whole.
+    pins: texts, or files of the same content. What was begun and never finished lies beside `path`
+    until the next call, and is never taken for the whole.
     """
+    made_from = _digest(pins)
     note = path / _MADE_FROM
     if note.is_file() and note.read_text() == made_from:
         return
@@ -38,15 +41,6 @@ def keep_folder(path: Path, what: str, *, made_from: str, make: Callable[[Path],
         raise EdgeclfError(
             f"{path}: cannot be made ({reason}); mend that, or give another folder with --work"
         ) from None
-
-
-def digest(*parts: str | Path) -> str:
-    """Return one digest of all texts, and of what stands in the files."""
-    hashed = hashlib.sha256()
-    for part in parts:
-        data = part.read_bytes() if isinstance(part, Path) else part.encode()
-        hashed.update(hashlib.sha256(data).digest())
-    return hashed.hexdigest()
 
 
 @contextmanager
@@ -74,3 +68,11 @@ def alone_in(folder: Path) -> Iterator[None]:
 def _remove(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
+
+
+def _digest(pins: Iterable[str | Path]) -> str:
+    hashed = hashlib.sha256()
+    for pin in pins:
+        data = pin.read_bytes() if isinstance(pin, Path) else pin.encode()
+        hashed.update(hashlib.sha256(data).digest())
+    return hashed.hexdigest()

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgeclf.edge_runtime.classifier import Classifier
+from edgeclf.edge_runtime.classifier import Classifier, Prediction
 from edgeclf.edge_runtime.errors import EdgeclfError
+from edgeclf.edge_runtime.images import read_image
+from edgeclf.edge_runtime.self_test import SelfTest
 
 from .boards import Board
 from .emulator import Emulator
@@ -30,8 +33,8 @@ class Measurement:
         recipe: how it was quantized.
         board: name of the board.
         inference: instructions of one inference on one thread.
-        start: instructions of `edgeclf run` with one photograph, from the start of Python to its
-            end, with compiled bytecode at hand.
+        start: instructions of `edgeclf run` with one photograph, on one thread, from the start of
+            Python to its end, with compiled bytecode at hand.
         peak_bytes: peak memory of a process that loads the model and runs it.
         delegated_parts: of the graph, which XNNPACK runs; never 0.
         values: how many values of the output were compared with this machine's.
@@ -68,26 +71,18 @@ def measure(
     """
     file, images = model_file(subject, recipe), photographs(subject)
     where = f"{model} {recipe} on {board.title}"
-    run = emulator.python(board, "-m", "edgeclf", "run", file, images[0], "--json")
-    label = json.loads(run.stdout)["label"]
     classifier = Classifier(file, threads=1)
-    if label not in classifier.spec.labels:
-        raise EdgeclfError(f"{where}: edgeclf run says {label!r}, which is no label of the model")
+    words = ("edgeclf", "run", file, images[0], "--json", "--threads", "1")
+    run = emulator.python(board, "-m", *words)
+    _check_answer(where, json.loads(run.stdout), classifier.classify(read_image(images[0])))
     emulator.python(board, "-m", "edgeclf", "inspect", file, "--self-test", "--json")
     probed = emulator.python(board, _PROBE, file, *images)
     seen = json.loads(probed.stdout)
     _check_processor(where, board, seen)
     if not seen["delegated_parts"]:
         raise EdgeclfError(f"{where}: XNNPACK is not active; {seen['runtime']} ran plain kernels")
-    outputs, here = np.asarray(seen["outputs"]), np.asarray(probe(file, images)["outputs"])
-    differences = np.abs(outputs.astype(np.float64) - here)
-    test = classifier.spec.self_test
-    assert test is not None
-    if not (differences <= test.tolerance).all():
-        raise EdgeclfError(
-            f"{where}: {np.count_nonzero(differences)} of {outputs.size} values are not those of "
-            f"x86-64, by {differences.max():g} at most ({test.tolerance:g} allowed)"
-        )
+    differences = np.abs(np.subtract(seen["outputs"], probe(file, images)["outputs"]))
+    _check_differences(where, differences, classifier.spec.self_test)
     return Measurement(
         model=model,
         recipe=recipe,
@@ -96,10 +91,27 @@ def measure(
         start=run.instructions[-1],
         peak_bytes=seen["peak_bytes"],
         delegated_parts=seen["delegated_parts"],
-        values=outputs.size,
+        values=differences.size,
         different=int(np.count_nonzero(differences)),
         largest_difference=float(differences.max()),
     )
+
+
+def _check_answer(where: str, answer: dict[str, Any], expected: Prediction) -> None:
+    if answer["label"] != expected.label:
+        raise EdgeclfError(
+            f"{where}: edgeclf run says {answer['label']!r}, and {expected.label!r} on x86-64"
+        )
+
+
+def _check_differences(where: str, differences: NDArray[np.float64], test: SelfTest | None) -> None:
+    """Allow what the model's self-test allows: nothing where all is integer."""
+    assert test is not None
+    if not (differences <= test.tolerance).all():
+        raise EdgeclfError(
+            f"{where}: {np.count_nonzero(differences)} of {differences.size} values are not those "
+            f"of x86-64, by {differences.max():g} at most ({test.tolerance:g} allowed)"
+        )
 
 
 def _check_processor(where: str, board: Board, seen: dict[str, Any]) -> None:

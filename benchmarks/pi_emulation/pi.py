@@ -24,7 +24,7 @@ from edgeclf.benchmarks.pi_emulation.budgets import (
     update_budgets,
 )
 from edgeclf.benchmarks.pi_emulation.emulator import Emulator
-from edgeclf.benchmarks.pi_emulation.kept import alone_in, digest, keep_folder
+from edgeclf.benchmarks.pi_emulation.kept import alone_in, keep_folder
 from edgeclf.benchmarks.pi_emulation.measure import Measurement, measure
 from edgeclf.benchmarks.pi_emulation.report import markdown_table, text_table
 from edgeclf.benchmarks.pi_emulation.subjects import (
@@ -64,12 +64,7 @@ def main(
     work = work.absolute()
     with alone_in(work), TemporaryDirectory(prefix="edgeclf-pi-") as installed:
         system = work / "system"
-        keep_folder(
-            system,
-            "Setting up an arm64 system",
-            made_from=digest(*system_pins()),
-            make=make_system,
-        )
+        keep_folder(system, "Setting up an arm64 system", pins=system_pins(), make=make_system)
         wheel = build_wheel(Path(installed))
         install("--no-deps", "--offline", wheel, into=Path(installed) / "site")
         emulator = Emulator(system, Path(installed) / "site")
@@ -93,7 +88,7 @@ def _subject(work: Path, model: str) -> Path:
     keep_folder(
         folder,
         f"Converting {model}",
-        made_from=digest(*model_pins()),
+        pins=model_pins(),
         make=lambda empty: make_model(model, empty),
     )
     return folder

@@ -1,9 +1,10 @@
 """An arm64 system of Debian packages and aarch64 wheels, unpacked into a folder, without root."""
 
+import os
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from platform import machine
 
@@ -101,7 +102,7 @@ def install(*what: str | Path, into: Path) -> None:
     uv reads the packages' markers as the guest would; pip would read them as this machine does.
     """
     target = (
-        *("--target", into, "--python-version", PYTHON),
+        *("--target", into, "--python", sys.executable, "--python-version", PYTHON),
         *("--python-platform", f"aarch64-manylinux_{_GLIBC}", "--only-binary", ":all:"),
     )
     command = (sys.executable, "-m", "uv", "pip", "install", "--quiet", *target)
@@ -139,20 +140,18 @@ def _unpack(packages: Sequence[str], architecture: str, target: Path) -> None:
         f"deb [signed-by={_KEYRING}] {_mirror()} {_SUITE} main\n"
     )
     (apt / "apt.conf").write_text(_apt_settings(apt, architecture))
-    apt_get = ("env", f"APT_CONFIG={apt / 'apt.conf'}", "apt-get", "-qq")
-    _do("apt-get update", (*apt_get, "update"))
-    _do("apt-get install", (*apt_get, "install", "--download-only", "--yes", *packages))
+    ours = os.environ | {"APT_CONFIG": str(apt / "apt.conf")}
+    _do("apt-get update", ("apt-get", "-qq", "update"), env=ours)
+    download = ("apt-get", "-qq", "install", "--download-only", "--yes", *packages)
+    _do("apt-get install", download, env=ours)
     for name in ("bin", "lib", "lib64", "sbin"):
         (target / "usr" / name).mkdir(parents=True)
         (target / name).symlink_to(f"usr/{name}")
-    exclude = [f"--exclude=./usr/share/{name}" for name in _UNUSED]
     script = 'set -o pipefail; dpkg-deb --fsys-tarfile "$0" | tar --extract "$@"'
-    options = ("--no-same-owner", "--keep-directory-symlink", *exclude)
+    options = [f"--directory={target}", "--no-same-owner", "--keep-directory-symlink"]
+    options += [f"--exclude=./usr/share/{name}" for name in _UNUSED]
     for package in sorted((apt / "var/cache/apt/archives").glob("*.deb")):
-        _do(
-            f"unpacking {package.name}",
-            ("bash", "-c", script, package, "--directory", target, *options),
-        )
+        _do(f"unpacking {package.name}", ("bash", "-c", script, package, *options))
     shutil.rmtree(apt)
 
 
@@ -187,9 +186,9 @@ def _mirror() -> str:
     raise UnavailableError(f"{folder}: names no Debian archive; the emulation needs Debian")
 
 
-def _do(what: str, command: Sequence[str | Path]) -> None:
+def _do(what: str, command: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> None:
     try:
-        run_quietly(what, command)
+        run_quietly(what, command, env=env)
     except FailedError as error:
         away = next((line for line in error.output.splitlines() if _AWAY.search(line)), None)
         if away is None:
