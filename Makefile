@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types layers pytest acceptance peers lock clean
+.PHONY: demo test lint types layers pytest acceptance peers pi lock clean
 
 demo: .venv/installed
 	$(BIN)/edgeclf demo --out demo-run
@@ -35,6 +35,11 @@ DATA ?= ../shared/data/imagenet-samples
 
 peers: .venv/installed
 	$(BIN)/python benchmarks/peers/side_by_side.py --weights $(WEIGHTS) --data $(DATA) --out peers-run
+
+# A Raspberry Pi without a Raspberry Pi: the wheel on an emulated Pi 4 and Pi 5 (docs/pi.md).
+# make pi PI=--update-budgets makes what is counted the budgets.
+pi: .venv/installed
+	$(BIN)/python benchmarks/pi_emulation/pi.py $(PI)
 
 # The pins for every platform and Python that we support, in one file.
 lock: .venv/installed

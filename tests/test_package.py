@@ -14,7 +14,7 @@ from edgeclf import __version__
 from edgeclf.benchmarks.surfaces import draw_surface
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-NOT_SHIPPED = {"tests", "build", "dist", "benchmarks/peers"}
+NOT_SHIPPED = {"tests", "build", "dist", "benchmarks/peers", "benchmarks/pi_emulation"}
 
 
 def code_folders() -> set[str]:

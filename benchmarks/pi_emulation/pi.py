@@ -1,0 +1,127 @@
+"""A Raspberry Pi without a Raspberry Pi: the wheel on an emulated Pi 4 and Pi 5.
+
+    python benchmarks/pi_emulation/pi.py [--model NAME] [--update-budgets]
+
+Builds the wheel, sets up an arm64 system under QEMU in --work, installs the wheel there, makes the
+models, and runs them. The system and the models are kept for later runs. See docs/pi.md.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from edgeclf.benchmarks.pi_emulation.boards import BOARDS, Board
+from edgeclf.benchmarks.pi_emulation.budgets import (
+    BUDGETS,
+    over_budget,
+    read_budgets,
+    update_budgets,
+)
+from edgeclf.benchmarks.pi_emulation.emulator import Emulator
+from edgeclf.benchmarks.pi_emulation.kept import alone_in, keep_folder
+from edgeclf.benchmarks.pi_emulation.measure import Measurement, measure
+from edgeclf.benchmarks.pi_emulation.report import markdown_table, text_table
+from edgeclf.benchmarks.pi_emulation.subjects import (
+    MODELS,
+    RECIPES,
+    make_model,
+    model_file,
+    photographs,
+)
+from edgeclf.benchmarks.pi_emulation.subjects import pins as model_pins
+from edgeclf.benchmarks.pi_emulation.system import (
+    UnavailableError,
+    build_wheel,
+    check_machine,
+    install,
+    make_system,
+)
+from edgeclf.benchmarks.pi_emulation.system import pins as system_pins
+from edgeclf.edge_runtime.errors import EdgeclfError
+from edgeclf.edge_runtime.files import write_json
+from edgeclf.edge_runtime.interpreter import runtime_name
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--model", "models", multiple=True, default=MODELS, type=click.Choice(MODELS))
+@click.option("--json", "json_file", type=_PATH, help="JSON file for all figures.")
+@click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
+@click.option("--update-budgets", "updates", is_flag=True, help="The counts become the budgets.")
+@click.option("--work", default=Path.home() / ".cache" / "edgeclf-pi", type=_PATH, help="Kept.")
+def main(
+    models: tuple[str, ...], json_file: Path | None, markdown: bool, updates: bool, work: Path
+) -> None:
+    """Run the models on an emulated Pi 4 and Pi 5, check them there and count instructions."""
+    check_machine()
+    work = work.absolute()
+    with alone_in(work), TemporaryDirectory(prefix="edgeclf-pi-") as installed:
+        system = work / "system"
+        keep_folder(system, "Setting up an arm64 system", pins=system_pins(), make=make_system)
+        wheel = build_wheel(Path(installed))
+        install("--no-deps", "--offline", wheel, into=Path(installed) / "site")
+        emulator = Emulator(system, Path(installed) / "site")
+        subjects = {model: _subject(work, model) for model in models}
+        measured = _measure(emulator, subjects)
+    click.echo((markdown_table if markdown else text_table)(measured))
+    if json_file is not None:
+        told = [asdict(one) for one in measured]
+        write_json(json_file, {"schema": 1, "runtime": runtime_name(), "measured": told})
+    if updates:
+        update_budgets(measured)
+        click.echo(f"{BUDGETS}: updated")
+    exceeded = over_budget(measured, read_budgets())
+    if exceeded:
+        raise EdgeclfError("\nError: ".join(exceeded))
+
+
+def _subject(work: Path, model: str) -> Path:
+    """Return the folder of a model, which is made if need be."""
+    folder = work / "models" / model
+    keep_folder(
+        folder,
+        f"Converting {model}",
+        pins=model_pins(),
+        make=lambda empty: make_model(model, empty),
+    )
+    return folder
+
+
+def _measure(emulator: Emulator, subjects: dict[str, Path]) -> list[Measurement]:
+    """Measure every model on every board, the boards side by side."""
+    first = next(iter(subjects.values()))
+    # This compiles the bytecode, which pip does on a board.
+    emulator.python(
+        BOARDS[0], "-m", "edgeclf", "run", model_file(first, RECIPES[0]), *photographs(first)
+    )
+
+    def on_board(board: Board) -> Sequence[Measurement]:
+        measured = []
+        for model, subject in subjects.items():
+            for recipe in RECIPES:
+                click.echo(f"Running {model} {recipe} on {board.title}", err=True)
+                measured.append(
+                    measure(emulator, board, model=model, recipe=recipe, subject=subject)
+                )
+        return measured
+
+    with ThreadPoolExecutor(len(BOARDS)) as pool:
+        found = [one for board in pool.map(on_board, BOARDS) for one in board]
+    return sorted(found, key=lambda one: list(subjects).index(one.model))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UnavailableError as error:
+        click.echo(f"Not available: {error}", err=True)
+        sys.exit(os.EX_UNAVAILABLE)
+    except EdgeclfError as error:
+        sys.exit(f"Error: {error}")

@@ -1,0 +1,68 @@
+"""The models that are measured, and the photographs that they see."""
+
+import sys
+from pathlib import Path
+
+from edgeclf.benchmarks.surfaces import SURFACE_CLASSES, write_surfaces
+from edgeclf.models.architectures import architecture
+
+from .processes import run_quietly
+from .system import ROOT
+
+# A small one for `make test`, and the one that is shipped.
+MODELS = ("densenet-tiny", "densenet121")
+RECIPES = ("float32", "int8")
+
+_CALIBRATION_PER_CLASS = 2
+_PHOTOGRAPHS = 3
+
+
+def pins() -> list[str | Path]:
+    """Return everything that decides what `make_model` makes."""
+    packages = ("edge_runtime", "models", "convert")
+    sources = [path for name in packages for path in sorted((ROOT / name).glob("*.py"))]
+    return [*sources, ROOT / "constraints.txt", ROOT / "benchmarks/surfaces.py", Path(__file__)]
+
+
+def make_model(name: str, folder: Path) -> None:
+    """Convert the architecture `name` to every recipe, and draw photographs, into `folder`.
+
+    Its weights are drawn from a seed: how many instructions an inference takes does not depend on
+    them.
+    """
+    network = architecture(name)
+    size = network.input_size
+    _random_weights(name, folder / "random.weights.h5")
+    (folder / "labels.txt").write_text("\n".join(SURFACE_CLASSES))
+    calibration = folder / "calibration"
+    write_surfaces(calibration, per_class=_CALIBRATION_PER_CLASS, size=size, seed=0)
+    write_surfaces(folder / "photographs", per_class=1, size=size * 3 // 2, seed=1)
+    source = ("--arch", name, "--weights", folder / "random.weights.h5")
+    data = ("--labels", folder / "labels.txt", "--calibration", calibration)
+    files = ("--recipes", ",".join(RECIPES), "--out", folder / "models")
+    command = (sys.executable, "-m", "edgeclf", "convert", *source, *data, *files)
+    run_quietly(f"edgeclf convert --arch {name}", command)
+
+
+def photographs(folder: Path) -> list[Path]:
+    """Return the photographs that `make_model` drew, larger than the model's input."""
+    return sorted((folder / "photographs").glob("*/*.png"))[-_PHOTOGRAPHS:]
+
+
+def model_file(folder: Path, recipe: str) -> Path:
+    """Return the file of that recipe that `make_model` made."""
+    return folder / "models" / f"{recipe}.tflite"
+
+
+def _random_weights(name: str, path: Path) -> None:
+    from edgeclf.edge_runtime.quiet import quiet_tensorflow
+
+    quiet_tensorflow()
+    import keras
+
+    from edgeclf.models.densenet import build_classifier
+
+    network = architecture(name)
+    keras.utils.set_random_seed(0)
+    size_hw = (network.input_size, network.input_size)
+    build_classifier(network, classes=len(SURFACE_CLASSES), input_hw=size_hw).save_weights(path)
