@@ -169,7 +169,8 @@ def rounding_steps(graph: Graph, ranges: dict[str, TensorRange], model: Any) -> 
 def _largest(node: Conv | Dense | Depthwise) -> NDArray[np.float32]:
     axes = tuple(range(2 if isinstance(node, Depthwise) else node.kernel.ndim - 1))
     largest: NDArray[np.float32] = np.abs(node.kernel).max(axes, keepdims=True)
-    return np.maximum(largest, np.float32(_LEAST))
+    wide: NDArray[np.float32] = np.maximum(largest, np.float32(_LEAST))
+    return wide
 
 
 class _Rounded:
