@@ -145,12 +145,12 @@ def test_growth_of_over_two_percent_is_named_with_its_mend(tmp_path: Path) -> No
     assert over_budget([FLOAT32, replace(INT8, inference=305_900_000)], budgets) == []
     [line] = over_budget([replace(INT8, inference=306_300_000)], budgets)
     assert line == (
-        "net int8 on Pi 5: 306.30 million instructions per inference, 2.1% over its budget of "
-        "300.00 million instructions (2% allowed); make it cheaper, or accept it: "
+        "net int8 on Pi 5: 306.300 million instructions per inference, 2.1% over its budget of "
+        "300.000 million instructions (2% allowed); make it cheaper, or accept it: "
         "make pi PI=--update-budgets"
     )
     [line] = over_budget([replace(INT8, start=800_000_000)], budgets)
-    assert "800.00 million instructions from start to answer, 14.3% over" in line
+    assert "800.000 million instructions from start to answer, 14.3% over" in line
 
 
 def test_a_model_without_a_budget_fails_and_an_update_keeps_the_others(tmp_path: Path) -> None:

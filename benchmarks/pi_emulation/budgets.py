@@ -57,4 +57,4 @@ def update_budgets(measured: Iterable[Measurement], path: Path = BUDGETS) -> Non
 
 
 def _millions(count: int) -> str:
-    return f"{count / 1e6:.2f} million instructions"
+    return f"{count / 1e6:.3f} million instructions"
