@@ -22,7 +22,7 @@ layers: .venv/installed
 	$(BIN)/lint-imports
 
 pytest: .venv/installed
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n 2 --cov --cov-report=term
 
 # Trains on the real photographs beside the repository: half an hour.
 acceptance: .venv/installed

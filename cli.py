@@ -2,19 +2,24 @@
 
 import errno
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
 
 from . import __version__
-from .benchmarks.command import benchmark
-from .benchmarks.demo import demo
-from .convert.command import convert
-from .edge_runtime.command import run
 from .edge_runtime.errors import EdgeclfError
-from .edge_runtime.inspect_command import inspect
 from .edge_runtime.quiet import quiet_opencv
-from .train.command import train
+
+# Loaded when they are called: a device that classifies one photograph waits for no other command.
+_COMMANDS = {
+    "train": "train.command",
+    "convert": "convert.command",
+    "run": "edge_runtime.command",
+    "inspect": "edge_runtime.inspect_command",
+    "benchmark": "benchmarks.command",
+    "demo": "benchmarks.demo",
+}
 
 # What the system refuses, the user can mend: one line instead of a traceback. Not so these: bugs,
 # and a closed pipe, after which click ends quietly.
@@ -32,6 +37,16 @@ _TRAIN_EXTRA = {
 
 
 class _Group(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f".{_COMMANDS[cmd_name]}", __package__), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -60,7 +75,3 @@ class _Group(click.Group):
 def main() -> None:
     """From a folder of labelled photographs to a quantized classifier on the edge."""
     quiet_opencv()
-
-
-for command in (train, convert, run, inspect, benchmark, demo):
-    main.add_command(command)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edgeclf.convert.techniques import TECHNIQUES
 from edgeclf.edge_runtime import Classifier, read_image
 from edgeclf.edge_runtime.container import flatbuffer_size, read_model
 from edgeclf.edge_runtime.interpreter import delegated_parts, float_operators
@@ -35,7 +36,7 @@ def test_every_recipe_is_written_and_described(tiny_models: Path, tiny_run: Path
     assert told["calibration"] == {
         "images": trained["images"]["train"],
         "seed": 0,
-        "techniques": ["concatenations", "layers", "rounding"],
+        "techniques": list(TECHNIQUES),
     }
     for model in told["models"]:
         path = tiny_models / model["file"]

@@ -46,6 +46,16 @@ def test_the_device_loads_nothing_heavy(
     assert done.stdout.endswith("code: 0\nloaded:\n")
 
 
+def test_run_loads_no_other_command(
+    fresh_python: FreshPython, tiny_models: Path, surfaces: Path
+) -> None:
+    packages = ("benchmarks", "convert", "models", "train")
+    show = f"print([p for p in {packages} if f'edgeclf.{{p}}' in sys.modules])"
+    image = surfaces / "oil/oil_0001.png"
+    done = fresh_python(f"import sys{RUN}{show}", "run", tiny_models / "int8.tflite", image)
+    assert done.stdout.endswith("code: 0\n[]\n")
+
+
 def test_importing_the_runtime_loads_nothing_heavy(fresh_python: FreshPython) -> None:
     done = fresh_python(HEAVY + "import edgeclf.edge_runtime\n" + SHOW)
     assert done.stderr == ""
