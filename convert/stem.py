@@ -59,8 +59,6 @@ def pair_pixels(graph: Graph) -> Graph:
     taps = -(-(skipped + stem.conv.kernel.shape[1]) // 2)
     made = (stem.left + width + stem.right - stem.conv.kernel.shape[1]) // 2 + 1
     pairs_right = made - 1 + taps - pairs_left - width // 2
-    if pairs_right < 0:
-        return graph
     image, conv = graph.input.name, stem.conv
     begin: list[Node] = [
         graph.input,

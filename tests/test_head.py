@@ -1,0 +1,113 @@
+"""The head in int16: no float operator, and scores that int8's logits are too coarse for."""
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from edgeclf.convert.build import build_tf_keras
+from edgeclf.convert.emit import emit_tflite
+from edgeclf.convert.graph import (
+    Activation,
+    Conv,
+    Dense,
+    GlobalAverage,
+    Graph,
+    Input,
+    Node,
+    Reshape,
+)
+from edgeclf.convert.head import wide_tensors, widen_dense
+from edgeclf.convert.recipes import RECIPES
+from edgeclf.edge_runtime.interpreter import float_operators, open_interpreter
+from edgeclf.edge_runtime.tflite_file import parse_tflite
+
+IMAGES = np.random.default_rng(1).integers(0, 256, (40, 8, 8, 3), np.uint8)
+
+
+def network(*, reshaped: bool = False) -> Graph:
+    """200 classes whose logits reach far and whose best are close together."""
+    rng = np.random.default_rng(0)
+    nodes: list[Node] = [
+        Input("image", (), (8, 8, 3)),
+        Conv(
+            "conv",
+            ("image",),
+            rng.normal(0, 0.01, (3, 3, 3, 16)).astype(np.float32),
+            rng.normal(size=16).astype(np.float32),
+            (1, 1),
+            "same",
+        ),
+        Activation("relu", ("conv",), "relu"),
+        GlobalAverage("mean", ("relu",), keepdims=reshaped),
+    ]
+    if reshaped:
+        nodes.append(Reshape("flat", ("mean",), (16,)))
+    kernel = rng.normal(0, 3, (16, 200)).astype(np.float32)
+    bias = rng.normal(size=200).astype(np.float32)
+    dense = Dense("logits", (nodes[-1].name,), kernel, bias)
+    return Graph([*nodes, dense, Activation("scores", ("logits",), "softmax")])
+
+
+def converted(graph: Graph) -> bytes:
+    return emit_tflite(graph, RECIPES["int8"], calibration=IMAGES)
+
+
+def scores(flatbuffer: bytes) -> np.ndarray:
+    interpreter = open_interpreter(flatbuffer, name="head", threads=1)
+    assert float_operators(interpreter) == {}
+    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    found = []
+    for image in IMAGES:
+        interpreter.set_tensor(taken["index"], image[np.newaxis])
+        interpreter.invoke()
+        found.append(interpreter.get_tensor(given["index"])[0])
+    assert found[0].dtype == np.uint8
+    return np.array(found) / 256
+
+
+@pytest.mark.parametrize("reshaped", [False, True])
+def test_a_wide_head_is_nearer_to_float(reshaped: bool) -> None:
+    graph = network(reshaped=reshaped)
+    expected = build_tf_keras(graph).predict_on_batch(IMAGES.astype(np.float32))
+    narrow, wide = scores(converted(graph)), scores(converted(widen_dense(graph)))
+    error = np.abs(wide - expected).sum(1).mean()
+    assert error < 0.7 * np.abs(narrow - expected).sum(1).mean()
+
+
+def test_what_is_wide() -> None:
+    graph = network(reshaped=True)
+    assert wide_tensors(graph) == ()
+    assert wide_tensors(widen_dense(graph)) == ("mean", "flat", "logits")
+
+
+def test_a_head_of_another_kind_stays() -> None:
+    nodes = list(network())
+    sigmoid = Graph([*nodes[:-1], Activation("scores", ("logits",), "sigmoid")])
+    assert wide_tensors(widen_dense(sigmoid)) == ()
+
+
+def test_the_rest_of_the_file_stays_int8() -> None:
+    model = parse_tflite(converted(widen_dense(network())))
+    kinds: dict[str, set[str]] = {}
+    for operator in model.operators:
+        made = {model.tensors[place].dtype for place in operator.outputs}
+        kinds[operator.name] = kinds.get(operator.name, set()) | made
+    assert kinds["CONV_2D"] == {"int8"}
+    assert kinds["MEAN"] == kinds["FULLY_CONNECTED"] == kinds["SOFTMAX"] == {"int16"}
+    assert kinds["QUANTIZE"] >= {"int8", "int16", "uint8"}
+
+
+def test_tensors_lie_where_any_type_may() -> None:
+    flatbuffer = converted(widen_dense(network()))
+    model = schema.Model.GetRootAs(flatbuffer)
+    starts = []
+    for place in range(model.BuffersLength()):
+        buffer = model.Buffers(place)
+        if buffer.DataLength():
+            starts.append(buffer._tab.Vector(buffer._tab.Offset(4)))
+    assert len(starts) > 4
+    assert not [start for start in starts if start % 16]
+
+
+def test_the_same_network_gives_the_same_bytes() -> None:
+    assert converted(widen_dense(network())) == converted(widen_dense(network()))
