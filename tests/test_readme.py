@@ -14,12 +14,14 @@ COMMANDS = re.findall(r"^\$ edgeclf (.+)$", README.replace("\\\n", " "), flags=r
 
 
 def test_every_command_is_shown() -> None:
-    assert {words.split()[0] for words in COMMANDS} >= set(main.commands)
+    with click.Context(main) as context:
+        assert {words.split()[0] for words in COMMANDS} == set(main.list_commands(context))
 
 
 @pytest.mark.parametrize("words", COMMANDS)
 def test_a_shown_command_parses(words: str) -> None:
     name, *arguments = shlex.split(words.split(" > ", maxsplit=1)[0])
-    command = main.commands[name]
     with click.Context(main) as parent:
+        command = main.get_command(parent, name)
+        assert command is not None
         command.make_context(name, arguments, parent=parent)
