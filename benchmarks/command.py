@@ -12,9 +12,6 @@ from .results import Settings, write_benchmark
 from .tables import benchmark_table, measured_line
 from .witness import measure_benchmark
 
-# Cores that other processes keep busy, beyond which latencies are not the models' alone.
-_BUSY = 0.2
-
 
 class _MeasureByDefault(click.Group):
     """A group whose command `measure` needs no name."""
@@ -137,7 +134,7 @@ def measure(
     if json_file:
         write_benchmark(json_file, result)
     write_reports(result, report_file=report_file, markdown_file=markdown_file)
-    if (result.machine.others or 0) > _BUSY:
+    if result.machine.busy:
         click.echo(
             f"Warning: other processes kept {result.machine.others:.1f} of {result.machine.cores} "
             "cores busy; latencies and their ratios hold for that load alone",

@@ -285,6 +285,11 @@ class Machine:
     before: MachineState
     after: MachineState
 
+    @property
+    def busy(self) -> bool:
+        """Whether other processes kept more than a fifth of a core busy: latencies hold their work."""
+        return (self.others or 0) > 0.2
+
 
 @dataclass(frozen=True)
 class DataSet:

@@ -6,9 +6,6 @@ from ..results import Benchmark, MachineState, Model
 from . import words
 from .tables import Table
 
-# Cores that other processes keep busy, beyond which latencies are not the models' alone.
-_BUSY = 0.2
-
 
 def warnings(benchmark: Benchmark) -> list[str]:
     """Return what is to be known before the figures are believed."""
@@ -16,7 +13,7 @@ def warnings(benchmark: Benchmark) -> list[str]:
         f"{model.name} has no figures: {model.error}" for model in benchmark.models if model.error
     ]
     machine = benchmark.machine
-    if (machine.others or 0) > _BUSY:
+    if machine.busy:
         found.append(
             f"Other processes kept {words.number(machine.others, '.1f')} of {machine.cores} cores "
             "busy; latencies and their ratios hold for that load alone."
