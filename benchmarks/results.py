@@ -287,7 +287,7 @@ class Machine:
 
     @property
     def busy(self) -> bool:
-        """Whether other processes kept more than a fifth of a core busy: latencies hold their work."""
+        """Whether other processes kept over a fifth of a core busy: latencies hold their work."""
         return (self.others or 0) > 0.2
 
 
