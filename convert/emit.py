@@ -13,7 +13,7 @@ from ..edge_runtime.quiet import quiet_stderr
 from ..edge_runtime.tflite_file import IDENTIFIER, parse_tflite
 from .build import build_tf_keras
 from .graph import Graph
-from .head import wide_tensors, widen_head
+from .head import wide_dense, widen_head
 from .ranges import TensorRange, calibrate_ranges
 from .recipes import Recipe
 from .rounded import annotate, on_grid
@@ -75,7 +75,7 @@ def emit_tflite(
     flatbuffer = _converted(converter)
     if recipe.activations == "int16":
         return widen_int16(flatbuffer)
-    wide = recipe.activations == "int8" and wide_tensors(graph)
+    wide = recipe.activations == "int8" and wide_dense(graph)
     return widen_head(flatbuffer) if wide else flatbuffer
 
 
@@ -98,7 +98,7 @@ def emit_rounded(
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.inference_input_type = converter.inference_output_type = tf.uint8
     flatbuffer = _converted(converter)
-    return widen_head(flatbuffer) if wide_tensors(graph) else flatbuffer
+    return widen_head(flatbuffer) if wide_dense(graph) else flatbuffer
 
 
 def _converted(converter: Any) -> bytes:

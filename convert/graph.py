@@ -79,7 +79,7 @@ class Depthwise(Node):
 class Dense(Node):
     """Fully connected over the channels; kernel (in, out), bias (out,).
 
-    `wide` if int8 recipes shall compute what it reads and makes in int16.
+    `wide` if int8 recipes shall compute it in int16.
     """
 
     kernel: Array

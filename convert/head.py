@@ -1,8 +1,8 @@
-"""The end of an int8 network in int16: mean, dense layer and softmax.
+"""The last dense layer of an int8 network and its softmax in int16.
 
 In int8 the logits of 1000 classes lie 0.2 apart, so that on one image in a hundred the best two are
-a tie. The head is a thousandth of the multiplications, and in int16 it rounds nothing that matters.
-TFLite's converter cannot mix the two: its int8 file is rewritten.
+a tie. The layer is a thousandth of the multiplications, and in int16 it rounds nothing that
+matters. TFLite's converter cannot mix the two: its int8 file is rewritten.
 """
 
 from dataclasses import replace
@@ -13,59 +13,43 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import Builder  # type: ignore[import-untyped]
 
 from ..edge_runtime.tflite_file import IDENTIFIER
-from .graph import Activation, Dense, GlobalAverage, Graph, Reshape
+from .graph import Activation, Dense, Graph
 
-# A tensor may reach so many times the extremes of its int8 range: of 16 bits two can be spared.
+# Logits may reach so many times the extremes of their int8 range: of 16 bits two can be spared.
 _ROOM = 4
 _LARGEST = 32767
 
-# So many steps of int16 are one of int8 where features pass from one to the other.
+# So many steps of int16 are one of int8 in what the layer reads: all 255 fit.
 _FINER = 128
 
 # The versions of the operators that take int16; the dense layer has a scale for each class.
-_VERSIONS = {"QUANTIZE": 3, "MEAN": 3, "FULLY_CONNECTED": 12, "SOFTMAX": 3}
+_VERSIONS = {"QUANTIZE": 3, "FULLY_CONNECTED": 12, "SOFTMAX": 3}
 
 _ALIGNMENT = 16
 
 
 def widen_dense(graph: Graph) -> Graph:
-    """Return `graph` with its last dense layer marked as wide, if it weighs a global average."""
-    head = _head(graph)
-    dense = head[-1] if head else None
-    return Graph(
-        [
-            replace(node, wide=True) if node.name == dense and isinstance(node, Dense) else node
-            for node in graph
-        ]
-    )
+    """Return `graph` with the dense layer before its softmax, if there is one, marked as wide."""
+    dense = _last_dense(graph)
+    return Graph([replace(node, wide=True) if node is dense else node for node in graph])
 
 
-def wide_tensors(graph: Graph) -> tuple[str, ...]:
-    """Return the nodes whose values int8 recipes keep in int16, in order."""
-    head = _head(graph)
-    dense = graph[head[-1]] if head else None
-    return head if isinstance(dense, Dense) and dense.wide else ()
+def wide_dense(graph: Graph) -> Dense | None:
+    """Return the dense layer that int8 recipes compute in int16, if there is one."""
+    dense = _last_dense(graph)
+    return dense if dense is not None and dense.wide else None
 
 
-def _head(graph: Graph) -> tuple[str, ...]:
-    """Return the nodes from the global average to the dense layer before the softmax, if so."""
+def _last_dense(graph: Graph) -> Dense | None:
     softmax = graph.output
     if not isinstance(softmax, Activation) or softmax.function != "softmax":
-        return ()
-    node = graph[softmax.inputs[0]]
-    if not isinstance(node, Dense):
-        return ()
-    names = [node.name]
-    while not isinstance(node, GlobalAverage):
-        node = graph[node.inputs[0]]
-        if not isinstance(node, Reshape | GlobalAverage):
-            return ()
-        names.append(node.name)
-    return tuple(reversed(names))
+        return None
+    dense = graph[softmax.inputs[0]]
+    return dense if isinstance(dense, Dense) else None
 
 
 def widen_head(flatbuffer: bytes) -> bytes:
-    """Return the int8 model `flatbuffer` with all between its last mean and its scores in int16."""
+    """Return the int8 model `flatbuffer` with its last dense layer and its softmax in int16."""
     model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer))
     _Head(model).widen()
     builder = _AlignedBuilder(len(flatbuffer) + 4096)
@@ -74,66 +58,62 @@ def widen_head(flatbuffer: bytes) -> bytes:
 
 
 class _Head:
-    """The operators of a model's head: MEAN, RESHAPE, FULLY_CONNECTED, SOFTMAX."""
+    """The softmax of a model and the dense layer that it reads."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
         self._graph = model.subgraphs[0]
         self._tensors = self._graph.tensors
-        self._codes = {
-            name: getattr(schema.BuiltinOperator, name) for name in (*_VERSIONS, "RESHAPE")
-        }
-        operators = [self._find("SOFTMAX")]
-        while self._kind(operators[0]) != self._codes["MEAN"]:
-            operators.insert(0, self._maker(operators[0].inputs[0]))
-        self._mean, *self._between, self._softmax = operators
+        self._codes = {name: getattr(schema.BuiltinOperator, name) for name in _VERSIONS}
+        [self._softmax] = self._operators("SOFTMAX")
+        [self._dense] = [
+            operator
+            for operator in self._operators("FULLY_CONNECTED")
+            if operator.outputs[0] == self._softmax.inputs[0]
+        ]
 
     def widen(self) -> None:
-        mean, softmax = self._mean, self._softmax
-        features = self._tensors[mean.inputs[0]]
-        step = features.quantization.scale[0] / _FINER
-        wide = self._new_tensor(features, b"features", step)
-        self._insert_quantize(mean.inputs[0], wide, before=mean)
-        mean.inputs = np.array([wide, *mean.inputs[1:]], np.int32)
-        for operator in (mean, *self._between):
-            self._widen(self._tensors[operator.outputs[0]])
-            if self._kind(operator) == self._codes["FULLY_CONNECTED"]:
-                self._refine_bias(operator)
+        dense, softmax = self._dense, self._softmax
+        narrow = dense.inputs[0]
+        step = self._tensors[narrow].quantization.scale[0] / _FINER
+        wide = self._new_tensor(self._tensors[narrow], b"features", step)
+        self._insert_quantize(narrow, wide, before=dense)
+        dense.inputs = np.array([wide, *dense.inputs[1:]], np.int32)
+        self._refine_bias()
+        self._widen_logits(self._tensors[dense.outputs[0]])
         scores = softmax.outputs[0]
         wide = self._new_tensor(self._tensors[scores], b"scores", 1 / (_LARGEST + 1))
         reader = next(op for op in self._graph.operators if scores in op.inputs)
         self._insert_quantize(wide, scores, before=reader)
         softmax.outputs = np.array([wide], np.int32)
-        for code in self._model.operatorCodes:
-            for name, version in _VERSIONS.items():
+        for name, version in _VERSIONS.items():
+            for code in self._model.operatorCodes:
                 if code.builtinCode == self._codes[name]:
                     code.version = max(code.version, version)
 
-    def _find(self, name: str) -> Any:
-        [found] = [op for op in self._graph.operators if self._kind(op) == self._codes[name]]
-        return found
+    def _operators(self, name: str) -> list[Any]:
+        codes = self._model.operatorCodes
+        return [
+            operator
+            for operator in self._graph.operators
+            if codes[operator.opcodeIndex].builtinCode == self._codes[name]
+        ]
 
-    def _maker(self, tensor: int) -> Any:
-        return next(op for op in self._graph.operators if tensor in op.outputs)
-
-    def _kind(self, operator: Any) -> int:
-        kind: int = self._model.operatorCodes[operator.opcodeIndex].builtinCode
-        return kind
-
-    def _widen(self, tensor: Any) -> None:
-        """Give an int8 tensor 16 bits and four times its range."""
-        quantization = tensor.quantization
+    def _widen_logits(self, logits: Any) -> None:
+        """Give them 16 bits and four times their range."""
+        quantization = logits.quantization
         [scale], [zero_point] = quantization.scale, quantization.zeroPoint
         extreme = float(scale) * max(127 - int(zero_point), 128 + int(zero_point))
-        tensor.type = schema.TensorType.INT16
+        logits.type = schema.TensorType.INT16
         quantization.scale = np.array([_ROOM * extreme / _LARGEST], np.float32)
         quantization.zeroPoint = np.zeros(1, np.int64)
 
-    def _refine_bias(self, dense: Any) -> None:
+    def _refine_bias(self) -> None:
         """Bring the bias to the steps of the products, in int64 as the operator wants it."""
-        if len(dense.inputs) < 3 or dense.inputs[2] < 0:
+        places = self._dense.inputs
+        if len(places) < 3 or places[2] < 0:
             return
-        read, kernel, bias = (self._tensors[place] for place in dense.inputs)
+        read, kernel, bias = (self._tensors[place] for place in places)
         old = bias.quantization.scale.astype(np.float64)
         new = (read.quantization.scale * kernel.quantization.scale).astype(np.float32)
         values = self._model.buffers[bias.buffer].data.view("<i4")
@@ -156,13 +136,11 @@ class _Head:
         return len(self._tensors) - 1
 
     def _insert_quantize(self, source: int, target: int, *, before: Any) -> None:
-        like = next(op for op in self._graph.operators if self._kind(op) == self._codes["QUANTIZE"])
+        like = self._operators("QUANTIZE")[0]
         operator = schema.OperatorT()
         operator.opcodeIndex = like.opcodeIndex
-        operator.builtinOptionsType, operator.builtinOptions = (
-            like.builtinOptionsType,
-            like.builtinOptions,
-        )
+        operator.builtinOptionsType = like.builtinOptionsType
+        operator.builtinOptions = like.builtinOptions
         operator.inputs = np.array([source], np.int32)
         operator.outputs = np.array([target], np.int32)
         self._graph.operators.insert(self._graph.operators.index(before), operator)

@@ -28,7 +28,7 @@ from tensorflow_model_optimization.quantization.keras.quantizers import FixedQua
 
 from .build import build_tf_keras
 from .graph import Activation, Conv, Dense, Depthwise, Graph, Node, PixelPairs, Pool
-from .head import wide_tensors
+from .head import wide_dense
 from .ranges import TensorRange, keeps_values
 
 _KERNELS = {Conv: "kernel", Dense: "kernel", Depthwise: "depthwise_kernel"}
@@ -179,7 +179,8 @@ class _Rounded:
     def __init__(self, graph: Graph, ranges: dict[str, TensorRange]) -> None:
         self._graph = graph
         self._layers = build_tf_keras(graph)
-        real = {graph.output.name, *wide_tensors(graph)}
+        wide = wide_dense(graph)
+        real = {graph.output.name} | ({wide.name} if wide else set())
         self._steps = {name: _Steps.over(ranges[name]) for name in ranges if name not in real}
         for node in graph:  # what a ReLU reads is never stored: it is made in the ReLU's steps
             if node.name not in self._steps and node.name not in real:

@@ -16,7 +16,7 @@ from edgeclf.convert.graph import (
     Node,
     Reshape,
 )
-from edgeclf.convert.head import wide_tensors, widen_dense
+from edgeclf.convert.head import wide_dense, widen_dense
 from edgeclf.convert.recipes import RECIPES
 from edgeclf.edge_runtime.interpreter import float_operators, open_interpreter
 from edgeclf.edge_runtime.tflite_file import parse_tflite
@@ -76,14 +76,16 @@ def test_a_wide_head_is_nearer_to_float(reshaped: bool) -> None:
 
 def test_what_is_wide() -> None:
     graph = network(reshaped=True)
-    assert wide_tensors(graph) == ()
-    assert wide_tensors(widen_dense(graph)) == ("mean", "flat", "logits")
+    assert wide_dense(graph) is None
+    dense = wide_dense(widen_dense(graph))
+    assert dense is not None
+    assert dense.name == "logits"
 
 
 def test_a_head_of_another_kind_stays() -> None:
     nodes = list(network())
     sigmoid = Graph([*nodes[:-1], Activation("scores", ("logits",), "sigmoid")])
-    assert wide_tensors(widen_dense(sigmoid)) == ()
+    assert wide_dense(widen_dense(sigmoid)) is None
 
 
 def test_the_rest_of_the_file_stays_int8() -> None:
@@ -92,8 +94,8 @@ def test_the_rest_of_the_file_stays_int8() -> None:
     for operator in model.operators:
         made = {model.tensors[place].dtype for place in operator.outputs}
         kinds[operator.name] = kinds.get(operator.name, set()) | made
-    assert kinds["CONV_2D"] == {"int8"}
-    assert kinds["MEAN"] == kinds["FULLY_CONNECTED"] == kinds["SOFTMAX"] == {"int16"}
+    assert kinds["CONV_2D"] == kinds["MEAN"] == {"int8"}
+    assert kinds["FULLY_CONNECTED"] == kinds["SOFTMAX"] == {"int16"}
     assert kinds["QUANTIZE"] >= {"int8", "int16", "uint8"}
 
 
