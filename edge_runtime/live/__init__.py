@@ -1,0 +1,1 @@
+"""A camera that is watched: newest frame, steady label, and whoever wants to know."""

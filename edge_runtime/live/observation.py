@@ -1,0 +1,158 @@
+"""What passes through a live run: frames, what was decided of them, and how the camera is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..classifier import Prediction
+
+
+class SourceState(Enum):
+    """How a camera is; the values are what people and machines read."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    STALE = "stale"
+    RECONNECTING = "reconnecting"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True)
+class SourceCounts:
+    """What came of a source's frames since it was first opened.
+
+    Attributes:
+        received: whole frames, whether or not they were classified.
+        replaced: frames that a newer one pushed out before they were classified.
+        damaged: frames that could not be decoded or were cut, and were thrown away.
+        frozen: frames that were the same picture as the one before, to the last bit, once that
+            had lasted too long to be a still scene.
+        timeouts: reads and connections that exceeded their deadline.
+        disconnects: connections that were lost after they had been made.
+        connects: connections that were made.
+    """
+
+    received: int = 0
+    replaced: int = 0
+    damaged: int = 0
+    frozen: int = 0
+    timeouts: int = 0
+    disconnects: int = 0
+    connects: int = 0
+
+
+@dataclass(frozen=True)
+class SourceHealth:
+    """The state of a source at a moment.
+
+    Attributes:
+        source: its name, without passwords.
+        state: how it is.
+        since: when that began, seconds of `time.monotonic`.
+        reason: why, in one line; empty while it is live.
+        fps: frames a second over the last seconds.
+        counts: what came so far.
+    """
+
+    source: str
+    state: SourceState
+    since: float
+    reason: str
+    fps: float
+    counts: SourceCounts
+
+
+@dataclass(frozen=True, eq=False)
+class LiveFrame:
+    """One picture of a live source.
+
+    Attributes:
+        number: of the frame among those received, from 0.
+        bgr: uint8 of shape (height, width, 3), as OpenCV decodes it; nobody writes into it.
+        arrived: when its last byte came, seconds of `time.monotonic`.
+        taken_at: the same moment on the wall clock, seconds since the epoch.
+    """
+
+    number: int
+    bgr: NDArray[np.uint8]
+    arrived: float
+    taken_at: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is believed of the scene after a frame.
+
+    Attributes:
+        label: the steady label, `unknown` while no class is sure enough.
+        score: the smoothed score of the best class, 0 to 1.
+        scores: the smoothed score of each class, in the order of the model's labels.
+    """
+
+    label: str
+    score: float
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Event:
+    """The steady label changed, and stayed changed for the minimum duration.
+
+    Attributes:
+        label: what it became.
+        previous: what it was; None for the first.
+        score: the smoothed score when it was believed.
+        began_at: when the new label was first seen, seconds since the epoch.
+        frame: the number of the frame that confirmed it.
+    """
+
+    label: str
+    previous: str | None
+    score: float
+    began_at: float
+    frame: int
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """A classified frame.
+
+    Attributes:
+        frame: the picture.
+        prediction: what the model says of this one frame.
+        decision: what is believed after it.
+        age_ms: from the frame's arrival to its decision, in milliseconds.
+        steps_ms: what each step took: `preprocess`, `invoke`, `postprocess`.
+    """
+
+    frame: LiveFrame
+    prediction: Prediction
+    decision: Decision
+    age_ms: float
+    steps_ms: Mapping[str, float]
+
+
+class Sink(Protocol):
+    """Where a live run's news goes; each method returns at once or runs on a thread of its own.
+
+    Attributes:
+        name: what warnings call it.
+    """
+
+    name: str
+
+    def observe(self, observation: Observation) -> None:
+        """Take in a classified frame."""
+
+    def report_event(self, event: Event, observation: Observation) -> None:
+        """Take in a change of the steady label, and the frame that confirmed it."""
+
+    def report_health(self, health: SourceHealth) -> None:
+        """Take in how the camera is: whenever its state changes, and every few seconds."""
+
+    def close(self) -> None:
+        """Write out what is pending and let go; at most a second."""
