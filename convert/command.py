@@ -34,7 +34,7 @@ _POINTS = click.FloatRange(0, 100)
 @click.option(
     "--techniques",
     default="all",
-    help="Before int8: concatenations, layers, rounding; fewer, or none, show what each is worth.",
+    help="For int8: pixels, averages, concatenations, layers, rounding, head, biases; or none.",
 )
 @click.option("--qat-epochs", default=3, type=click.IntRange(min=1), help="For int8-qat.")
 @click.option(

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import __version__
 from ..edge_runtime.classifier import Classifier
@@ -25,7 +24,7 @@ from .graph import Graph
 from .heatmap import find_tail
 from .preparation import CalibrationPlan, Preparation
 from .qat import QatPlan, Trained, train_rounded
-from .ranges import calibrate_ranges
+from .ranges import TensorRange
 from .read_keras import read_keras
 from .recipes import Recipe
 from .rewrite import deploy_graph
@@ -74,17 +73,19 @@ def convert_model(
     training: dict[str, Any] | None = None
     for recipe in recipes:
         click.echo(f"Converting {recipe.name}: {recipe.summary}")
-        recipe_graph = prepared.graph_for(recipe)
-        inputs = prepared.inputs if recipe.calibrates else None
         path = out / f"{recipe.name}.tflite"
         trained = None
-        if recipe.trains:
-            assert inputs is not None
-            assert qat is not None
-            trained = _fine_tune(recipe_graph, inputs, info, qat, out / CHECKPOINT_NAME)
-            recipe_graph = trained.graph
-            flatbuffer = emit_rounded(trained.graph, trained.ranges, features=features)
+        if recipe.trains or (recipe.activations == "int8" and not graph.foreign):
+            recipe_graph, ranges = prepared.int8_for(recipe)
+            if recipe.trains:
+                assert qat is not None
+                wanted = prepared.graph_for(recipe)
+                trained = _fine_tune(wanted, ranges, recipe_graph, info, qat, out / CHECKPOINT_NAME)
+                recipe_graph, ranges = trained.graph, trained.ranges
+            flatbuffer = emit_rounded(recipe_graph, ranges, features=features)
         else:
+            recipe_graph = prepared.graph_for(recipe)
+            inputs = prepared.inputs if recipe.calibrates else None
             flatbuffer = emit_tflite(recipe_graph, recipe, calibration=inputs, features=features)
         spec = replace(
             info.spec(recipe.name),
@@ -138,7 +139,8 @@ def _check_images(
 
 def _fine_tune(
     graph: Graph,
-    inputs: NDArray[np.uint8],
+    ranges: dict[str, TensorRange],
+    start: Graph,
     info: FloatModelInfo,
     qat: QatPlan,
     checkpoint: Path,
@@ -147,9 +149,14 @@ def _fine_tune(
         load_photographs(part, size_hw=info.input_hw, rule=info.resize)[0]
         for part in (qat.train, qat.val)
     )
-    ranges = calibrate_ranges(graph, inputs)
     return train_rounded(
-        graph, ranges, train=train, val=val, config=qat.config, checkpoint=checkpoint
+        graph,
+        ranges,
+        start=start,
+        train=train,
+        val=val,
+        config=qat.config,
+        checkpoint=checkpoint,
     )
 
 

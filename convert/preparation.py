@@ -13,8 +13,9 @@ from ..models.photographs import Photographs, load_photographs
 from ..models.run import FloatModelInfo
 from .calibrate import choose_balanced, pin_input_range
 from .graph import Graph
+from .ranges import TensorRange
 from .recipes import Recipe
-from .techniques import Technique, apply_techniques
+from .techniques import Technique, apply_techniques, calibrate_int8
 
 # On fewer images the extremes of the activations are not known yet: DenseNet121's int8 agreed with
 # float on 0.67, 0.90, 0.94 and 1.00 of 67 ImageNet images after 1, 3, 10 and 30.
@@ -71,14 +72,21 @@ class Preparation:
         """Return the graph that `recipe` quantizes."""
         if not recipe.calibrates:
             return self._graph
-        techniques = tuple(
+        techniques = self._techniques_for(recipe)
+        if techniques not in self._improved:
+            self._improved[techniques] = apply_techniques(self._graph, techniques, self.inputs)
+        return self._improved[techniques]
+
+    def int8_for(self, recipe: Recipe) -> tuple[Graph, dict[str, TensorRange]]:
+        """Return the graph that `recipe`, an int8 one, rounds or trains, and its ranges."""
+        return calibrate_int8(self.graph_for(recipe), self._techniques_for(recipe), self.inputs)
+
+    def _techniques_for(self, recipe: Recipe) -> tuple[Technique, ...]:
+        return tuple(
             technique
             for technique in self._plan.techniques
             if not (recipe.trains and technique.trained_away)
         )
-        if techniques not in self._improved:
-            self._improved[techniques] = apply_techniques(self._graph, techniques, self.inputs)
-        return self._improved[techniques]
 
     def to_json(self) -> dict[str, Any]:
         """Return what was done so far as a JSON object."""

@@ -118,12 +118,15 @@ def train_rounded(
     graph: Graph,
     ranges: dict[str, TensorRange],
     *,
+    start: Graph,
     train: NDArray[np.uint8],
     val: NDArray[np.uint8],
     config: QatConfig,
     checkpoint: Path,
 ) -> Trained:
-    """Fine-tune `graph` with its rounding in place; the epoch of the least divergence is kept.
+    """Fine-tune `start` with its rounding in place until it says what `graph` says in float.
+
+    The epoch of the least divergence is kept.
 
     After each epoch all that is needed to go on is written to `checkpoint`; the same call takes it
     up, and ends as if it had never been interrupted.
@@ -131,12 +134,13 @@ def train_rounded(
     Args:
         graph: a deploy graph.
         ranges: what `calibrate_ranges` returned for it.
+        start: the same graph, with the weights to start from.
         train: RGB uint8 of shape (images, height, width, 3).
         val: the same, never trained on; they choose the epoch.
         config: the training.
         checkpoint: the file to write.
     """
-    teacher, student = build_tf_keras(graph), build_rounded(graph, ranges)
+    teacher, student = build_tf_keras(graph), build_rounded(start, ranges)
     batches = TrainBatches(
         Split(train, np.zeros(len(train), np.intp)),
         classes=1,
@@ -149,17 +153,17 @@ def train_rounded(
         config.learning_rate, config.epochs * len(batches)
     )
     optimizer = tf_keras.optimizers.Adam(rate)
-    weights, units = student.trainable_weights, rounding_steps(graph, ranges, student)
+    weights, units = student.trainable_weights, rounding_steps(start, ranges, student)
     starts = [tf.constant(weight) for weight in weights]
     moves = [tf.Variable(tf.zeros_like(weight)) for weight in weights]
     optimizer.build(moves)
 
     def place() -> None:
-        for weight, start, unit, move in zip(weights, starts, units, moves, strict=True):
-            weight.assign(start + unit * move)
+        for weight, began, unit, move in zip(weights, starts, units, moves, strict=True):
+            weight.assign(began + unit * move)
 
     expected = _scores(teacher, val)
-    state = _State(moves, optimizer, checkpoint, key=_key(graph, ranges, train, val, config))
+    state = _State(moves, optimizer, checkpoint, key=_key(start, ranges, train, val, config))
     if state.resume():
         place()
     else:
@@ -196,7 +200,7 @@ def train_rounded(
         )
     state.restore_best()
     place()
-    return Trained(on_grid(learned(graph, student), ranges), ranges, tuple(state.history))
+    return Trained(on_grid(learned(start, student), ranges), ranges, tuple(state.history))
 
 
 def _divergence(wanted: Any, given: Any) -> Any:

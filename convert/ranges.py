@@ -86,6 +86,11 @@ def calibrate_ranges(graph: Graph, inputs: NDArray[np.uint8]) -> dict[str, Tenso
     return ranges
 
 
+def stored_as(graph: Graph, name: str) -> str:
+    """Return whose int8 tensor holds what `name` makes: its own, or its fused ReLU's."""
+    return graph.consumers(name)[0].name if _is_fused(graph, graph[name]) else name
+
+
 def keeps_values(node: Node) -> bool:
     """Return whether `node` only passes on values that it reads, in int8 as in float."""
     return _shares(node) and not (isinstance(node, Pool) and node.kind == "average")

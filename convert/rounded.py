@@ -148,6 +148,35 @@ def build_rounded(
     return _Rounded(graph, ranges).model(outputs)
 
 
+@dataclass(frozen=True)
+class RoundedLayer:
+    """One node of a graph as int8 computes it.
+
+    Attributes:
+        node: the graph's.
+        model: takes what the node reads, and returns what it makes, in steps where int8 stores it.
+        unit: what a step of what it makes stands for; None for real numbers.
+    """
+
+    node: Node
+    model: Any
+    unit: float | None
+
+    def weight(self, name: str) -> Any:
+        """Return the variable `name` of the node, in real numbers."""
+        [variable] = [
+            variable
+            for variable in self.model.weights
+            if variable.name.split(":")[0] == f"{self.node.name}/{name}"
+        ]
+        return variable
+
+
+def rounded_layers(graph: Graph, ranges: dict[str, TensorRange]) -> list[RoundedLayer]:
+    """Return what `build_rounded` puts together, node by node, without the input."""
+    return _Rounded(graph, ranges).layers()
+
+
 def rounding_steps(graph: Graph, ranges: dict[str, TensorRange], model: Any) -> list[Any]:
     """Return for each of `model.trainable_weights` how far apart its roundings lie.
 
@@ -187,13 +216,29 @@ class _Rounded:
                 self._steps[node.name] = self._steps[graph.consumers(node.name)[0].name]
 
     def model(self, outputs: tuple[str, ...]) -> Any:
+        tensors = self._tensors()
+        chosen = [tensors[name] for name in outputs or (self._graph.output.name,)]
+        return tf_keras.Model(tensors[self._graph.input.name], chosen, name="rounded")
+
+    def layers(self) -> list[RoundedLayer]:
+        tensors = self._tensors()
+        return [
+            RoundedLayer(
+                node,
+                tf_keras.Model([tensors[name] for name in node.inputs], tensors[node.name]),
+                float(self._steps[node.name].size) if node.name in self._steps else None,
+            )
+            for node in self._graph
+            if node is not self._graph.input
+        ]
+
+    def _tensors(self) -> dict[str, Any]:
         image = self._graph.input
         tensors = {image.name: tf_keras.Input(image.shape, name=image.name)}
         for node in self._graph:
             if node is not image:
                 tensors[node.name] = self._apply(node, [tensors[name] for name in node.inputs])
-        chosen = [tensors[name] for name in outputs or (self._graph.output.name,)]
-        return tf_keras.Model(tensors[image.name], chosen, name="rounded")
+        return tensors
 
     def _apply(self, node: Node, read: list[Any]) -> Any:
         layer = self._layers.get_layer(node.name)

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
+from .biases import correct_biases
 from .calibrate import channel_ranges
 from .equalize import concat_parts, equalize_concats, equalize_layers, layer_pairs
 from .graph import Graph
 from .head import widen_dense
 from .pooling import pools_to_depthwise
+from .ranges import TensorRange, calibrate_ranges
 from .rounding import input_moments, round_weights
 from .stem import pair_pixels
 
@@ -26,11 +28,14 @@ class Technique:
         apply: takes a deploy graph and RGB uint8 images (images, height, width, 3) to calibrate
             on; returns the graph that is better to quantize.
         trained_away: whether quantization-aware training does better from the graph before it.
+        correct: what it does once int8's ranges stand, to a graph that has all techniques behind
+            it; for int8 alone, other recipes go without.
     """
 
     name: str
-    apply: Callable[[Graph, NDArray[np.uint8]], Graph]
+    apply: Callable[[Graph, NDArray[np.uint8]], Graph] = lambda graph, _: graph
     trained_away: bool = False
+    correct: Callable[[Graph, dict[str, TensorRange], NDArray[np.uint8]], Graph] | None = None
 
 
 def _equalize_concats(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
@@ -60,6 +65,7 @@ _ALL = (
     Technique("layers", _equalize_layers),
     Technique("rounding", _round_weights, trained_away=True),
     Technique("head", lambda graph, _: widen_dense(graph)),
+    Technique("biases", correct=correct_biases),
 )
 TECHNIQUES = {technique.name: technique for technique in _ALL}
 
@@ -85,3 +91,20 @@ def apply_techniques(
     for technique in techniques:
         graph = technique.apply(graph, inputs)
     return graph
+
+
+def calibrate_int8(
+    graph: Graph, techniques: Sequence[Technique], inputs: NDArray[np.uint8]
+) -> tuple[Graph, dict[str, TensorRange]]:
+    """Return what int8 is made of: a graph that `apply_techniques` left, corrected, and its ranges.
+
+    Args:
+        graph: without foreign layers.
+        techniques: those that were applied.
+        inputs: RGB uint8 of shape (images, height, width, 3), to calibrate on.
+    """
+    ranges = calibrate_ranges(graph, inputs)
+    for technique in techniques:
+        if technique.correct is not None:
+            graph = technique.correct(graph, ranges, inputs)
+    return graph, ranges

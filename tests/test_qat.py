@@ -19,7 +19,7 @@ from edgeclf.convert.ranges import calibrate_ranges
 from edgeclf.convert.read_keras import read_keras
 from edgeclf.convert.rewrite import deploy_graph
 from edgeclf.convert.rounded import build_rounded, on_grid
-from edgeclf.convert.techniques import apply_techniques, parse_techniques
+from edgeclf.convert.techniques import apply_techniques, calibrate_int8, parse_techniques
 from edgeclf.edge_runtime import Classifier
 from edgeclf.edge_runtime.interpreter import float_operators, open_interpreter
 from edgeclf.models.augment import AugmentConfig
@@ -57,6 +57,7 @@ def train(graph: Graph, images, tmp_path: Path) -> Callable[..., Trained]:
         return train_rounded(
             graph,
             calibrate_ranges(graph, images["train"]),
+            start=graph,
             train=images["train"],
             val=images["val"],
             config=config,
@@ -75,8 +76,8 @@ def test_the_rounded_network_is_the_file_bit_for_bit(
     deploy: Graph, images, techniques: str
 ) -> None:
     inputs = pin_input_range(images["train"])
-    graph = apply_techniques(deploy, parse_techniques(techniques), inputs)
-    ranges = calibrate_ranges(graph, inputs)
+    chosen = parse_techniques(techniques)
+    graph, ranges = calibrate_int8(apply_techniques(deploy, chosen, inputs), chosen, inputs)
     features = find_tail(graph).features
     interpreter = open_interpreter(
         emit_rounded(graph, ranges, features=features), name="rounded", threads=1
