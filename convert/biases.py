@@ -1,11 +1,10 @@
 """Biases that give every layer's rounded output the mean that float has.
 
-Rounding errs in one direction wherever an image is even: a smooth background puts the same value in
-thousands of places, and its error with it. Layer after layer these errors add up to logits that are
-wrong by the same amount in every image. Nagel et al. 2019 (https://arxiv.org/abs/1906.04721, 4.2)
-move each channel's bias by the difference of the means over calibration images, the layers in turn,
-so that each one sees what the corrected ones before it make. What the file will make of the images
-is computed here in whole numbers, bit for bit.
+A rounded weight is wrong by the same amount for every image, and what it multiplies has a mean, so
+that its error has one, too. Layer after layer they add up to logits that err in one direction.
+Nagel et al. 2019 (https://arxiv.org/abs/1906.04721, 4.2) move each channel's bias by the difference
+of the means over calibration images, the layers in turn, so that each one sees what the corrected
+ones before it make. That is computed here in whole numbers, bit for bit as the file will.
 """
 
 from dataclasses import dataclass, replace
