@@ -84,7 +84,7 @@ def test_the_wheel_holds_the_package_and_no_test(wheel: Path) -> None:
     assert {name.removeprefix("edgeclf/").rpartition("/")[0] for name in shipped} == {
         folder.rstrip("/") for folder in folders
     }
-    assert {"edgeclf/py.typed", "edgeclf/benchmarks/report/style.css"} <= set(names)
+    assert {"edgeclf/py.typed", "edgeclf/edge_runtime/page/style.css"} <= set(names)
 
 
 def test_a_bare_install_classifies_without_tensorflow(

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from ...edge_runtime.page.table import Table
 from ..results import Benchmark, MachineState, Model
 from . import words
-from .tables import Table
 
 
 def warnings(benchmark: Benchmark) -> list[str]:

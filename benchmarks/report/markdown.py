@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...edge_runtime.files import write_text
+from ...edge_runtime.page.markup import printable
+from ...edge_runtime.page.table import Table
 from ..results import Benchmark, Model
 from . import circumstances, tables, words
 from .gallery import kind_of
-from .markup import printable
 from .sentence import headline, verdict_sentence, worst_class
-from .tables import Table
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
 

@@ -5,6 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from ...edge_runtime.files import write_text
+from ...edge_runtime.page.document import document, section
+from ...edge_runtime.page.markup import Markup, join, tag
+from ...edge_runtime.page.table import draw_table
+from ...edge_runtime.page.thumbnails import Thumbnails
 from ..results import Benchmark, Model
 from . import circumstances, tables, words
 from .charts.distributions import draw_distributions
@@ -14,13 +18,9 @@ from .charts.heatmap import MOST_CLASSES, draw_heatmap, heatmap_width
 from .charts.scatter import draw_scatter
 from .charts.slopes import LABELLED, draw_slopes, slopes_width
 from .charts.sustained import draw_sustained
-from .gallery import SHOWN, Thumbnails, draw_gallery
-from .html_table import draw_table
-from .markup import Markup, join, tag
+from .gallery import SHOWN, draw_gallery
 from .sentence import headline
 from .summary import draw_summary
-
-_STYLE = Path(__file__).with_name("style.css")
 
 
 def write_page(path: Path, benchmark: Benchmark, *, images: Path | None = None) -> None:
@@ -42,15 +42,7 @@ def page(benchmark: Benchmark, *, images: Path | None = None) -> str:
         tag("main", *_sections(benchmark, thumbnails)),
         tag("footer", "Intervals are of 95 % and take the images as independent draws."),
     ]
-    head = [
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"Benchmark: {headline(benchmark)}"),
-        tag("style", Markup(_STYLE.read_text("utf-8"))),
-    ]
-    html = tag("html", tag("head", *head), tag("body", *body), lang="en")
-    return f"<!DOCTYPE html>\n{html}\n"
+    return document(f"Benchmark: {headline(benchmark)}", *body)
 
 
 def _sections(benchmark: Benchmark, thumbnails: Thumbnails) -> Iterator[Markup]:
@@ -76,11 +68,11 @@ def _tradeoff(benchmark: Benchmark) -> Iterator[Markup]:
         if benchmark.reference:
             note += " All models saw the same images, so that their differences, below, are surer "
             note += "than these bars suggest."
-        yield _section("Accuracy against latency", drawn, note=note)
+        yield section("Accuracy against latency", drawn, note=note)
     against = _panels([draw_drops(benchmark), draw_speeds(benchmark)])
     if against and benchmark.reference:
         note = f"On the same images and in the same rounds as {benchmark.reference.name}."
-        yield _section("What is lost, what is gained", against, note=note)
+        yield section("What is lost, what is gained", against, note=note)
 
 
 def _latency(benchmark: Benchmark) -> Iterator[Markup]:
@@ -88,7 +80,7 @@ def _latency(benchmark: Benchmark) -> Iterator[Markup]:
     if drawn:
         note = "Every query is in it. The strokes are p50, p90 and p99, as far as there are enough "
         note += "queries to claim them; dots are the slowest hundredth."
-        yield _section("Latency", drawn, note=note)
+        yield section("Latency", drawn, note=note)
 
 
 def _recalls(benchmark: Benchmark) -> Iterator[Markup]:
@@ -103,7 +95,7 @@ def _recalls(benchmark: Benchmark) -> Iterator[Markup]:
         if len(benchmark.data.labels) > LABELLED:
             note += f"The {LABELLED} most changed classes have names."
     panels = _panels(list(charts.values()), three=slopes_width(benchmark) < HALF)
-    yield _section("Class by class", panels, note=note)
+    yield section("Class by class", panels, note=note)
 
 
 def _confusions(benchmark: Benchmark) -> Iterator[Markup]:
@@ -111,12 +103,12 @@ def _confusions(benchmark: Benchmark) -> Iterator[Markup]:
     if not any(one.against for one in benchmark.models):
         return
     if not changed:
-        yield _section("Confusion", note="No model calls any image otherwise than the reference.")
+        yield section("Confusion", note="No model calls any image otherwise than the reference.")
         return
     if len(benchmark.data.labels) > MOST_CLASSES:
         lists = [draw_table(tables.mistakes_table(benchmark, one)) for one in changed]
         note = "Mistakes that are made more or less often than by the reference."
-        yield _section("Confusion", tag("div", *lists, class_="pair"), note=note)
+        yield section("Confusion", tag("div", *lists, class_="pair"), note=note)
         return
     width = heatmap_width(len(benchmark.data.labels))
     note = "Images of a class (row) that are called a class (column), less those of the reference. "
@@ -128,9 +120,9 @@ def _confusions(benchmark: Benchmark) -> Iterator[Markup]:
             for one, chart in zip(changed, charts, strict=True)
             if chart
         ]
-        yield _section("Confusion", _folded(benchmark, parts), note=note)
+        yield section("Confusion", _folded(benchmark, parts), note=note)
     else:
-        yield _section("Confusion", _panels(charts, three=width < HALF), note=note)
+        yield section("Confusion", _panels(charts, three=width < HALF), note=note)
 
 
 def _disagreements(benchmark: Benchmark, thumbnails: Thumbnails) -> Iterator[Markup]:
@@ -144,7 +136,7 @@ def _disagreements(benchmark: Benchmark, thumbnails: Thumbnails) -> Iterator[Mar
     ]
     note = "Images that a model and the reference call otherwise, with both scores: lost ones "
     note += "first, then gained ones, then those that both have wrong."
-    yield _section("Where they differ", _folded(benchmark, galleries), note=note)
+    yield section("Where they differ", _folded(benchmark, galleries), note=note)
 
 
 def _folded(benchmark: Benchmark, parts: list[tuple[Model, str, Markup]]) -> Markup:
@@ -175,7 +167,7 @@ def _sustained(benchmark: Benchmark) -> Iterator[Markup]:
         if drawn:
             note = f"{series.name} on {words.count(series.threads, 'thread')}, one query after "
             note += "another without a pause; medians of a few queries."
-            yield _section("Continuous work", drawn, note=note)
+            yield section("Continuous work", drawn, note=note)
 
 
 def _figures(benchmark: Benchmark) -> Markup:
@@ -189,13 +181,13 @@ def _figures(benchmark: Benchmark) -> Markup:
         tables.recall_drop_table(benchmark),
         circumstances.files_table(benchmark),
     ]
-    return _section(
+    return section(
         "All figures", *(draw_table(table, shipped=shipped) for table in found if table.rows)
     )
 
 
 def _machine(benchmark: Benchmark) -> Markup:
-    return _section(
+    return section(
         "The machine",
         tag("p", f"Void: {benchmark.void}.", class_="alert") if benchmark.void else None,
         tag(
@@ -206,11 +198,6 @@ def _machine(benchmark: Benchmark) -> Markup:
         ),
         draw_table(circumstances.method_table(benchmark)),
     )
-
-
-def _section(title: str, *parts: Markup | None, note: str = "") -> Markup:
-    told = [tag("p", note, class_="note")] if note else []
-    return tag("section", tag("h2", title), *told, *(part for part in parts if part))
 
 
 def _panels(charts: list[Markup | None], *, three: bool = False) -> Markup | None:

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
+from ...edge_runtime.page.markup import Markup, join, tag
 from ..results import Benchmark
 from . import words
 from .circumstances import warnings
-from .markup import Markup, join, tag
 from .sentence import headline, verdict_sentence, worst_class
 
 

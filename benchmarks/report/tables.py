@@ -1,31 +1,14 @@
 """The figures in tables, which the page and the Markdown both show."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ...edge_runtime.page.table import Table
 from ..results import Benchmark, Model, Timing
 from . import words
 from .mistakes import changed_pairs
 
 _MOST_CLASSES = 100
 _MOST_PAIRS = 20
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text under a header.
-
-    Attributes:
-        title: what it holds.
-        header: names of the columns, with their units.
-        rows: cells, as many as the header has.
-        note: how to read it; empty if that is plain.
-    """
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str = ""
 
 
 def accuracy_table(benchmark: Benchmark) -> Table:

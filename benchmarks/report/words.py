@@ -2,6 +2,7 @@
 
 from ...edge_runtime.scoring import Drop
 from ...edge_runtime.statistics import Interval
+from ...edge_runtime.words import count as count  # noqa: PLC0414 (exported)
 from ..results import Estimate
 
 NONE = "—"
@@ -58,11 +59,6 @@ def megabytes(size: int | None) -> str:
 def p_value(p: float) -> str:
     """Return a p-value."""
     return "<0.0001" if p < 0.0001 else f"{p:.4f}"
-
-
-def count(number: int, one: str, many: str | None = None) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def shortened(label: str, *, length: int) -> str:

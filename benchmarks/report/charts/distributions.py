@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ....edge_runtime.page.markup import Markup, join, tag
 from ...results import Benchmark, Model, Timing
 from .. import words
-from ..markup import Markup, join, tag
 from ..scales import Scale, scale_over
 from .drawing import colour_classes, label, line, path, svg, x_axis
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from ....edge_runtime.page.markup import Markup, join, tag
 from ...results import Benchmark
-from ..markup import Markup, join, tag
 from ..scales import Scale, tick_label
 
 # A chart is drawn twice where it is not made of panels: for a page and for a telephone.

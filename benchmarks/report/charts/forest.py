@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ....edge_runtime.page.markup import Markup, join, tag
 from ...results import Benchmark, Estimate
 from .. import words
-from ..markup import Markup, join, tag
 from ..scales import Scale, scale_over
 from .drawing import HALF, colour_classes, label, line, svg, x_axis
 

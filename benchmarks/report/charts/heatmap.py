@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ....edge_runtime.page.markup import Markup, join, tag
 from ...results import Benchmark, Model
 from .. import words
-from ..markup import Markup, join, tag
 from ..mistakes import Pair, confusion_change
 from .drawing import HALF, THIRD, WIDE, label, svg, text_width
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import product
 from math import exp, hypot, log
 
+from ....edge_runtime.page.markup import Markup, join, tag
 from ....edge_runtime.statistics import Interval, student_interval
 from ...estimates import median
 from ...results import Benchmark, Timing
 from .. import words
-from ..markup import Markup, join, tag
 from ..scales import Scale, scale_over
 from .drawing import TEXT, colour_classes, label, line, svg, text_width, x_axis, y_axis
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ....edge_runtime.page.markup import Markup, join, tag
 from ....edge_runtime.scoring import Drop
 from ...results import Benchmark, ClassRecall, Model
 from .. import words
-from ..markup import Markup, join, tag
 from ..scales import Scale, scale_over, spread
 from .drawing import HALF, THIRD, label, line, svg
 

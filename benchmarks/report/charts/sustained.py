@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from ....edge_runtime.page.markup import Markup, join, tag
 from ...results import Moment, Sustained
 from .. import words
-from ..markup import Markup, join, tag
 from ..scales import Scale, scale_over
 from .drawing import label, path, svg, x_axis, y_axis
 

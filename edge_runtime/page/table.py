@@ -1,13 +1,31 @@
-"""A table as HTML."""
+"""Tables, and what shows them as HTML."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from .markup import Markup, join, tag
-from .tables import Table
 
 _LONG = 40  # letters of a cell that may be broken
 _SHORT = 20  # rows that are printed on one page
 _WIDE = 110  # letters beside each other; wider ones have their intervals below the figures
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a header.
+
+    Attributes:
+        title: what it holds.
+        header: names of the columns, with their units.
+        rows: cells, as many as the header has.
+        note: how to read it; empty if that is plain.
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
 
 
 def draw_table(table: Table, *, shipped: str | None = None) -> Markup:
