@@ -13,6 +13,7 @@ from .edge_runtime.quiet import quiet_opencv
 
 # Loaded when they are called: a device that classifies one photograph waits for no other command.
 _COMMANDS = {
+    "data": "train.check.command",
     "train": "train.command",
     "convert": "convert.command",
     "run": "edge_runtime.command",

@@ -1,0 +1,103 @@
+"""`edgeclf data check`: what is wrong with a data set, before it is trained on."""
+
+import csv
+import io
+from pathlib import Path
+
+import click
+
+from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.files import check_folder, write_json, write_text
+from ...models.run import SPLIT_NAME
+from .checking import DataCheck, check_data
+from .findings import MUST, findings, to_json
+from .page import write_page
+from .text import check_text
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.group()
+def data() -> None:
+    """Look into a data set before it is trained on."""
+
+
+@data.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--groups", type=_FILE, metavar="CSV", help="Columns path, group: are duplicates parted?"
+)
+@click.option("--masks", type=_FOLDER, help="Masks, named as the images they belong to.")
+@click.option("--run", "run_folder", type=_FOLDER, help="A run: does its split leak?")
+@click.option(
+    "--split", "split_file", type=_FILE, metavar="CSV", help="Columns path, split: does it leak?"
+)
+@click.option("--scenes/--no-scenes", default=True, help="Look for photographs of the same scene.")
+@click.option(
+    "--allow",
+    multiple=True,
+    type=click.Choice(MUST),
+    help="What is known and meant so; it no longer makes the exit code 1.",
+)
+@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write it as JSON.")
+@click.option("--report", "report_file", type=_FILE, metavar="FILE", help="Write it as a page.")
+@click.option(
+    "--propose-groups",
+    "groups_file",
+    type=_FILE,
+    metavar="FILE",
+    help="Write the scenes as a CSV file for `edgeclf train --groups`.",
+)
+@click.pass_context
+def check(
+    ctx: click.Context,
+    data: Path,
+    groups: Path | None,
+    masks: Path | None,
+    run_folder: Path | None,
+    split_file: Path | None,
+    scenes: bool,
+    allow: tuple[str, ...],
+    json_file: Path | None,
+    report_file: Path | None,
+    groups_file: Path | None,
+) -> None:
+    """Find what spoils a training on DATA, or its figures.
+
+    Corrupt files, duplicates and near-duplicates, the same under two classes, on both sides of a
+    split or of groups; photographs of the same scene; classes, sizes and light that are unlike the
+    others; masks without images. The exit code is 1 if something must be mended.
+
+    \b
+    edgeclf data check photographs/ --report check.html
+    edgeclf data check photographs/ --propose-groups groups.csv
+    edgeclf data check photographs/ --run RUN --masks photographs-masks/
+    """
+    if run_folder and split_file:
+        raise EdgeclfError("--run and --split both give a split; give one of them")
+    if groups_file and not scenes:
+        raise EdgeclfError("--propose-groups needs the scenes; leave out --no-scenes")
+    for file in (json_file, report_file, groups_file):
+        if file:
+            check_folder(file.parent)
+    split = run_folder / SPLIT_NAME if run_folder else split_file
+    result = check_data(data, groups=groups, masks=masks, split=split, scenes=scenes)
+    click.echo(check_text(result, allowed=allow))
+    if json_file:
+        write_json(json_file, to_json(result, allowed=allow))
+    if report_file:
+        write_page(report_file, result, allowed=allow)
+    if groups_file:
+        write_text(groups_file, _groups_csv(result))
+    if any(each.must and each.kind not in allow for each in findings(result)):
+        ctx.exit(1)
+
+
+def _groups_csv(result: DataCheck) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "group"])
+    for photograph, scene in zip(result.photographs, result.scenes, strict=True):
+        writer.writerow([photograph.path, f"scene{scene}"])
+    return text.getvalue()
