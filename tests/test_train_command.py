@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -290,3 +291,26 @@ def test_an_interrupt_keeps_the_best_epoch(
 def test_a_loss_that_explodes_is_named(train_tiny, data: Path, tmp_path: Path) -> None:
     result = train_tiny(data, tmp_path / "run", "--learning-rate", 1e30, code=1)
     assert "use a lower learning rate" in result.output
+
+
+def test_training_says_what_a_leaking_split_flatters(
+    cli, train_tiny, data: Path, tmp_path: Path
+) -> None:
+    for path in sorted((data / "scratch").glob("*.png"))[:6]:
+        image = cv2.imread(str(path))
+        cv2.imwrite(str(path.with_suffix(".jpg")), image, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    result = train_tiny(data, tmp_path / "leaking")
+    told = re.search(r"(\d+) of (\d+) test images \(\d+%\) have a near-duplicate", result.stderr)
+    assert told
+    seen, images = map(int, told.groups())
+    metrics = json.loads((tmp_path / "leaking/metrics.json").read_text())
+    assert metrics["images"]["test"] == images
+    assert metrics["test_unseen"]["images"] == images - seen
+    unseen = metrics["test_unseen"]["accuracy"]
+    assert f"accuracy {unseen:.3f} on the {images - seen} test images" in result.stderr
+
+    groups = tmp_path / "groups.csv"
+    cli("data", "check", data, "--propose-groups", groups)
+    result = train_tiny(data, tmp_path / "honest", "--groups", groups)
+    assert "near-duplicate" not in result.stderr
+    assert "test_unseen" not in json.loads((tmp_path / "honest/metrics.json").read_text())

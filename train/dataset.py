@@ -1,16 +1,24 @@
 """From a data folder to arrays: what is there, what can be read, and which split it belongs to."""
 
-import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.labelled_images import LabelledImage, load_images, scan_labelled_folder
+from ..edge_runtime.labelled_images import (
+    SPLITS,
+    LabelledImage,
+    load_images,
+    scan_labelled_folder,
+)
 from ..models.examples import Split
 from ..models.run import SplitImage
+from .check.columns import column_of
+from .check.near_duplicates import near_duplicates_of
 from .config import TrainConfig
 from .split import split_images
 
@@ -23,12 +31,14 @@ class Dataset:
         labels: class names in order.
         images: every readable image with its split, in the order of the arrays before the split.
         splits: `train`, `val` and `test`.
+        seen: for each test image, whether training sees it too, or a near-duplicate of it.
         warnings: what was left out or taken on trust, one line each.
     """
 
     labels: tuple[str, ...]
     images: tuple[SplitImage, ...]
     splits: dict[str, Split]
+    seen: NDArray[np.bool_]
     warnings: tuple[str, ...]
 
 
@@ -55,6 +65,8 @@ def read_dataset(config: TrainConfig) -> Dataset:
     groups, warnings = _read_groups(config.groups, paths)
     splits = _split(kept, groups, config)
     classes = np.asarray([labels.index(image.label) for image in kept])
+    with click.progressbar(length=len(kept), label="Looking for duplicates") as bar:
+        seen = _seen_in_training(loaded.pixels, splits, advance=bar.update)
     return Dataset(
         labels=labels,
         images=tuple(
@@ -66,7 +78,12 @@ def read_dataset(config: TrainConfig) -> Dataset:
             for name in ("train", "val", "test")
             for mask in [np.asarray(splits) == name]
         },
-        warnings=(*(f"skipped {error}" for error in loaded.errors), *warnings),
+        seen=seen[np.asarray(splits) == "test"],
+        warnings=(
+            *(f"skipped {error}" for error in loaded.errors),
+            *warnings,
+            *_leak_warnings(splits, seen),
+        ),
     )
 
 
@@ -100,22 +117,8 @@ def _read_groups(csv_path: Path | None, paths: list[str]) -> tuple[list[str], li
     """Return the group of each path, and warnings; without a file each image stands alone."""
     if csv_path is None:
         return [""] * len(paths), []
-    try:
-        with csv_path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise EdgeclfError(f"{csv_path}: cannot be read ({error}); give a CSV file") from None
-    if not rows or not {"path", "group"} <= set(rows[0]):
-        columns = ", ".join(rows[0]) if rows else "none"
-        raise EdgeclfError(f"{csv_path}: expected the columns path, group; got {columns}")
-    group_of = {row["path"].replace("\\", "/"): row["group"] for row in rows}
-    groups = [group_of.get(path, "") for path in paths]
+    groups = column_of(csv_path, "group", paths)
     alone = [path for path, group in zip(paths, groups, strict=True) if not group]
-    if len(alone) == len(paths):
-        raise EdgeclfError(
-            f"{csv_path}: names none of the images; its paths must be relative to the data folder, "
-            f"like {paths[0]}"
-        )
     warnings = [f"{csv_path}: no group for {path}; it stands alone" for path in alone]
     return groups, warnings
 
@@ -153,3 +156,29 @@ def _split(images: list[LabelledImage], groups: list[str], config: TrainConfig) 
             f"{config.data / 'train'}: lacks the classes {', '.join(sorted(missing))}; add them"
         )
     return splits
+
+
+def _seen_in_training(
+    pixels: NDArray[np.uint8], splits: list[str], *, advance: Callable[[int], object]
+) -> NDArray[np.bool_]:
+    """Tell of each image outside `train` whether `train` holds it too, or a near-duplicate."""
+    seen = np.zeros(len(splits), np.bool_)
+    for pair in near_duplicates_of(pixels, advance=advance):
+        for one, other in ((pair.first, pair.second), (pair.second, pair.first)):
+            if splits[other] == "train" and splits[one] != "train":
+                seen[one] = True
+    return seen
+
+
+def _leak_warnings(splits: list[str], seen: NDArray[np.bool_]) -> list[str]:
+    told = []
+    for split in SPLITS[1:]:
+        of_split = np.asarray(splits) == split
+        leaked = int(seen[of_split].sum())
+        if leaked:
+            told.append(
+                f"{leaked} of {of_split.sum()} {split} images ({leaked / of_split.sum():.0%}) have "
+                "a near-duplicate in train, and flatter: `edgeclf data check DATA --propose-groups "
+                "groups.csv`, then --groups groups.csv"
+            )
+    return told

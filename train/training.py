@@ -5,6 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import write_json, write_text
@@ -47,16 +49,35 @@ def train_classifier(config: TrainConfig, *, overwrite: bool = False) -> Scores:
     started = time.perf_counter()
     result = fit(model, dataset, config)
     draw_curves(out / "curves.png", result.history)
-    scores = _score(dataset, config)
+    guess = FloatModel(read_run(out).info).scores(dataset.splits["test"].pixels).argmax(1)
+    scores = _score(dataset, guess)
     draw_confusion(out / "confusion.png", scores, dataset.labels)
-    write_json(out / METRICS_NAME, _metrics(scores, result, dataset, time.perf_counter() - started))
+    metrics = _metrics(scores, result, dataset, time.perf_counter() - started)
+    write_json(out / METRICS_NAME, metrics | _unseen(scores, dataset, guess))
     return scores
 
 
-def _score(dataset: Dataset, config: TrainConfig) -> Scores:
-    test = dataset.splits["test"]
-    guess = FloatModel(read_run(config.out).info).scores(test.pixels).argmax(1)
-    return score_predictions(test.classes, guess, labels=dataset.labels)
+def _score(
+    dataset: Dataset, guess: NDArray[np.intp], *, of: slice | NDArray[np.bool_] = slice(None)
+) -> Scores:
+    truth = dataset.splits["test"].classes
+    return score_predictions(truth[of], guess[of], labels=dataset.labels)
+
+
+def _unseen(scores: Scores, dataset: Dataset, guess: NDArray[np.intp]) -> dict[str, Any]:
+    """Return the scores on the test images of which training has seen no near-duplicate."""
+    if not dataset.seen.any():
+        return {}
+    if dataset.seen.all():
+        click.echo("Warning: training has seen a near-duplicate of every test image", err=True)
+        return {"test_unseen": None}
+    unseen = _score(dataset, guess, of=~dataset.seen)
+    click.echo(
+        f"Warning: accuracy {unseen.accuracy:.3f} on the {unseen.images} test images that have no "
+        f"near-duplicate in train, {scores.accuracy:.3f} on all {scores.images}",
+        err=True,
+    )
+    return {"test_unseen": unseen.to_json()}
 
 
 def _metrics(scores: Scores, result: FitResult, dataset: Dataset, seconds: float) -> dict[str, Any]:

@@ -10,10 +10,11 @@ import click
 
 from ...edge_runtime.labelled_images import SPLITS, scan_labelled_folder
 from .columns import column_of
+from .landmarks import find_overlaps
 from .masks import Masks, check_masks
 from .near_duplicates import Pair, find_near_duplicates
 from .outliers import Outlier, find_outliers
-from .reading import Corrupt, Photograph, read_folder
+from .reading import Corrupt, Photograph, Reading, read_folder
 from .scenes import adjusted_rand_index, components, find_scene_pairs
 
 # What `edgeclf train` takes for training if it is not told otherwise.
@@ -160,7 +161,7 @@ def check_data(
     splits = column_of(split, "split", paths) if split else [each.split or "" for each in images]
     group_names = column_of(groups, "group", paths) if groups else []
     with click.progressbar(length=len(images), label="Reading images") as bar:
-        reading = read_folder(data, images, splits, advance=bar.update)
+        reading = read_folder(data, images, splits, scenes=scenes, advance=bar.update)
 
     photographs = reading.photographs
     copies = _copies(photographs)
@@ -170,12 +171,8 @@ def check_data(
         for pair in find_near_duplicates(reading.hashes, reading.squares)
         if photographs[pair.first].sha256 != photographs[pair.second].sha256
     )
-    scene_pairs = None
-    if scenes:
-        with click.progressbar(length=len(photographs), label="Comparing scenes") as bar:
-            scene_pairs = find_scene_pairs(reading.hashes, reading.pictures, advance=bar.update)
-
     alike = [*_links(copies), *((pair.first, pair.second) for pair in near)]
+    scene_pairs = _scene_pairs(reading, alike) if scenes else None
     links = [*alike, *((pair.first, pair.second) for pair in scene_pairs or ())]
     found = components(len(photographs), links)
     given = None
@@ -199,6 +196,14 @@ def check_data(
         groups=given,
         masks=check_masks(masks, photographs, reading.corrupt) if masks else None,
     )
+
+
+def _scene_pairs(reading: Reading, alike: Sequence[tuple[int, int]]) -> tuple[Pair, ...]:
+    number = len(reading.photographs)
+    with click.progressbar(length=2 * number, label="Comparing scenes") as bar:
+        shifted = find_scene_pairs(reading.hashes, reading.pictures, advance=bar.update)
+        known = components(number, [*alike, *((pair.first, pair.second) for pair in shifted)])
+        return shifted + find_overlaps(reading.landmarks, known, advance=bar.update)
 
 
 def _places(names: Sequence[str]) -> tuple[tuple[int, ...], ...]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...edge_runtime.images import ImageError, decode_image, is_image, visible_files
 from ...edge_runtime.labelled_images import LabelledImage
+from .landmarks import Landmarks, find_landmarks
 from .looks import Spectrum, perceptual_hash, spectrum
 
 
@@ -67,6 +68,7 @@ class Reading:
         hashes: of the photographs, uint8 of shape (photographs, 8).
         squares: spectra of the photographs, stretched to a square.
         pictures: spectra of the photographs in their own aspect ratio.
+        landmarks: of the photographs; none if scenes are not asked for.
         ignored: suffixes of the other files, which training does not see, and how many have each.
     """
 
@@ -75,6 +77,7 @@ class Reading:
     hashes: NDArray[np.uint8]
     squares: Spectrum
     pictures: Spectrum
+    landmarks: tuple[Landmarks, ...]
     ignored: dict[str, int]
 
 
@@ -84,6 +87,7 @@ class _Seen:
     hash: NDArray[np.uint8]
     square: Spectrum
     picture: Spectrum
+    landmarks: Landmarks | None
 
 
 def read_folder(
@@ -91,6 +95,7 @@ def read_folder(
     images: Sequence[LabelledImage],
     splits: Sequence[str],
     *,
+    scenes: bool = True,
     advance: Callable[[int], object] | None = None,
 ) -> Reading:
     """Read the `images` below `root`, several at a time.
@@ -99,13 +104,14 @@ def read_folder(
         root: the data folder.
         images: as `scan_labelled_folder` lists them.
         splits: the split of each, empty where it is not known.
+        scenes: whether to look for landmarks, which takes longest.
         advance: called with 1 after each image, for a progress bar.
     """
 
     def see(image: LabelledImage, split: str) -> _Seen | Corrupt:
         path = image.path.relative_to(root).as_posix()
         try:
-            return _see(image, path, split)
+            return _see(image, path, split, scenes=scenes)
         except ImageError as error:
             return Corrupt(path, image.label, str(error).partition(": ")[2])
 
@@ -125,11 +131,12 @@ def read_folder(
         hashes=np.asarray([each.hash for each in seen], np.uint8).reshape(-1, 8),
         squares=np.asarray([each.square for each in seen], np.complex64),
         pictures=np.asarray([each.picture for each in seen], np.complex64),
+        landmarks=tuple(each.landmarks for each in seen if each.landmarks),
         ignored=dict(Counter(sorted(_other_suffixes(root)))),
     )
 
 
-def _see(image: LabelledImage, path: str, split: str) -> _Seen:
+def _see(image: LabelledImage, path: str, split: str, *, scenes: bool) -> _Seen:
     try:
         data = image.path.read_bytes()
     except OSError as error:
@@ -151,6 +158,7 @@ def _see(image: LabelledImage, path: str, split: str) -> _Seen:
         perceptual_hash(grey),
         spectrum(grey, keep_aspect=False),
         spectrum(grey, keep_aspect=True),
+        find_landmarks(grey) if scenes else None,
     )
 
 

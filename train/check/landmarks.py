@@ -1,0 +1,157 @@
+"""Crops, zooms and turns of the same scene, by points that can be found again.
+
+Points and their descriptors are SIFT (D. Lowe, 2004); pairs worth a closer look share visual words
+(J. Sivic and A. Zisserman, Video Google, 2003). What the points say is believed only if the
+pictures agree once one is laid onto the other.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .looks import Grey, Match, match, spectrum
+from .near_duplicates import Pair
+
+_LONGEST = 160  # pixels: larger photographs are made so small
+_POINTS = 128
+_CONTRAST = 0.02  # half of OpenCV's: surfaces are smooth
+_WORDS = 1024
+_NEIGHBOURS = 10  # photographs that are looked at for each
+
+_FEWEST_POINTS = 8  # that agree on how one picture lies on the other
+_RATIO = 0.85  # of the distance to the best point and to the second, at most
+_OFF = 3.0  # pixels
+_ZOOM = 3.0
+_OVERLAP = 0.25  # of the smaller picture
+WHOLE, ELSEWHERE = 0.45, 0.2
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """The points of a photograph that can be found again.
+
+    Attributes:
+        grey: the photograph, its longer side 160 pixels at most.
+        points: float32 of shape (points, 2), x and y in pixels.
+        descriptors: float32 of shape (points, 128), each of length 1.
+    """
+
+    grey: Grey
+    points: NDArray[np.float32]
+    descriptors: NDArray[np.float32]
+
+
+def find_landmarks(grey: Grey) -> Landmarks:
+    """Return up to 128 points of a photograph."""
+    factor = min(1.0, _LONGEST / max(grey.shape))
+    size = max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor))
+    small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    sift = cv2.SIFT_create(nfeatures=_POINTS, contrastThreshold=_CONTRAST)  # type: ignore[attr-defined]
+    found, descriptors = sift.detectAndCompute(small, None)
+    if descriptors is None:
+        descriptors = np.empty((0, 128), np.float32)
+    # RootSIFT: R. Arandjelović and A. Zisserman, Three things everyone should know, 2012.
+    sums = descriptors.sum(1, keepdims=True)
+    return Landmarks(
+        grey=small,
+        points=np.asarray([point.pt for point in found], np.float32).reshape(-1, 2),
+        descriptors=np.sqrt(descriptors / np.maximum(sums, 1e-6)).astype(np.float32),
+    )
+
+
+def find_overlaps(
+    landmarks: Sequence[Landmarks],
+    known: Sequence[int],
+    *,
+    advance: Callable[[int], object] | None = None,
+) -> tuple[Pair, ...]:
+    """Return the pairs of which one shows a part of the other, larger, smaller or turned.
+
+    Args:
+        landmarks: of each photograph.
+        known: the scene of each as far as it is known; within one nothing is looked for.
+        advance: called with 1 after each photograph, for a progress bar.
+    """
+
+    def pairs_of(first: int, others: NDArray[np.intp]) -> list[Pair]:
+        found = []
+        for second in others:
+            if known[first] != known[second]:
+                laid = overlap(landmarks[first], landmarks[second])
+                if laid and laid.reaches(WHOLE, ELSEWHERE):
+                    low, high = sorted((first, int(second)))
+                    found.append(Pair(low, high, laid))
+        return found
+
+    pairs: dict[tuple[int, int], Pair] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        neighbours = _neighbours(landmarks)
+        for found in pool.map(pairs_of, range(len(landmarks)), neighbours):
+            pairs |= {(pair.first, pair.second): pair for pair in found}
+            if advance:
+                advance(1)
+    return tuple(pairs[key] for key in sorted(pairs))
+
+
+def overlap(one: Landmarks, other: Landmarks) -> Match | None:
+    """Lay one photograph onto the other and hold the common part together; None if none is."""
+    if min(len(one.points), len(other.points)) < _FEWEST_POINTS:
+        return None
+    likeness = one.descriptors @ other.descriptors.T
+    best, back = likeness.argmax(1), likeness.argmax(0)
+    second, first = np.partition(likeness, -2, axis=1)[:, -2:].T
+    mutual = back[best] == np.arange(len(best))
+    # Distances of vectors of length 1, squared and halved.
+    clear = np.flatnonzero(mutual & (1 - first < _RATIO**2 * (1 - second)))
+    if len(clear) < _FEWEST_POINTS:
+        return None
+    matrix, inliers = cv2.estimateAffinePartial2D(
+        one.points[clear], other.points[best[clear]], ransacReprojThreshold=_OFF, maxIters=500
+    )
+    if matrix is None or inliers.sum() < _FEWEST_POINTS:
+        return None
+    zoom = float(np.hypot(*matrix[:, 0]))
+    if not 1 / _ZOOM <= zoom <= _ZOOM:
+        return None
+    height, width = other.grey.shape
+    laid = cv2.warpAffine(one.grey, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    seen = cv2.warpAffine(np.ones_like(one.grey), matrix, (width, height), flags=cv2.INTER_NEAREST)
+    smaller = min(one.grey.size * zoom * zoom, other.grey.size)
+    if seen.sum() < _OVERLAP * smaller:
+        return None
+    left, top, columns, rows = cv2.boundingRect(seen)
+    part = np.s_[top : top + rows, left : left + columns]
+    # Beyond the border of a picture that was turned, both are made alike.
+    held = np.where(seen[part] > 0, other.grey[part], 0).astype(np.uint8)
+    return match(
+        spectrum(np.asarray(laid[part], np.uint8), keep_aspect=True),
+        spectrum(held, keep_aspect=True),
+    )
+
+
+def _neighbours(landmarks: Sequence[Landmarks]) -> list[NDArray[np.intp]]:
+    """Return for each photograph those that share most of its rare words."""
+    every = np.concatenate([each.descriptors for each in landmarks])
+    if not len(every):
+        return [np.empty(0, np.intp)] * len(landmarks)
+    rng = np.random.default_rng(0)
+    # Descriptors drawn at random serve as words as well as cluster centres do, and cost nothing.
+    words = every[rng.choice(len(every), min(_WORDS, len(every)), replace=False)]
+    counts = np.zeros((len(landmarks), len(words)), np.float32)
+    for place, each in enumerate(landmarks):
+        np.add.at(counts[place], (each.descriptors @ words.T).argmax(1), 1)
+    rarity = np.log(len(landmarks) / np.maximum((counts > 0).sum(0), 1))
+    weights = np.sqrt(counts) * rarity.astype(np.float32)
+    weights /= np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1e-6)
+    most = min(_NEIGHBOURS, len(landmarks) - 1)
+    found = []
+    for place, row in enumerate(weights):
+        likeness = weights @ row
+        likeness[place] = -1
+        found.append(np.sort(np.argsort(-likeness, kind="stable")[:most]))
+    return found
