@@ -10,7 +10,7 @@ import click
 
 from ...edge_runtime.labelled_images import SPLITS, scan_labelled_folder
 from .columns import column_of
-from .landmarks import find_overlaps
+from .landmarks import find_overlaps, likely_pairs
 from .masks import Masks, check_masks
 from .near_duplicates import Pair, find_near_duplicates
 from .outliers import Outlier, find_outliers
@@ -200,10 +200,12 @@ def check_data(
 
 def _scene_pairs(reading: Reading, alike: Sequence[tuple[int, int]]) -> tuple[Pair, ...]:
     number = len(reading.photographs)
-    with click.progressbar(length=2 * number, label="Comparing scenes") as bar:
+    with click.progressbar(length=number, label="Comparing scenes") as bar:
         shifted = find_scene_pairs(reading.hashes, reading.pictures, advance=bar.update)
-        known = components(number, [*alike, *((pair.first, pair.second) for pair in shifted)])
-        return shifted + find_overlaps(reading.landmarks, known, advance=bar.update)
+    known = components(number, [*alike, *((pair.first, pair.second) for pair in shifted)])
+    likely = likely_pairs(reading.landmarks, known)
+    with click.progressbar(length=len(likely), label="Looking for crops") as bar:
+        return shifted + find_overlaps(reading.landmarks, likely, advance=bar.update)
 
 
 def _places(names: Sequence[str]) -> tuple[tuple[int, ...], ...]:

@@ -64,45 +64,58 @@ def find_landmarks(grey: Grey) -> Landmarks:
     )
 
 
-def find_overlaps(
-    landmarks: Sequence[Landmarks],
-    known: Sequence[int],
-    *,
-    advance: Callable[[int], object] | None = None,
-) -> tuple[Pair, ...]:
-    """Return the pairs of which one shows a part of the other, larger, smaller or turned.
+def likely_pairs(landmarks: Sequence[Landmarks], known: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the pairs that are worth a closer look.
 
     Args:
         landmarks: of each photograph.
-        known: the scene of each as far as it is known; within one nothing is looked for.
-        advance: called with 1 after each photograph, for a progress bar.
+        known: the scene of each as far as it is known; pairs within one are left out.
+    """
+    pairs = {
+        (min(one, other), max(one, other))
+        for one, others in enumerate(_neighbours(landmarks))
+        for other in others
+        if known[one] != known[other]
+    }
+    return sorted(pairs)
+
+
+def find_overlaps(
+    landmarks: Sequence[Landmarks],
+    candidates: Sequence[tuple[int, int]],
+    *,
+    advance: Callable[[int], object] | None = None,
+) -> tuple[Pair, ...]:
+    """Return those of the pairs of which one shows a part of the other, larger, smaller or turned.
+
+    Args:
+        landmarks: of each photograph.
+        candidates: pairs of places, the lower one first.
+        advance: called with 1 after each pair, for a progress bar.
     """
 
-    def pairs_of(first: int, others: NDArray[np.intp]) -> list[Pair]:
-        found = []
-        for second in others:
-            if known[first] != known[second]:
-                laid = overlap(landmarks[first], landmarks[second])
-                if laid and laid.reaches(WHOLE, ELSEWHERE):
-                    low, high = sorted((first, int(second)))
-                    found.append(Pair(low, high, laid))
-        return found
+    def laid(candidate: tuple[int, int]) -> Pair | None:
+        first, second = candidate
+        found = overlap(landmarks[first], landmarks[second])
+        agrees = found is not None and found.reaches(WHOLE, ELSEWHERE)
+        return Pair(first, second, found) if found and agrees else None
 
-    pairs: dict[tuple[int, int], Pair] = {}
+    pairs = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        neighbours = _neighbours(landmarks)
-        for found in pool.map(pairs_of, range(len(landmarks)), neighbours):
-            pairs |= {(pair.first, pair.second): pair for pair in found}
+        for pair in pool.map(laid, candidates):
+            pairs += [pair] if pair else []
             if advance:
                 advance(1)
-    return tuple(pairs[key] for key in sorted(pairs))
+    return tuple(pairs)
 
 
 def overlap(one: Landmarks, other: Landmarks) -> Match | None:
     """Lay one photograph onto the other and hold the common part together; None if none is."""
     if min(len(one.points), len(other.points)) < _FEWEST_POINTS:
         return None
-    likeness = one.descriptors @ other.descriptors.T
+    # NumPy's product would wake a thread for each core, thousands of times a second.
+    nothing = np.empty((0, 0), np.float32)
+    likeness = cv2.gemm(one.descriptors, other.descriptors, 1, nothing, 0, flags=cv2.GEMM_2_T)
     best, back = likeness.argmax(1), likeness.argmax(0)
     second, first = np.partition(likeness, -2, axis=1)[:, -2:].T
     mutual = back[best] == np.arange(len(best))
@@ -134,11 +147,11 @@ def overlap(one: Landmarks, other: Landmarks) -> Match | None:
     )
 
 
-def _neighbours(landmarks: Sequence[Landmarks]) -> list[NDArray[np.intp]]:
+def _neighbours(landmarks: Sequence[Landmarks]) -> list[list[int]]:
     """Return for each photograph those that share most of its rare words."""
     every = np.concatenate([each.descriptors for each in landmarks])
     if not len(every):
-        return [np.empty(0, np.intp)] * len(landmarks)
+        return [[] for _ in landmarks]
     rng = np.random.default_rng(0)
     # Descriptors drawn at random serve as words as well as cluster centres do, and cost nothing.
     words = every[rng.choice(len(every), min(_WORDS, len(every)), replace=False)]
@@ -153,5 +166,5 @@ def _neighbours(landmarks: Sequence[Landmarks]) -> list[NDArray[np.intp]]:
     for place, row in enumerate(weights):
         likeness = weights @ row
         likeness[place] = -1
-        found.append(np.sort(np.argsort(-likeness, kind="stable")[:most]))
+        found.append(np.argsort(-likeness, kind="stable")[:most].tolist())
     return found

@@ -57,7 +57,7 @@ def _header(check: DataCheck, told: str) -> Markup:
     return tag(
         "header",
         tag("p", f"edgeclf data check · {check.data}", class_="meta"),
-        tag("h1", told.partition(": ")[2]),
+        tag("h1", _sentence(told)),
         tag(
             "ul",
             *(
@@ -89,6 +89,12 @@ def _sections(check: DataCheck, thumbnails: Thumbnails) -> Iterator[Markup]:
     yield from _masks(check)
 
 
+def _sentence(told: str) -> str:
+    """Return a verdict without its folder, and with a capital."""
+    sentence = told.partition(": ")[2]
+    return sentence[:1].upper() + sentence[1:]
+
+
 def _finding_rows(found: Sequence[Finding]) -> list[list[str]]:
     return [["must" if each.must else "look", each.text, each.mend] for each in found]
 
@@ -112,7 +118,9 @@ def _duplicates(check: DataCheck, thumbnails: Thumbnails) -> Iterator[Markup]:
     crossing, copies = set(check.near_across_classes), set(check.copies_across_classes)
     if crossing or copies:
         cards = [_cards(check, thumbnails, places[:2], "same file") for places in copies]
-        cards += [_pair(check, thumbnails, pair) for pair in check.near_across_classes]
+        cards += [
+            _pair(check, thumbnails, pair) for pair in _varied(check, check.near_across_classes)
+        ]
         yield section(
             "The same under two classes",
             _gallery(cards),
@@ -124,7 +132,9 @@ def _duplicates(check: DataCheck, thumbnails: Thumbnails) -> Iterator[Markup]:
         if places not in copies
     ]
     cards += [
-        _pair(check, thumbnails, pair) for pair in check.near_duplicates if pair not in crossing
+        _pair(check, thumbnails, pair)
+        for pair in _varied(check, check.near_duplicates)
+        if pair not in crossing
     ]
     if cards:
         note = "Within a class they only repeat what is known; on both sides of a split they leak."
@@ -212,6 +222,17 @@ def _masks(check: DataCheck) -> Iterator[Markup]:
 def _pair(check: DataCheck, thumbnails: Thumbnails, pair: Pair) -> Markup:
     told = f"similarity {pair.match.whole:.2f}"
     return _cards(check, thumbnails, (pair.first, pair.second), told)
+
+
+def _varied(check: DataCheck, pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs in turn, one of each scene, then the next of each."""
+    turns: dict[int, int] = {}
+    order: list[tuple[int, int]] = []
+    for pair in pairs:
+        scene = check.scenes[pair.first]
+        turns[scene] = turns.get(scene, 0) + 1
+        order.append((turns[scene], len(order)))
+    return [pairs[place] for _, place in sorted(order)]
 
 
 def _cards(check: DataCheck, thumbnails: Thumbnails, places: Sequence[int], about: str) -> Markup:
