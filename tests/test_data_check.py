@@ -91,6 +91,23 @@ def test_corrupt_files_are_named_with_the_reason(cli, data: Path) -> None:
     assert report(cli, data, FAST, "--allow", "corrupt")["passed"]
 
 
+def test_a_folder_of_nothing_but_corrupt_files(cli, data: Path) -> None:
+    for path in data.rglob("*.jpg"):
+        path.write_bytes(b"")
+    told = report(cli, data, "--report", data.parent / "page.html", code=1)
+    assert len(told["corrupt"]) == 2 * PER_CLASS
+    assert told["scenes"] == []
+
+
+def test_images_of_any_shape(cli, data: Path) -> None:
+    for number, size in enumerate([(1, 1), (1, 300), (2000, 3), (7, 5)]):
+        write(data / f"a/odd{number}.png", scene(number, size=size))
+        write(data / f"b/flat{number}.png", np.full((*size, 3), 90 + number, np.uint8))
+    told = report(cli, data)
+    assert told["corrupt"] == told["near_duplicates"] == told["scenes"] == []
+    assert told["classes"]["a"]["images"] == PER_CLASS + 4
+
+
 def half(image: Image) -> Image:
     return cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
@@ -192,7 +209,8 @@ def test_leaks_of_a_split(cli, data: Path) -> None:
         }
     ]
     output = cli("data", "check", data, "--split", split, code=1).output
-    assert "3 of 4 test images (75%) show what train shows, 1 copy, 1 near-duplicate" in output
+    assert "3 of 4 test images (75%) show what train shows" in output
+    assert "test: 1 copy, 1 near-duplicate, 1 of the same scene" in output
 
 
 def test_leaks_of_a_layout(cli, data: Path) -> None:

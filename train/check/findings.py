@@ -69,21 +69,26 @@ def _must(check: DataCheck) -> Iterator[Finding]:
 
 
 def leak_text(leak: Leak) -> str:
-    """Return how many images of a split training has seen, and in what form."""
+    """Return how many images of a split training has seen in some form."""
+    share = len(leak.same_scene) / leak.images
+    told = f"{len(leak.same_scene)} of {leak.images} {leak.split} images ({share:.0%})"
+    return f"{told} show what train shows"
+
+
+def leak_forms(leak: Leak) -> str:
+    """Return in what form training has seen them."""
+    rest = len(leak.same_scene) - len(leak.copies) - len(leak.near_duplicates)
     parts = [
         count(len(leak.copies), "copy", "copies") if leak.copies else "",
         count(len(leak.near_duplicates), "near-duplicate") if leak.near_duplicates else "",
+        f"{rest} of the same scene" if rest else "",
     ]
-    which = ", ".join(part for part in parts if part)
-    share = len(leak.same_scene) / leak.images
-    told = f"{len(leak.same_scene)} of {leak.images} {leak.split} images ({share:.0%}) "
-    return f"{told}show what train shows" + (f", {which} among them" if which else "")
+    return f"{leak.split}: {', '.join(part for part in parts if part)}"
 
 
 def _split_mend(check: DataCheck) -> str:
-    given = any(len(set(each.path.split("/"))) > 2 for each in check.photographs)
     train = "edgeclf train --groups FILE.csv"
-    if given and all(each.path.startswith(each.split + "/") for each in check.photographs):
+    if all(each.split and each.path.startswith(f"{each.split}/") for each in check.photographs):
         return f"put the classes into one folder, --propose-groups FILE.csv, then {train}"
     return f"--propose-groups FILE.csv, then {train}"
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .looks import Grey, Match, match, spectrum
 from .near_duplicates import Pair
+from .scenes import ELSEWHERE, WHOLE
 
 _LONGEST = 160  # pixels: larger photographs are made so small
 _POINTS = 128
@@ -28,7 +29,6 @@ _RATIO = 0.85  # of the distance to the best point and to the second, at most
 _OFF = 3.0  # pixels
 _ZOOM = 3.0
 _OVERLAP = 0.25  # of the smaller picture
-WHOLE, ELSEWHERE = 0.45, 0.2
 
 
 @dataclass(frozen=True)
@@ -149,9 +149,9 @@ def overlap(one: Landmarks, other: Landmarks) -> Match | None:
 
 def _neighbours(landmarks: Sequence[Landmarks]) -> list[list[int]]:
     """Return for each photograph those that share most of its rare words."""
-    every = np.concatenate([each.descriptors for each in landmarks])
-    if not len(every):
+    if not any(len(each.descriptors) for each in landmarks):
         return [[] for _ in landmarks]
+    every = np.concatenate([each.descriptors for each in landmarks])
     rng = np.random.default_rng(0)
     # Descriptors drawn at random serve as words as well as cluster centres do, and cost nothing.
     words = every[rng.choice(len(every), min(_WORDS, len(every)), replace=False)]

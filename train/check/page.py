@@ -10,7 +10,7 @@ from ...edge_runtime.page.table import Table, draw_table
 from ...edge_runtime.page.thumbnails import Thumbnails
 from ...edge_runtime.words import count
 from .checking import DataCheck
-from .findings import Finding, findings, leak_text
+from .findings import Finding, findings, leak_forms, leak_text
 from .near_duplicates import Pair
 from .text import verdict
 
@@ -159,7 +159,7 @@ def _leaks(check: DataCheck, thumbnails: Thumbnails) -> Iterator[Markup]:
             )
             for place in leak.same_scene
         ]
-        note = f"{leak_text(leak)}. Figures on them flatter."
+        note = f"{leak_text(leak)}; {leak_forms(leak)}. Figures on them flatter."
         yield section(
             f"Leaks into {leak.split}", _gallery(cards), note=note + _of(len(cards), _PAIRS)
         )

@@ -11,7 +11,7 @@ from .looks import Spectrum, correlations, match
 from .near_duplicates import Pair, close_hashes
 
 # Among 400 photographs of different things and 420 of different skin no two reach 0.38.
-WHOLE, ELSEWHERE = 0.45, 0.2
+WHOLE, ELSEWHERE = 0.45, 0.25
 # Up to so many images each is held against each; of more, only pairs whose hashes are not wholly
 # different: half of the 64 bits differ by chance.
 EACH_WITH_EACH = 3000

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ...edge_runtime.table import format_table
 from ...edge_runtime.words import count
 from .checking import DataCheck
-from .findings import Finding, findings
+from .findings import Finding, findings, leak_forms
 from .near_duplicates import Pair
 
 _MOST = 8  # lines of a section
@@ -87,7 +87,9 @@ def _duplicates(check: DataCheck) -> list[str]:
 
 
 def _leaks(check: DataCheck) -> list[str]:
-    return [check.photographs[place].path for leak in check.leaks for place in leak.same_scene]
+    leaks = [leak for leak in check.leaks if leak.same_scene]
+    paths = [check.photographs[place].path for leak in leaks for place in leak.same_scene]
+    return [leak_forms(leak) for leak in leaks] + paths
 
 
 def _groups(check: DataCheck) -> list[str]:
