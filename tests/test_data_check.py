@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edgeclf.models.run import SplitImage, write_split
+from edgeclf.train.check import scenes
 from edgeclf.train.check.checking import check_data
 from edgeclf.train.check.outliers import robust_scores
 from edgeclf.train.check.scenes import adjusted_rand_index, components
@@ -157,6 +158,14 @@ def test_parts_of_a_scene_belong_to_it(cli, data: Path, change: str) -> None:
     assert len(group_of) == 2 * PER_CLASS + 1
     assert len(set(group_of.values())) == 2 * PER_CLASS
     assert group_of["b/3.jpg"] == group_of["b/part.jpg"]
+
+
+def test_above_a_number_of_images_only_close_hashes_are_compared(
+    cli, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenes, "EACH_WITH_EACH", 0)
+    write(data / "a/dark.jpg", np.roll(cv2.imread(str(data / "a/2.jpg")), 3, 1)[:, 3:] // 2)
+    assert report(cli, data)["scenes"] == [["a/2.jpg", "a/dark.jpg"]]
 
 
 def test_a_spot_on_black_is_no_scene(cli, data: Path) -> None:
