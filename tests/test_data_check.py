@@ -222,6 +222,13 @@ def test_leaks_of_a_split(cli, data: Path) -> None:
     assert "test: 1 copy, 1 near-duplicate, 1 of the same scene" in output
 
 
+def test_a_split_of_other_words(cli, data: Path) -> None:
+    split = leaking(data)
+    split.write_text(split.read_text().replace(",test", ",holdout"))
+    output = cli("data", "check", data, "--split", split, code=1).output
+    assert "expected the splits train, val, test, got 'holdout'" in output
+
+
 def test_leaks_of_a_layout(cli, data: Path) -> None:
     root = data.parent / "layout"
     shutil.copytree(data, root / "train")

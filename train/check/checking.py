@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.labelled_images import SPLITS, scan_labelled_folder
 from .columns import column_of
 from .landmarks import find_overlaps, likely_pairs
@@ -158,7 +159,7 @@ def check_data(
     """
     images = scan_labelled_folder(data)
     paths = [image.path.relative_to(data).as_posix() for image in images]
-    splits = column_of(split, "split", paths) if split else [each.split or "" for each in images]
+    splits = _read_splits(split, paths) if split else [each.split or "" for each in images]
     group_names = column_of(groups, "group", paths) if groups else []
     with click.progressbar(length=len(images), label="Reading images") as bar:
         reading = read_folder(data, images, splits, scenes=scenes, advance=bar.update)
@@ -196,6 +197,16 @@ def check_data(
         groups=given,
         masks=check_masks(masks, photographs, reading.corrupt) if masks else None,
     )
+
+
+def _read_splits(file: Path, paths: list[str]) -> list[str]:
+    splits = column_of(file, "split", paths)
+    wrong = sorted(set(splits) - {*SPLITS, ""})
+    if wrong:
+        raise EdgeclfError(
+            f"{file}: expected the splits {', '.join(SPLITS)}, got {wrong[0]!r}; rename it"
+        )
+    return splits
 
 
 def _scene_pairs(reading: Reading, alike: Sequence[tuple[int, int]]) -> tuple[Pair, ...]:
