@@ -75,12 +75,14 @@ class LiveFrame:
         bgr: uint8 of shape (height, width, 3), as OpenCV decodes it; nobody writes into it.
         arrived: when its last byte came, seconds of `time.monotonic`.
         taken_at: the same moment on the wall clock, seconds since the epoch.
+        source: the camera's name, or the file's in a folder that is watched.
     """
 
     number: int
     bgr: NDArray[np.uint8]
     arrived: float
     taken_at: float
+    source: str = ""
 
 
 @dataclass(frozen=True)
