@@ -20,13 +20,11 @@ class RawFrame:
             shape (height, width, 3).
         arrived: when its last byte came, seconds of `time.monotonic`.
         taken_at: the same moment on the wall clock, seconds since the epoch.
-        name: what the frame is called; empty if it has no name of its own.
     """
 
     pixels: bytes | BGRImage
     arrived: float
     taken_at: float
-    name: str = ""
 
 
 class CaptureError(EdgeclfError):

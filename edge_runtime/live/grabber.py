@@ -78,16 +78,18 @@ class Grabber:
             raw = self._wait_for_frame(deadline)
             if raw is None:
                 return None
-            pixels = raw.pixels
+            pixels, start, decode_ms = raw.pixels, time.perf_counter(), 0.0
             try:
-                bgr = decode_jpeg(pixels) if isinstance(pixels, bytes) else pixels
+                if isinstance(pixels, bytes):
+                    pixels = decode_jpeg(pixels)
+                    decode_ms = (time.perf_counter() - start) * 1000
             except DamagedError as error:
                 with self._changed:
                     self._record.undecodable(error, self._clock())
                 continue
             with self._changed:
                 number = self._record.decoded()
-            return LiveFrame(number, bgr, raw.arrived, raw.taken_at, raw.name or self._name)
+            return LiveFrame(number, pixels, raw.arrived, raw.taken_at, self._name, decode_ms)
 
     def health(self) -> SourceHealth:
         """Return how the camera is now."""

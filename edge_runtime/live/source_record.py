@@ -1,12 +1,11 @@
 """What became of a camera's frames, and how the camera is: it follows from when things happened."""
 
-from collections import deque
 from dataclasses import dataclass, replace
 
 from .capture import CaptureError, DamagedError, EndError, LateError, RefusedError
 from .observation import SourceCounts, SourceHealth, SourceState
+from .rate import Rate
 
-_FPS_SECONDS = 3.0
 # So many frames in a row that only the decoder refuses make a camera stale.
 _ENOUGH_UNDECODABLE = 3
 
@@ -54,7 +53,7 @@ class SourceRecord:
         self.ended = False
         self._name = name
         self._patience = patience
-        self._arrivals: deque[float] = deque()
+        self._rate = Rate()
         self._started = now
         self._connected_at: float | None = None
         self._good_at: float | None = None
@@ -109,7 +108,7 @@ class SourceRecord:
 
     def is_frozen(self, *, same: bool, now: float) -> bool:
         """Note a frame, the same picture as the last or not; tell whether it counts as frozen."""
-        self._arrivals.append(now)
+        self._rate.add(now)
         if not same:
             self._same_since = now
         self._frozen = 0 < self._patience.frozen_s < now - self._same_since
@@ -131,7 +130,8 @@ class SourceRecord:
     def health(self, now: float) -> SourceHealth:
         """Return how the source is."""
         state, since, reason = self._state(now)
-        return SourceHealth(self._name, state, since, reason, self._fps(now), self.counts)
+        fps = self._rate.per_second(now)
+        return SourceHealth(self._name, state, since, reason, fps, self.counts)
 
     def _state(self, now: float) -> tuple[SourceState, float, str]:
         if self.ended or self._refused:
@@ -161,10 +161,3 @@ class SourceRecord:
             return self._undecodable_since, f"nothing but damage: {self._damage}"
         reason = f"nothing but damage: {self._damage}" if self._damage else "no frame comes"
         return heard_at + self._patience.stale_s, reason
-
-    def _fps(self, now: float) -> float:
-        """Return the frames a second over the last seconds."""
-        arrivals = self._arrivals
-        while arrivals and arrivals[0] < now - _FPS_SECONDS:
-            arrivals.popleft()
-        return (len(arrivals) - 1) / (now - arrivals[0]) if len(arrivals) > 1 else 0.0
