@@ -3,6 +3,7 @@
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -67,6 +68,9 @@ class Connection:
     def send(self, data: bytes) -> None:
         self._connected.sendall(data)
 
+    def receive(self) -> bytes:
+        return self._connected.recv(65536)
+
     def reset(self) -> None:
         """Let the connection end with RST."""
         linger = struct.pack("ii", 1, 0)
@@ -108,3 +112,57 @@ def serve(answer: Callable[[Connection], None], *, reads: bool = True) -> Iterat
         listening.close()
         for thread in (accepting, *threads):
             thread.join(5)
+
+
+def rtsp(frames: int, *, pause_s: float = 0.05) -> Callable[[Connection], None]:
+    """Answer as an RTSP camera (RFC 2326) that sends so many frames by RTP/JPEG (RFC 2435)."""
+
+    def answer(client: Connection) -> None:
+        request = client.request
+        while b"PLAY" not in request.splitlines()[0]:
+            client.send(_rtsp_answer(request))
+            request = client.receive()
+            if not request:
+                return
+        client.send(_rtsp_answer(request))
+        for number in range(frames):
+            packet = _rtp_packet(jpeg(number % 256), number)
+            client.send(b"$\0" + struct.pack(">H", len(packet)) + packet)
+            time.sleep(pause_s)
+
+    return answer
+
+
+def _rtsp_answer(request: bytes) -> bytes:
+    method, address, _ = request.splitlines()[0].decode().split()
+    number = next(line for line in request.splitlines() if line.lower().startswith(b"cseq"))
+    head, body = "", ""
+    if method == "OPTIONS":
+        head = "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n"
+    elif method == "DESCRIBE":
+        body = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=t\r\nt=0 0\r\nm=video 0 RTP/AVP 26\r\n"
+        body += "c=IN IP4 0.0.0.0\r\na=control:track0\r\n"
+        head = f"Content-Base: {address}/\r\nContent-Type: application/sdp\r\n"
+        head += f"Content-Length: {len(body)}\r\n"
+    elif method == "SETUP":
+        head = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1\r\n"
+    elif method == "PLAY":
+        head = "Session: 1\r\n"
+    return b"RTSP/1.0 200 OK\r\n" + number + f"\r\n{head}\r\n{body}".encode()
+
+
+def _rtp_packet(data: bytes, number: int) -> bytes:
+    """Return one packet with the whole frame: the tables and the scan of a 4:2:0 JPEG."""
+    tables, at = b"", 2
+    while data[at + 1] != 0xDA:
+        marker, length = struct.unpack(">xBH", data[at : at + 4])
+        if marker == 0xDB:  # of one table or two, each behind a byte with its number
+            segment = data[at + 4 : at + 2 + length]
+            tables += b"".join(segment[i + 1 : i + 65] for i in range(0, len(segment), 65))
+        if marker == 0xC0:
+            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
+        at += 2 + length
+    scan = data[at + 2 + int.from_bytes(data[at + 2 : at + 4], "big") : -2]
+    head = struct.pack(">BBHII", 0x80, 0x80 | 26, number & 0xFFFF, number * 3600, 1)
+    head += struct.pack(">IBBBBBBH", 0, 1, 255, width // 8, height // 8, 0, 0, len(tables))
+    return head + tables + scan

@@ -57,9 +57,13 @@ def read(capture: HttpMjpeg, deadline_s: float = LONG) -> int:
 def numbers(answer: Answer) -> list[int]:
     """Return the frames that come before the connection is closed."""
     found: list[int] = []
-    with reading(answer) as capture, pytest.raises(LostError, match=GONE) as caught:
+
+    def read_all(capture: HttpMjpeg) -> None:
         while True:
             found.append(read(capture))
+
+    with reading(answer) as capture, pytest.raises(LostError, match=GONE) as caught:
+        read_all(capture)
     assert caught.value.damaged == 0
     return found
 
@@ -304,7 +308,11 @@ def test_cancelling_wakes_up_a_read() -> None:
 @contextmanager
 def grabbing(answer: Answer, *, deadline_s: float = LONG) -> Iterator[Grabber]:
     patience = Patience(
-        deadline_s=deadline_s, first_wait_s=0.001, longest_wait_s=0.01, attempts_a_minute=10_000
+        deadline_s=deadline_s,
+        stale_s=LONG,
+        first_wait_s=0.001,
+        longest_wait_s=0.01,
+        attempts_a_minute=10_000,
     )
     with serve(answer) as port:
         url = f"http://127.0.0.1:{port}/"

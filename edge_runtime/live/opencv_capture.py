@@ -3,6 +3,8 @@
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +18,7 @@ _RTSP_PORT = 554
 
 # What FFmpeg gathers to guess the frame rate (a second, and more) would be thrown away, or come
 # late and at once.
+_OPTIONS_NAME = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _FFMPEG_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay|fpsprobesize;0"
 
 
@@ -83,11 +86,11 @@ class RtspCamera:
 
     def open(self, deadline: float) -> None:
         """Connect, and wait for what FFmpeg needs to know of the stream."""
-        os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", _FFMPEG_OPTIONS)
         left_ms = max(1, round((deadline - time.monotonic()) * 1000))
         timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, left_ms]
         timeouts += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, left_ms]
-        self._capture = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, timeouts)
+        with _ffmpeg_options():
+            self._capture = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, timeouts)
         if self._capture.isOpened():
             return
         if time.monotonic() >= deadline - 0.1:
@@ -150,6 +153,22 @@ class RealTimeVideo:
         """Close the file."""
         if self._capture is not None:
             self._capture.release()
+
+
+@contextmanager
+def _ffmpeg_options() -> Iterator[None]:
+    """Let FFmpeg open a stream for what is new in it; options that the user has set come first.
+
+    OpenCV takes them from the environment only, and would take them for a file, too.
+    """
+    if _OPTIONS_NAME in os.environ:
+        yield
+        return
+    os.environ[_OPTIONS_NAME] = _FFMPEG_OPTIONS
+    try:
+        yield
+    finally:
+        del os.environ[_OPTIONS_NAME]
 
 
 def _whole_seconds(deadline: float) -> int:
