@@ -71,6 +71,7 @@ class Capture(Protocol):
 
     def read(self, deadline: float) -> RawFrame:
         """Wait for the next frame; raises as `open`, and `DamagedError` to be asked again."""
+        ...
 
     def cancel(self) -> None:
         """Make what is under way return soon, where that can be; called from another thread."""

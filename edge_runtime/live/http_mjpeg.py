@@ -66,14 +66,15 @@ class HttpMjpeg:
         self._connection = kind(host, url.port, timeout=_left(deadline))
         self._connection.connect()
         # A connection that the server will close is dropped by http.client once it has answered.
-        self._socket = self._connection.sock
+        connected: socket.socket = self._connection.sock
+        self._socket = connected
         headers = {"Accept": "multipart/x-mixed-replace, image/jpeg", "User-Agent": "edgeclf"}
         if url.username is not None:
             pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
             headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         self._connection.request("GET", path, headers=headers)
-        self._socket.settimeout(_left(deadline))
+        connected.settimeout(_left(deadline))
         self._response = self._connection.getresponse()
 
     def read(self, deadline: float) -> RawFrame:

@@ -146,12 +146,15 @@ class FrameSource(Protocol):
     @property
     def ended(self) -> bool:
         """Whether no frame will ever come again."""
+        ...
 
     def take(self, timeout_s: float) -> LiveFrame | None:
         """Return a frame that was not taken yet; None if none comes in `timeout_s`."""
+        ...
 
     def health(self) -> SourceHealth:
         """Return how the source is now."""
+        ...
 
     def close(self) -> None:
         """Let go of it; at most a second."""
@@ -171,6 +174,7 @@ class Decides(Protocol):
             What is believed now; and the change that this frame confirms, with `began_at` of the
             same clock as `at`. The loop puts the wall clock and the frame's number into it.
         """
+        ...
 
 
 class Sink(Protocol):

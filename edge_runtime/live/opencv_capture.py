@@ -90,20 +90,24 @@ class RtspCamera:
         timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, left_ms]
         timeouts += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, left_ms]
         with _ffmpeg_options():
-            self._capture = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, timeouts)
-        if self._capture.isOpened():
+            capture = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, timeouts)
+        self._capture = capture
+        if capture.isOpened():
             return
         if time.monotonic() >= deadline - 0.1:
             raise LateError("no answer in time")
-        raise _why_not(self._url)
+        raise _why_not(self._url, deadline)
 
     def read(self, deadline: float) -> RawFrame:
         """Wait for a frame; FFmpeg gives up after the time that was left when it was opened."""
         assert self._capture is not None
-        ok, bgr = self._capture.read()
-        if not ok:
+        if not self._capture.grab():
             raise _no_frame(deadline)
-        return RawFrame(np.asarray(bgr, np.uint8), time.monotonic(), time.time())
+        arrived = (time.monotonic(), time.time())
+        ok, bgr = self._capture.retrieve()
+        if not ok:
+            raise DamagedError("a frame that cannot be decoded", damaged=1)
+        return RawFrame(np.asarray(bgr, np.uint8), *arrived)
 
     def cancel(self) -> None:
         """Do nothing: FFmpeg cannot be woken up from here."""
@@ -127,9 +131,10 @@ class RealTimeVideo:
 
     def open(self, deadline: float) -> None:  # noqa: ARG002, a file answers at once
         """Open the file."""
-        self._capture = cv2.VideoCapture(str(self._path))
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self._period_s = 1 / fps if fps > 0 else 1 / 25
+        capture = cv2.VideoCapture(str(self._path))
+        self._capture = capture
+        fps = capture.get(cv2.CAP_PROP_FPS)
+        self._period_s = 1 / fps if fps >= 1 else 1 / 25
 
     def read(self, deadline: float) -> RawFrame:  # noqa: ARG002
         """Return the next frame when its time has come."""
@@ -182,14 +187,15 @@ def _no_frame(deadline: float) -> LateError | LostError:
     return LostError("the camera has gone")
 
 
-def _why_not(url: str) -> LostError | RefusedError:
+def _why_not(url: str, deadline: float) -> LostError | RefusedError:
     """Ask an RTSP server that FFmpeg could not open; OpenCV keeps its reason to itself."""
+    timeout_s = max(0.05, (deadline - time.monotonic()) / 2)  # to connect, and to hear
     parts = urlsplit(url)
     address = (parts.hostname or "", parts.port or _RTSP_PORT)
     plain = f"{parts.scheme}://{url.split('://', 1)[1].rpartition('@')[2]}"
     question = f"DESCRIBE {plain} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
     try:
-        with socket.create_connection(address, timeout=2) as connected:
+        with socket.create_connection(address, timeout=timeout_s) as connected:
             connected.sendall(question.encode())
             answer = connected.recv(1024).decode("latin-1").splitlines()
     except TimeoutError:

@@ -37,7 +37,8 @@ def run_live(
         threads: of an inference; None for the usual.
         values: of the options that `options.live_options` gives.
     """
-    if len(sources) > 1:
+    name, *others = sources
+    if others:
         raise EdgeclfError(
             f"{len(sources)} sources to watch: give one; another one takes another edgeclf run"
         )
@@ -47,10 +48,10 @@ def run_live(
     terminal: Sink = JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty())
     sinks = [terminal, *options.open_sinks(classifier, values)]
     with stop_on_signals() as stop:
-        source = _open_source(sources[0], values)
+        source = _open_source(name, values)
         frames = run_loop(source, classifier, decider, sinks, stop=stop, config=config)
     if source.ended and not frames:
-        raise EdgeclfError(f"{sources[0]}: {source.health().reason}")
+        raise EdgeclfError(f"{name}: {source.health().reason}")
 
 
 def _open_source(source: str, values: dict[str, Any]) -> FrameSource:
