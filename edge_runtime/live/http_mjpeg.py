@@ -9,6 +9,7 @@ from base64 import b64encode
 from urllib.parse import unquote, urlsplit
 
 from .capture import DamagedError, LateError, LostError, RawFrame, RefusedError
+from .http_digest import digest_answer
 from .jpeg import find_damage
 
 _MOST_BYTES = 64 * 2**20  # of a frame; nobody's camera sends more
@@ -33,21 +34,23 @@ class HttpMjpeg:
         self._arrived = (0.0, 0.0)
 
     def open(self, deadline: float) -> None:
-        """Ask for the stream and read up to its first part."""
+        """Ask for the stream; a second time with the password, if the camera wants one."""
         try:
-            self._ask(deadline)
+            response = self._ask(None, deadline)
+            login = self._login(response)
+            if login is not None:
+                self.close()
+                response = self._ask(login, deadline)
         except TimeoutError:
             raise LateError("no answer in time") from None
         except ssl.SSLError as error:
             raise RefusedError(f"no encrypted connection ({error.reason})") from None
         except (OSError, http.client.HTTPException) as error:
             raise LostError(_reason(error)) from None
-        response = self._response
-        assert response is not None
         if response.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
             raise LostError(f"the camera answers {response.status} {response.reason}")
         if response.status != http.HTTPStatus.OK:
-            raise RefusedError(_refusal(response))
+            raise RefusedError(_refusal(response, user=self._url.username))
         kind = response.headers.get("Content-Type", "")
         boundary = _BOUNDARY.search(kind)
         if not kind.lower().startswith("multipart/") or boundary is None:
@@ -58,24 +61,41 @@ class HttpMjpeg:
         # Some cameras announce the boundary with the dashes that only stand before it.
         self._boundary = b"--" + boundary[1].strip().removeprefix("--").encode("latin-1")
 
-    def _ask(self, deadline: float) -> None:
+    def _ask(self, authorization: str | None, deadline: float) -> http.client.HTTPResponse:
         url = self._url
-        host = url.hostname or ""
         secure = url.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        self._connection = kind(host, url.port, timeout=_left(deadline))
-        self._connection.connect()
+        connection = kind(url.hostname or "", url.port, timeout=_left(deadline))
+        self._connection = connection
+        connection.connect()
         # A connection that the server will close is dropped by http.client once it has answered.
-        connected: socket.socket = self._connection.sock
+        connected: socket.socket = connection.sock
         self._socket = connected
         headers = {"Accept": "multipart/x-mixed-replace, image/jpeg", "User-Agent": "edgeclf"}
-        if url.username is not None:
-            pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
-            headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
-        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        self._connection.request("GET", path, headers=headers)
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        connection.request("GET", self._path, headers=headers)
         connected.settimeout(_left(deadline))
-        self._response = self._connection.getresponse()
+        self._response = connection.getresponse()
+        return self._response
+
+    @property
+    def _path(self) -> str:
+        return (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
+
+    def _login(self, response: http.client.HTTPResponse) -> str | None:
+        """Return what proves the password, in the best way that the camera offers."""
+        if response.status != http.HTTPStatus.UNAUTHORIZED or self._url.username is None:
+            return None
+        user, password = unquote(self._url.username), unquote(self._url.password or "")
+        challenges = response.headers.get_all("WWW-Authenticate", [])
+        for challenge in challenges:
+            answer = digest_answer(challenge, path=self._path, user=user, password=password)
+            if answer is not None:
+                return answer
+        if any(challenge.lower().startswith("basic") for challenge in challenges):
+            return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+        return None
 
     def read(self, deadline: float) -> RawFrame:
         """Return the next JPEG whose parts are in order."""
@@ -187,15 +207,14 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _refusal(response: http.client.HTTPResponse) -> str:
+def _refusal(response: http.client.HTTPResponse, *, user: str | None) -> str:
     said = f"the camera refuses: {response.status} {response.reason}"
     if 300 <= response.status < 400:
         return f"{said}, to {response.headers.get('Location', 'nowhere')}; give that address"
     if response.status == http.HTTPStatus.UNAUTHORIZED:
-        wanted = response.headers.get("WWW-Authenticate", "").split(" ")[0]
-        if wanted.lower() == "digest":
-            return f"{said}; it wants digest authentication, which we have not: take its RTSP"
-        return f"{said}; give user and password: http://USER:PASSWORD@…"
+        if user is None:
+            return f"{said}; give user and password: http://USER:PASSWORD@…"
+        return f"{said}; check user and password"
     return said
 
 
