@@ -1,7 +1,7 @@
 """Whether a class activation map lies on the defect: the pointing game, and overlap.
 
 Pointing game: the middle of the map's hottest place must lie on the defect, or near it (Zhang et
-al., Top-down neural attention by excitation backprop, IJCV 126 (2018) 1084-1102, section 4.1: a
+al., Top-down neural attention by excitation backprop, IJCV 126 (2018) 1084-1102: a
 tolerance of 15 pixels). Overlap: what of the map lies above a share of its maximum, against the
 mask, as intersection over union. The map is that of the photograph's own class, so that the figures
 say where a model looks and not whether it is right.
@@ -29,7 +29,7 @@ from .results import Estimate
 
 # Zhang et al. 2018.
 TOLERANCE = 15.0
-# What a map's maximum is cut at where nothing is chosen: Zhou et al. 2016, section 3.2.
+# What a map's maximum is cut at where nothing is chosen: Zhou et al. 2016.
 CUT = 0.2
 # Of which one is chosen on other images.
 CUTS = tuple(round(0.05 * step, 2) for step in range(1, 20))

@@ -12,7 +12,7 @@ from .errors import EdgeclfError
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 # Devices of cameras by their names in /proc/devices; libcamera needs all three.
 _CAMERA_DEVICES = ("video4linux", "media", "dma_heap")
-# The words that systemd takes for settings: no quoting can be needed.
+# Words that are taken as they stand.
 _PLAIN = re.compile(r"[\w@+,./:=-]+", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _MEMORY = re.compile(r"[0-9]+[KMGT%]?")
@@ -71,7 +71,7 @@ def unit_text(service: Service) -> str:
 
 
 def _unit_lines(service: Service) -> list[str]:
-    text = f"edgeclf: {service.model.name} on {_shown(service.source)}"
+    text = f"edgeclf: {service.model.name} on {public_name(service.source)}"
     network = ["Wants=network-online.target", "After=network-online.target"]
     return [
         f"Description={_specifiers(text)}",
@@ -83,16 +83,18 @@ def _unit_lines(service: Service) -> list[str]:
 
 
 def _run_lines(service: Service) -> list[str]:
-    # -I: neither the working folder nor the user's variables change what Python imports.
+    # -I: neither the working folder nor a variable changes what Python imports; -u: lines come to
+    # the journal when they are written.
     command = [
-        sys.executable, "-I", "-m", "edgeclf", "run", str(service.model), service.source,
+        sys.executable, "-I", "-u", "-m", "edgeclf", "run", str(service.model), service.source,
         *service.options,
     ]  # fmt: skip
     return [
         "Type=notify",
         "NotifyAccess=main",
         "ExecStart=" + " ".join([quoted(command[0]), *map(quoted_argument, command[1:])]),
-        "Environment=PYTHONUNBUFFERED=1",
+        "# For passwords that run takes from its environment; root alone has to read it.",
+        f"EnvironmentFile=-/etc/edgeclf/{service.name}.env",
         "TimeoutStartSec=90",
         "# Fed with each fresh frame that was classified, and with nothing else.",
         "WatchdogSec=60",
@@ -166,6 +168,11 @@ def _limit_lines(service: Service) -> list[str]:
     return limits
 
 
+def is_below_home(path: Path) -> bool:
+    """Tell whether ProtectHome= hides `path`."""
+    return any(home in path.parents for home in _HOMES)
+
+
 def below_homes(service: Service) -> list[Path]:
     """Return what the service reads that ProtectHome= would hide, none within another.
 
@@ -173,10 +180,11 @@ def below_homes(service: Service) -> list[Path]:
     """
     words = [Path(word) for word in (service.source, *service.options)]
     read = [
-        service.model, Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[1],
+        service.model, service.model.resolve(), Path(sys.prefix), Path(sys.base_prefix),
+        Path(__file__).parents[1],
         *(path for path in words if path.is_absolute() and path.exists()),
     ]  # fmt: skip
-    hidden = {path for path in read if any(home in path.parents for home in _HOMES)}
+    hidden = set(filter(is_below_home, read))
     return sorted(path for path in hidden if not hidden.intersection(path.parents))
 
 
@@ -201,6 +209,6 @@ def _specifiers(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def _shown(source: str) -> str:
-    """Return the source without what a password could be in; `systemctl status` is for all."""
-    return re.sub(r"(?<=://)[^/@]*@", "", source).partition("?")[0]
+def public_name(source: str) -> str:
+    """Return the source without what a password could be in."""
+    return re.sub(r"(?<=://)[^/]*@", "", source).partition("?")[0]

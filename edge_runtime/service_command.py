@@ -13,7 +13,8 @@ from .command import run
 from .container import read_model
 from .errors import EdgeclfError
 from .files import write_text
-from .service import Service, unit_text
+from .images import is_image
+from .service import Service, is_below_home, unit_text
 
 _UNITS = Path("/etc/systemd/system")
 # There where systemd runs the machine: sd_booted(3).
@@ -48,6 +49,8 @@ def service(
     sudo edgeclf service int8.tflite /dev/video0 --threshold 0.6 --install
     """
     _check_model(model)
+    if is_image(Path(source)) and "://" not in source:
+        raise EdgeclfError(f"{source}: a photograph, which soon is classified; give a camera")
     wanted = Service(
         name=name,
         model=model.absolute(),
@@ -115,11 +118,17 @@ def _check_model(model: Path) -> None:
             raise EdgeclfError(
                 f"{model}: {folder} is emptied at each start; move the model, to /var/lib say"
             )
-    if not absolute.stat().st_mode & stat.S_IROTH:
-        raise EdgeclfError(
-            f"{model}: the service runs as a user of its own, who may not read it; "
-            f"chmod a+r {model}"
-        )
+    # What is bound from a home is found whatever its folders allow.
+    folders = [] if is_below_home(absolute) else [*absolute.parents]
+    for path, right, mend in (
+        (absolute, stat.S_IROTH, "a+r"),
+        *((folder, stat.S_IXOTH, "a+x") for folder in folders),
+    ):
+        if not path.stat().st_mode & right:
+            raise EdgeclfError(
+                f"{model}: the service runs as a user of its own, who may not read it; "
+                f"chmod {mend} {path}"
+            )
 
 
 def _check_options(wanted: Service) -> None:

@@ -22,8 +22,9 @@ HARD = (
 
 @pytest.fixture
 def model(tiny_models: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A model in a folder that does not count as temporary."""
+    """A model in a folder that does not count as temporary, nor as closed, which pytest's are."""
     monkeypatch.setattr(service_command, "_TEMPORARY", ())
+    monkeypatch.setattr(service_command, "is_below_home", lambda _: True)
     path = tmp_path / "my models" / "int8 50%.tflite"
     path.parent.mkdir()
     path.write_bytes((tiny_models / "int8.tflite").read_bytes())
@@ -88,7 +89,7 @@ def test_the_command_is_the_one_that_was_asked_for() -> None:
     python, *arguments = words(command, variables=True)
     assert Path(python).exists()
     assert arguments == [
-        "-I", "-m", "edgeclf", "run", "/opt/models/int8.tflite", "/dev/video0", *HARD
+        "-I", "-u", "-m", "edgeclf", "run", "/opt/models/int8.tflite", "/dev/video0", *HARD
     ]  # fmt: skip
 
 
@@ -99,6 +100,7 @@ def test_the_unit_is_watched_and_locked_up() -> None:
         "ProtectSystem": "strict", "PrivateTmp": "yes", "NoNewPrivileges": "yes",
         "StateDirectory": "edgeclf", "WorkingDirectory": "%S/edgeclf", "WatchdogSec": "60",
         "SupplementaryGroups": "video", "CapabilityBoundingSet": "",
+        "EnvironmentFile": "-/etc/edgeclf/edgeclf.env",
     }  # fmt: skip
     assert {name: unit[name] for name in expected} == {
         name: [value] for name, value in expected.items()
@@ -155,7 +157,7 @@ def test_the_command_prints_the_unit(cli, model: Path) -> None:
     shown = cli("service", model, "0", "--threshold", 0.5, "--memory-max", "1G", "--name", "line-1")
     unit = settings(shown.output)
     [command] = unit["ExecStart"]
-    arguments = list(words(command, variables=True))[4:]
+    arguments = list(words(command, variables=True))[5:]
     assert arguments == ["run", str(model), "0", "--threshold", "0.5"]
     assert unit["StateDirectory"] == ["line-1"]
     assert unit["MemoryMax"] == ["1G"]
@@ -179,6 +181,7 @@ def test_what_run_would_refuse_is_refused_now(cli, model: Path, tmp_path: Path) 
         "service", model, "0", "--frobnicate", code=2
     ).output  # fmt: skip
     assert "2.0 is not in the range" in cli("service", model, "0", "--threshold", 2, code=2).output
+    assert "a photograph, which soon is" in cli("service", model, "a.jpg", code=1).output
     result = cli("service", model, "0", "--heatmap", tmp_path / "maps", code=1)
     assert "the service may write below /var/lib/edgeclf alone" in result.output
     cli("service", model, "0", "--heatmap", "maps")
@@ -188,6 +191,10 @@ def test_a_model_that_the_service_could_not_read(cli, model: Path, monkeypatch) 
     model.chmod(0o640)
     assert "chmod a+r" in cli("service", model, "0", code=1).output
     model.chmod(0o644)
+    monkeypatch.setattr(service_command, "is_below_home", lambda _: False)
+    model.parent.chmod(0o750)
+    assert f"chmod a+x {model.parent}" in cli("service", model, "0", code=1).output
+    monkeypatch.setattr(service_command, "is_below_home", lambda _: True)
     monkeypatch.setattr(service_command, "_TEMPORARY", (model.parents[1],))
     assert "is emptied at each start" in cli("service", model, "0", code=1).output
     assert "cannot be read" in cli("service", model.parent / "no.tflite", "0", code=1).output

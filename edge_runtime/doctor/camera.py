@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
-from urllib.parse import urlsplit
 
 import cv2
 
 from ..machine import ROOT, read_text
+from ..service import public_name
 from .check import Check, ok, skipped
 
 _DEADLINE_SECONDS = 10.0
@@ -68,7 +68,7 @@ def _number(path: Path) -> int:
 
 
 def _frame(source: str) -> Check:
-    name = _without_password(source)
+    name = public_name(source)
     shape = first_frame(source, seconds=_DEADLINE_SECONDS)
     if shape is None:
         return Check(
@@ -98,11 +98,3 @@ def first_frame(source: str, *, seconds: float) -> tuple[int, int] | None:
     thread.start()
     thread.join(seconds)
     return found[0] if found else None
-
-
-def _without_password(source: str) -> str:
-    if "://" not in source or not urlsplit(source).password:
-        return source
-    before, _, after = source.rpartition("@")
-    scheme, _, _ = before.partition("://")
-    return f"{scheme}://…@{after}"

@@ -19,7 +19,7 @@ from ..machine import (
 )
 from .check import Check, ok, skipped
 
-# A DenseNet121 in int8 peaks at 130 MB with everything around it.
+# A DenseNet121 in int8 peaks at 90 MB on a photograph (docs/pi.md); a camera comes on top.
 _LEAST_MEMORY = 256 << 20
 _LEAST_DISK = 500 << 20
 # A Raspberry Pi begins to throttle here:
@@ -72,7 +72,7 @@ def _governor(root: Path, state: MachineState) -> Check:
     driver = read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_driver")
     if state.governor == "powersave" and driver not in _OWN_CHOICE:
         mend = (
-            "echo ondemand | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor: "
+            "`echo ondemand | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor`; "
             "powersave keeps the lowest frequency"
         )
         return Check("cores", "warning", detail, mend)
