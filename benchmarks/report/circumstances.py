@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from ..results import Benchmark, MachineState, Model
+from ...edge_runtime.machine import MachineState
+from ..results import Benchmark, Model
 from . import words
 from .tables import Table
 
