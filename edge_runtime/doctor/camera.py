@@ -1,14 +1,14 @@
 """The cameras: there, allowed, and giving pictures."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Thread
 
-import cv2
-
+from ..errors import EdgeclfError
+from ..live.cameras import find_camera
+from ..live.capture import Capture
+from ..live.grabber import Grabber
 from ..machine import ROOT, read_text
-from ..service import public_name
 from .check import Check, ok, skipped
 
 _DEADLINE_SECONDS = 10.0
@@ -68,33 +68,29 @@ def _number(path: Path) -> int:
 
 
 def _frame(source: str) -> Check:
-    name = public_name(source)
-    shape = first_frame(source, seconds=_DEADLINE_SECONDS)
+    try:
+        name, connect = find_camera(source)
+    except EdgeclfError as error:
+        return Check("camera", "failed", str(error), "see `edgeclf run --help` for the sources")
+    shape, reason = first_frame(connect, name=name, seconds=_DEADLINE_SECONDS)
     if shape is None:
+        told = f"{name} gives no picture within {_DEADLINE_SECONDS:.0f} s"
         return Check(
             "camera",
             "failed",
-            f"{name} gives no picture within {_DEADLINE_SECONDS:.0f} s",
+            f"{told}: {reason}" if reason else told,
             "check cable, address and password, and that no other program uses the camera",
         )
     return ok("camera", f"{name} gives pictures of {shape[1]}×{shape[0]}")
 
 
-def first_frame(source: str, *, seconds: float) -> tuple[int, int] | None:
-    """Return height and width of a picture of the camera; None if there is none in time.
-
-    OpenCV can hang in opening and in reading, so a thread waits for it that may be left behind.
-    """
-    found: list[tuple[int, int]] = []
-
-    def grab() -> None:
-        capture = cv2.VideoCapture(int(source) if source.isdecimal() else source)
-        there, bgr = capture.read()
-        if there:
-            found.append((bgr.shape[0], bgr.shape[1]))
-        capture.release()
-
-    thread = Thread(target=grab, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return found[0] if found else None
+def first_frame(
+    connect: Callable[[], Capture], *, name: str, seconds: float
+) -> tuple[tuple[int, int] | None, str]:
+    """Return height and width of a picture of the camera, or None and why there is none in time."""
+    grabber = Grabber(connect, name=name)
+    try:
+        frame = grabber.take(seconds)
+        return (None, grabber.health().reason) if frame is None else (frame.bgr.shape[:2], "")
+    finally:
+        grabber.close()
