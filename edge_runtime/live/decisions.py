@@ -73,6 +73,8 @@ class Decider:
         own, general = config.class_thresholds, config.threshold
         self._thresholds = np.array([own.get(label, general) for label in labels])
         self._last_at = -math.inf
+        self._seen: int | None = None
+        self._steady: int | None = None
         self._told: str | None = None  # the label of the last event
         self._start_anew()
 
@@ -112,9 +114,8 @@ class Decider:
         self._average: NDArray[np.float64] | None = None
         vote_of = self._config.vote[1] if self._config.vote else 1
         self._window: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=vote_of)
-        self._seen: int | None = None
+        self._seen = self._steady = None
         self._seen_since = self._began_at = 0.0
-        self._steady: int | None = None
 
     def _see(
         self, scores: NDArray[np.float64], passed: float
