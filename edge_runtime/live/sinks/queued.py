@@ -56,6 +56,7 @@ class QueuedSink(Generic[Item]):
 
     Attributes:
         name: the outlet's.
+        written: items that were written.
         dropped: items that the full queue had no room for.
         lost: items that could not be written.
     """
@@ -70,8 +71,7 @@ class QueuedSink(Generic[Item]):
     ) -> None:
         """Start a thread that writes to `outlet`, with at most `bound` items that wait."""
         self.name = outlet.name
-        self.dropped = 0
-        self.lost = 0
+        self.written = self.dropped = self.lost = 0
         self._outlet = outlet
         self._bound = bound
         self._warn = warn
@@ -171,6 +171,7 @@ class QueuedSink(Generic[Item]):
             )
 
     def _succeeded(self) -> None:
+        self.written += 1
         if self._failing:
             self._failing = False
             self._warn(f"{self.name}: writes again; {self.lost - self._lost_told} lost meanwhile")
