@@ -39,19 +39,21 @@ class MqttAddress:
         Raises:
             EdgeclfError: it is no such URL. The message does not repeat it: it may hold a password.
         """
+        mend = (
+            "the address of the MQTT broker cannot be read; give "
+            "mqtt[s]://[user[:password]@]host[:port][/prefix], with %40 for an @ in the "
+            f"password, or the password in {PASSWORD_VARIABLE}"
+        )
         try:
             parts = urlsplit(url)
-            port = parts.port or _PORTS.get(parts.scheme, 0)
-        except ValueError:
-            port = 0
-        prefix = unquote(parts.path).strip("/") if port else ""
-        wrong = not port or not parts.hostname or parts.query or parts.fragment
-        if wrong or re.search(r"[+#\0]", prefix):
-            raise EdgeclfError(
-                "the address of the MQTT broker cannot be read; give "
-                "mqtt[s]://[user[:password]@]host[:port][/prefix], with %40 for an @ in the "
-                f"password, or the password in {PASSWORD_VARIABLE}"
-            )
+            port = parts.port or _PORTS[parts.scheme]
+        except (ValueError, KeyError):
+            raise EdgeclfError(mend) from None
+        prefix = unquote(parts.path).strip("/")
+        wild = re.search(r"[+#\0]", prefix)
+        wrong = parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment
+        if wrong or wild:
+            raise EdgeclfError(mend)
         user = unquote(parts.username) if parts.username else None
         password = unquote(parts.password) if parts.password else None
         if user is not None and password is None:
