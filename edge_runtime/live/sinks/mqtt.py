@@ -28,7 +28,7 @@ from .rows import Row, event_row, health_row, observation_row, with_iso_time
 
 _STATE_EVERY_S = 1.0
 _KEEP_ALIVE_S = 20
-_LONGEST_WAIT_S = 60
+_LONGEST_WAIT_S = 30
 _AT_THE_END_S = 0.5
 _ONLINE, _OFFLINE = "online", "offline"
 
