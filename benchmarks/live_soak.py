@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from ..edge_runtime.classifier import Classifier
 from ..edge_runtime.errors import EdgeclfError
+from ..edge_runtime.live.decisions import Decider, DecisionConfig
 from ..edge_runtime.live.grabber import Grabber
 from ..edge_runtime.live.http_mjpeg import HttpMjpeg
 from ..edge_runtime.live.jpeg import decode_jpeg
-from ..edge_runtime.live.loop import LoopConfig, Threshold, run_loop, stop_on_signals
+from ..edge_runtime.live.loop import LoopConfig, run_loop, stop_on_signals
 from ..edge_runtime.live.observation import Event, Observation, SourceHealth
 from ..edge_runtime.live.shared_classifier import SharedClassifier
 from ..edge_runtime.quiet import quiet_opencv
@@ -137,7 +138,7 @@ def soak(model: Path, minutes: float, fps: float, every: float, height: int) -> 
         frames = run_loop(
             source,
             classifier,
-            Threshold(classifier.spec.labels, 0),
+            Decider(classifier.spec.labels, DecisionConfig()),
             [watch],
             stop=stop,
             config=LoopConfig(duration_s=minutes * 60),

@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +12,9 @@ import pytest
 from live_servers import picture
 from numpy.typing import NDArray
 
-from edgeclf.edge_runtime.classifier import UNKNOWN, Classifier
-from edgeclf.edge_runtime.live.loop import LoopConfig, Threshold, run_loop, stop_on_signals
+from edgeclf.edge_runtime.classifier import Classifier
+from edgeclf.edge_runtime.live.decisions import Decider, DecisionConfig
+from edgeclf.edge_runtime.live.loop import LoopConfig, run_loop, stop_on_signals
 from edgeclf.edge_runtime.live.observation import (
     Decision,
     Event,
@@ -101,7 +101,7 @@ def run(
     return run_loop(
         source,
         classifier,
-        Threshold(classifier.spec.labels, 0),
+        Decider(classifier.spec.labels, DecisionConfig()),
         sinks,
         stop=stop or threading.Event(),
         config=config or LoopConfig(),
@@ -189,26 +189,23 @@ def test_each_frame_is_classified_and_told_to_each_sink(
         assert worked <= seen.age_ms <= (time.monotonic() - seen.frame.arrived) * 1000
 
 
-def test_a_change_of_the_label_is_an_event_on_the_wall_clock(
-    shared_classifier: SharedClassifier,
-) -> None:
-    class Late:
-        """Confirms a change at the third frame, which it had seen at the second."""
+def test_a_change_of_the_label_goes_to_the_sinks(shared_classifier: SharedClassifier) -> None:
+    class Third:
+        """Confirms a change at the third frame."""
 
-        at: Sequence[float] = ()
-
-        def decide(self, scores: NDArray[np.float32], at: float) -> tuple[Decision, Event | None]:
-            self.at = (*self.at, at)
-            event = Event("oil", "good", 0.5, self.at[1], 0) if len(self.at) == 3 else None
+        def decide(
+            self, scores: NDArray[np.float32], *, at: float, taken_at: float, frame: int
+        ) -> tuple[Decision, Event | None]:
+            assert abs((time.time() - taken_at) - (time.monotonic() - at)) < 5
+            event = Event("oil", "good", 0.5, taken_at, frame) if frame == 2 else None
             return Decision("oil", 0.5, tuple(map(float, scores))), event
 
     log = Log()
     stop = threading.Event()
-    run_loop(Source(5), shared_classifier, Late(), [log], stop=stop, config=LoopConfig())
+    run_loop(Source(5), shared_classifier, Third(), [log], stop=stop, config=LoopConfig())
     [(event, observation)] = log.events
     assert observation is log.seen[2]
-    assert event.frame == 2
-    assert event.began_at == pytest.approx(log.seen[1].frame.taken_at, abs=0.05)
+    assert event == Event("oil", "good", 0.5, log.seen[2].frame.taken_at, 2)
 
 
 def test_the_health_is_told_when_it_changes_and_at_the_end(
@@ -281,19 +278,6 @@ def test_everything_is_closed_even_if_a_sink_fails(shared_classifier: SharedClas
         run(shared_classifier, source, broken, log)
     assert source.closed
     assert (broken.closed, log.closed) == (1, 1)
-
-
-@pytest.mark.parametrize(("threshold", "label"), [(0.0, "oil"), (0.75, "oil"), (0.76, UNKNOWN)])
-def test_the_plainest_decision(threshold: float, label: str) -> None:
-    decider = Threshold(LABELS, threshold)
-    scores = np.array([0.25, 0.75], np.float32)
-    decision, event = decider.decide(scores, 5.0)
-    assert decision == Decision(label, float(scores[1]), (0.25, float(scores[1])))
-    assert event == Event(label, None, float(scores[1]), 5.0, 0)
-    assert decider.decide(scores, 6.0)[1] is None
-    _, event = decider.decide(scores[::-1].copy(), 7.0)
-    if label != UNKNOWN:
-        assert event == Event("good", "oil", float(scores[1]), 7.0, 0)
 
 
 # Signals.

@@ -26,10 +26,10 @@ from edgeclf.edge_runtime.live.sinks.queued import close_sinks
 @click.argument("word")
 @sink_options
 @click.option("--threshold", default=0.25)
-def live(word: str, threshold: float, sinks: SinkOptions) -> None:
+def live(word: str, threshold: float, **values: Any) -> None:
     """A command with options of its own before and after."""
     click.echo(f"{word} {threshold}")
-    got.append(sinks)
+    got.append(SinkOptions.of(values))
 
 
 got: list[SinkOptions] = []

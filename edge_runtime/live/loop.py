@@ -5,25 +5,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import FrameType
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..classifier import UNKNOWN
 from .observation import (
     Decides,
-    Decision,
-    Event,
     FrameSource,
-    LiveFrame,
     Observation,
     Sink,
     SourceHealth,
     SourceState,
 )
 from .shared_classifier import SharedClassifier
+from .sinks.queued import close_sinks
 
 _WAKE_S = 0.2  # how long a wait may keep a signal, or news of the camera, waiting
 _HEALTH_S = 5.0
@@ -46,25 +40,6 @@ class LoopConfig:
     max_fps: float | None = None
     max_frames: int | None = None
     duration_s: float | None = None
-
-
-class Threshold:
-    """The plainest decision: the best class of this very frame, if its score is high enough."""
-
-    def __init__(self, labels: Sequence[str], threshold: float) -> None:
-        """Decide among `labels`; below `threshold` the label is `unknown`."""
-        self._labels = labels
-        self._threshold = threshold
-        self._label: str | None = None
-
-    def decide(self, scores: NDArray[np.float32], at: float) -> tuple[Decision, Event | None]:
-        """Believe the frame."""
-        best = int(scores.argmax())
-        score = float(scores[best])
-        label = self._labels[best] if score >= self._threshold else UNKNOWN
-        previous, self._label = self._label, label
-        event = None if label == previous else Event(label, previous, score, at, frame=0)
-        return Decision(label, score, tuple(map(float, scores))), event
 
 
 def run_loop(
@@ -94,8 +69,7 @@ def run_loop(
         How many frames were classified.
     """
     with ExitStack() as closing:
-        for sink in sinks:
-            closing.callback(sink.close)
+        closing.callback(close_sinks, sinks)
         closing.callback(source.close)
         news = _HealthNews(sinks)
         pace = _Pace(config)
@@ -114,7 +88,9 @@ def run_loop(
                 heatmap=wants_heatmap(),
             )
             start = time.perf_counter()
-            decision, event = decider.decide(look.scores, frame.arrived)
+            decision, event = decider.decide(
+                look.scores, at=frame.arrived, taken_at=frame.taken_at, frame=frame.number
+            )
             look.steps_ms["postprocess"] += (time.perf_counter() - start) * 1000
             observation = Observation(
                 frame=frame,
@@ -126,16 +102,10 @@ def run_loop(
             for sink in sinks:
                 sink.observe(observation)
             if event is not None:
-                complete = _on_the_wall_clock(event, frame)
                 for sink in sinks:
-                    sink.report_event(complete, observation)
+                    sink.report_event(event, observation)
         news.tell(source.health())
     return pace.frames
-
-
-def _on_the_wall_clock(event: Event, frame: LiveFrame) -> Event:
-    began_at = frame.taken_at - (frame.arrived - event.began_at)
-    return replace(event, began_at=began_at, frame=frame.number)
 
 
 class _HealthNews:

@@ -163,16 +163,16 @@ class FrameSource(Protocol):
 class Decides(Protocol):
     """What makes a steady label of the scores of one frame after another."""
 
-    def decide(self, scores: NDArray[np.float32], at: float) -> tuple[Decision, Event | None]:
-        """Take in the scores of a frame.
+    def decide(
+        self, scores: NDArray[np.float32], *, at: float, taken_at: float, frame: int
+    ) -> tuple[Decision, Event | None]:
+        """Take in the scores of a frame; return what is believed now, and the change of it.
 
         Args:
             scores: of each class, of shape (classes,), 0 to 1.
             at: when the frame arrived, seconds of `time.monotonic`.
-
-        Returns:
-            What is believed now; and the change that this frame confirms, with `began_at` of the
-            same clock as `at`. The loop puts the wall clock and the frame's number into it.
+            taken_at: the same moment, seconds since the epoch.
+            frame: its number.
         """
         ...
 

@@ -1,14 +1,15 @@
 """The options of a live run, and what they become."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from ..spec import ModelSpec
-from .loop import LoopConfig, Threshold
-from .observation import Decides, Sink
-from .shared_classifier import SharedClassifier
+from .decisions import Decider
+from .loop import LoopConfig
+from .observation import Decides
+from .sinks.options import SinkOptions, decision_config, sink_options
 from .source_record import Patience
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -55,6 +56,7 @@ _OWN = (
 
 def live_options(function: _Function) -> _Function:
     """Give `function` all options of a live run: here its parts bring theirs together."""
+    function = sink_options(function)
     for option in reversed(_OWN):
         function = option(function)
     return function
@@ -65,17 +67,15 @@ def live_parameters() -> list[click.Parameter]:
     return click.command("live")(live_options(lambda **_: None)).params
 
 
-def open_decider(spec: ModelSpec, *, threshold: float, values: dict[str, Any]) -> Decides:  # noqa: ARG001
+def open_decider(spec: ModelSpec, *, threshold: float, values: dict[str, Any]) -> Decides:
     """Return what makes a steady label, from the values of the options."""
-    return Threshold(spec.labels, threshold)
-
-
-def open_sinks(
-    classifier: SharedClassifier,  # noqa: ARG001
-    values: dict[str, Any],  # noqa: ARG001
-) -> Sequence[Sink]:
-    """Return the sinks that the values of the options ask for; the terminal is not among them."""
-    return ()
+    config = decision_config(
+        SinkOptions.of(values),
+        threshold=threshold,
+        thresholds=spec.thresholds,
+        scene=not values["watch"],
+    )
+    return Decider(spec.labels, config)
 
 
 def loop_config(values: dict[str, Any], *, top: int, threshold: float) -> LoopConfig:

@@ -13,7 +13,9 @@ from . import options
 from .loop import run_loop, stop_on_signals
 from .observation import FrameSource, Sink
 from .shared_classifier import SharedClassifier
+from .sinks.options import SinkOptions, open_sinks
 from .terminal import JsonLines, StatusLine
+from .watchdog import Watchdog
 
 
 def run_live(
@@ -45,8 +47,10 @@ def run_live(
     classifier = SharedClassifier(Classifier(model, threads=threads))
     config = options.loop_config(values, top=top, threshold=threshold)
     decider = options.open_decider(classifier.spec, threshold=threshold, values=values)
-    terminal: Sink = JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty())
-    sinks = [terminal, *options.open_sinks(classifier, values)]
+    sinks: list[Sink] = [JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty())]
+    if (watchdog := Watchdog.from_environment()) is not None:
+        sinks.append(watchdog)
+    sinks += open_sinks(SinkOptions.of(values), labels=classifier.spec.labels)
     with stop_on_signals() as stop:
         source = _open_source(name, values)
         frames = run_loop(source, classifier, decider, sinks, stop=stop, config=config)

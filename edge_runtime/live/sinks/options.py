@@ -1,11 +1,11 @@
 """The options of `edgeclf run` that say where a live run's news goes, and what is news."""
 
-import functools
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ..decisions import DecisionConfig
     from ..observation import Sink
     from .queued import Outlet, Warn
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _DEFAULT_SMOOTH_S = 0.5
 _LOOPBACK = "127.0.0.1"
@@ -52,6 +54,11 @@ class SinkOptions:
     vote: tuple[int, int] | None = None
     min_duration: float = 0.0
     class_threshold: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "SinkOptions":
+        """Return what is ours of the parameters of a command, by name."""
+        return cls(**{each.name: values[each.name] for each in fields(cls)})
 
 
 def _read_vote(_ctx: Any, _option: Any, value: str | None) -> tuple[int, int] | None:
@@ -150,22 +157,19 @@ _OPTIONS = (
 )
 
 
-def sink_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command, which gets them as one keyword argument `sinks`."""
-
-    @functools.wraps(function)
-    def command(*arguments: Any, **options: Any) -> Any:
-        own = {each.name: options.pop(each.name) for each in fields(SinkOptions)}
-        return function(*arguments, sinks=SinkOptions(**own), **options)
-
-    decorated: Callable[..., Any] = command
+def sink_options(function: _Command) -> _Command:
+    """Add the options to a command; `SinkOptions.of` takes what it gets for them."""
     for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated
+        function = option(function)
+    return function
 
 
 def decision_config(
-    options: SinkOptions, *, threshold: float, thresholds: Mapping[str, float] | None
+    options: SinkOptions,
+    *,
+    threshold: float,
+    thresholds: Mapping[str, float] | None,
+    scene: bool = True,
 ) -> "DecisionConfig":
     """Return what it takes to believe a label.
 
@@ -173,18 +177,20 @@ def decision_config(
         options: as given; their thresholds go before the model's.
         threshold: of a class that has none of its own.
         thresholds: the model's, `ModelSpec.thresholds`.
+        scene: whether frames show one scene as it goes on, and not a thing each.
     """
     from ..decisions import DecisionConfig
 
     smooth_s = options.smooth
     if smooth_s is None:
-        smooth_s = 0.0 if options.vote else _DEFAULT_SMOOTH_S
+        smooth_s = _DEFAULT_SMOOTH_S if scene and not options.vote else 0.0
     return DecisionConfig(
         threshold=threshold,
         class_thresholds=dict(thresholds or {}) | dict(options.class_threshold),
         smooth_s=smooth_s,
         vote=options.vote,
         min_duration_s=options.min_duration,
+        gap_s=DecisionConfig.gap_s if scene else math.inf,
     )
 
 

@@ -179,13 +179,26 @@ class QueuedSink(Generic[Item]):
 
 
 def close_sinks(sinks: Sequence[Sink], *, within_s: float = 1.5) -> None:
-    """Close `sinks` side by side, so that together they take no longer than the slowest."""
-    threads = [threading.Thread(target=sink.close, daemon=True) for sink in sinks]
+    """Close `sinks` side by side, so that together they take no longer than the slowest.
+
+    What goes wrong in one keeps none of the others open; it is raised in the end.
+    """
+    errors: list[BaseException] = []
+
+    def close(sink: Sink) -> None:
+        try:
+            sink.close()
+        except BaseException as error:  # noqa: BLE001
+            errors.append(error)
+
+    threads = [threading.Thread(target=close, args=(sink,), daemon=True) for sink in sinks]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + within_s
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
+    if errors:
+        raise errors[0]
 
 
 def _reason(error: OSError) -> str:
