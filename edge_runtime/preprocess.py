@@ -38,6 +38,30 @@ def preprocess(rgb: RGBImage, *, size_hw: tuple[int, int], rule: ResizeRule) -> 
     return _resize(rgb, size_hw)
 
 
+def seen_part(
+    shape_hw: tuple[int, int], *, size_hw: tuple[int, int], rule: ResizeRule
+) -> tuple[int, int, int, int]:
+    """Return where the model's input lies in an image: top, left, height, width, in its pixels.
+
+    With `pad` it reaches beyond the image: the top or the left is negative.
+
+    Args:
+        shape_hw: height and width of the image.
+        size_hw: height and width of the model's input.
+        rule: as of `preprocess`.
+    """
+    height, width = shape_hw
+    if rule == "stretch":
+        return 0, 0, height, width
+    scales = height / size_hw[0], width / size_hw[1]
+    scale = min(scales) if rule == "crop" else max(scales)
+    rows, columns = max(1, round(size_hw[0] * scale)), max(1, round(size_hw[1] * scale))
+    # As `preprocess` rounds: down for the part of an image, down for the upper border.
+    if rule == "crop":
+        return (height - rows) // 2, (width - columns) // 2, rows, columns
+    return -((rows - height) // 2), -((columns - width) // 2), rows, columns
+
+
 def _central_part(rgb: RGBImage, size_hw: tuple[int, int]) -> RGBImage:
     height, width = rgb.shape[:2]
     scale = min(height / size_hw[0], width / size_hw[1])
