@@ -58,8 +58,9 @@ class Page:
                 return dict(message["result"])
 
     def open(self, url: str) -> None:
-        """Go to `url`; does not wait for it."""
+        """Go to `url`, and wait until it is there with all that belongs to it."""
         self.call("Page.navigate", url=url)
+        self.until("document.readyState === 'complete'")
 
     def run(self, script: str) -> Any:
         """Return the value of a JavaScript expression; a promise is waited for."""

@@ -11,6 +11,16 @@ const WORDS = {
   dead: "Dead",
   gone: "Server gone",
 };
+const COUNTS = {
+  received: "received",
+  classified: "classified",
+  replaced: "replaced by a newer one",
+  damaged: "damaged, not classified",
+  frozen: "frozen, not classified",
+  timeouts: "deadlines missed",
+  disconnects: "connections lost",
+  connects: "connections made",
+};
 const HEADLINES = {
   connecting: "Waiting for the first picture",
   stale: "No new picture",
@@ -48,8 +58,10 @@ function say(id, text) {
 function showState(state, since, reason) {
   document.body.dataset.state = state;
   const when = state === "live" || state === "connecting" ? "" : ` since ${clock(since)}`;
-  say("state", WORDS[state] + when);
-  say("notice", (HEADLINES[state] || "") + when);
+  say("state", WORDS[state]);
+  say("since", when);
+  document.title = `${state === "live" ? at("label").textContent : WORDS[state]} · ${about.title}`;
+  say("notice", (ended ? "The run is over" : HEADLINES[state] || "") + when);
   say("reason", reason);
   at("stage").setAttribute("aria-busy", String(state !== "live"));
 }
@@ -57,12 +69,12 @@ function showState(state, since, reason) {
 function show(now) {
   heard = Date.now();
   goneSince = null;
+  if (now.label !== undefined) showLabel(now);
   showState(now.state, heard - 1000 * now.for_s, now.reason);
   say("source", now.source);
   say("camera-fps", now.fps ? `, of ${now.fps.toFixed(1)}` : "");
   showCounts(now);
   if (now.label === undefined) return;
-  showLabel(now);
   showBars(at("bars"), now.scores, now.label);
   const silent = now.silent_s > now.age_ms / 1000 + 1;
   say("age", silent ? now.silent_s.toFixed(1) : now.age_ms.toFixed(0));
@@ -77,7 +89,6 @@ function showLabel(now) {
   if (at("label").textContent !== now.label) say("said", `Now ${now.label}`);
   say("label", now.label);
   say("score", percent(now.score));
-  document.title = `${now.label} · ${about.title}`;
 }
 
 function showBars(list, scores, believed) {
@@ -107,15 +118,15 @@ function newBar() {
 }
 
 function showCounts(now) {
-  const values = { classified: now.number, ...now.counts };
+  const values = { ...now.counts, classified: now.number };
   const list = at("counts");
-  for (const [name, value] of Object.entries(values)) {
+  for (const [name, words] of Object.entries(COUNTS)) {
     const id = `count-${name}`;
     if (!at(id)) {
-      list.append(element("dt", "", name));
+      list.append(element("dt", "", words));
       list.appendChild(element("dd")).id = id;
     }
-    say(id, String(value));
+    say(id, String(values[name]));
   }
 }
 
@@ -150,7 +161,8 @@ function drawSparkline() {
     "d",
     points.length ? `M${points[0].split(" ")[0]} 56L${path}L${points.at(-1).split(" ")[0]} 56Z` : "",
   );
-  say("latency-range", values.length ? `, at most ${highest.toFixed(0)} in the last minute` : "");
+  const median = [...values].sort((a, b) => a - b)[values.length >> 1];
+  say("latency-range", values.length ? `, median ${median.toFixed(0)}, at most ${highest.toFixed(0)}` : "");
   const [first, last] = [counted[0], counted.at(-1)];
   const rate = first && last[0] > first[0] ? (1000 * (last[1] - first[1])) / (last[0] - first[0]) : 0;
   if (last && now - last[0] > 3000) say("fps", "0");
@@ -174,6 +186,7 @@ function listen() {
   on("state", show);
   on("end", () => {
     ended = true;
+    goneSince = Date.now();
     heard = 0;
     watch();
   });
@@ -182,7 +195,7 @@ function listen() {
 function watch() {
   if (document.hidden || Date.now() - heard < SILENT_MS) return;
   goneSince = goneSince || heard || Date.now();
-  showState("gone", goneSince, ended ? "The run is over." : "Its last picture is behind this.");
+  showState("gone", goneSince, "What is shown is from before.");
   if (source.readyState === EventSource.CLOSED) {
     source.close();
     listen();

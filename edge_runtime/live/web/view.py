@@ -21,6 +21,7 @@ class WebView:
     Attributes:
         name: what warnings call it.
         feed: the newest of everything, as the server sees it.
+        port: where it listens.
     """
 
     name = "web"
@@ -30,6 +31,7 @@ class WebView:
         import uvicorn
 
         self.feed = feed
+        self.port: int = listener.getsockname()[1]
         self._listener = listener
         config = uvicorn.Config(
             app,
@@ -46,11 +48,6 @@ class WebView:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="edgeclf-web", daemon=True)
         self._thread.start()
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._listener.getsockname()[1])
 
     @property
     def wants_heatmap(self) -> bool:
