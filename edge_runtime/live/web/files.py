@@ -1,7 +1,7 @@
 """The page's own files, which travel in the package."""
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 # By the path that a browser asks for: the file and its type.
 FILES = {
@@ -15,7 +15,7 @@ FILES = {
 @cache
 def content(name: str) -> bytes:
     """Return the bytes of one of the page's files."""
-    return files(__package__).joinpath(name).read_bytes()
+    return Path(__file__).with_name(name).read_bytes()
 
 
 def door() -> bytes:
