@@ -300,7 +300,7 @@ def test_a_server_that_went_is_missed_and_found_again(page: Page) -> None:
         look(page, view)
         page.until(f"{STATE} === 'live'")
     page.until(f"{STATE} === 'gone'")
-    assert text(page, "notice").startswith("The run is over since ")
+    assert text(page, "notice").startswith("The run ended at ")
     with served(port=view.port) as again, filming(again):
         page.until(f"{STATE} === 'live'")
         first = page.run(MIDDLE)

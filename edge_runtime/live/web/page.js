@@ -23,10 +23,10 @@ const COUNTS = {
 };
 const HEADLINES = {
   connecting: "Waiting for the first picture",
-  stale: "No new picture",
-  reconnecting: "The camera is gone, reconnecting",
-  dead: "The camera is dead",
-  gone: "The server does not answer",
+  stale: "No new picture since",
+  reconnecting: "Reconnecting to the camera since",
+  dead: "The camera has been dead since",
+  gone: "The server has not answered since",
 };
 
 const at = (id) => document.getElementById(id);
@@ -57,11 +57,12 @@ function say(id, text) {
 
 function showState(state, since, reason) {
   document.body.dataset.state = state;
-  const when = state === "live" || state === "connecting" ? "" : ` since ${clock(since)}`;
+  const timed = state !== "live" && state !== "connecting";
   say("state", WORDS[state]);
-  say("since", when);
+  say("since", timed ? ` since ${clock(since)}` : "");
+  const headline = ended ? "The run ended at" : HEADLINES[state] || "";
+  say("notice", timed ? `${headline} ${clock(since)}` : headline);
   document.title = `${state === "live" ? at("label").textContent : WORDS[state]} · ${about.title}`;
-  say("notice", (ended ? "The run is over" : HEADLINES[state] || "") + when);
   say("reason", reason);
   at("stage").setAttribute("aria-busy", String(state !== "live"));
 }
