@@ -85,7 +85,7 @@ def run_loop(
                 frame.bgr,
                 top=config.top,
                 threshold=config.threshold,
-                heatmap=wants_heatmap(),
+                heatmap=classifier.spec.heatmap is not None and wants_heatmap(),
             )
             start = time.perf_counter()
             decision, event = decider.decide(

@@ -9,8 +9,11 @@ from ..spec import ModelSpec
 from .decisions import Decider
 from .loop import LoopConfig
 from .observation import Decides
+from .shared_classifier import SharedClassifier
 from .sinks.options import SinkOptions, decision_config, sink_options
 from .source_record import Patience
+from .web.options import open_web, web_options
+from .web.view import WebView
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -56,7 +59,7 @@ _OWN = (
 
 def live_options(function: _Function) -> _Function:
     """Give `function` all options of a live run: here its parts bring theirs together."""
-    function = sink_options(function)
+    function = sink_options(web_options(function))
     for option in reversed(_OWN):
         function = option(function)
     return function
@@ -76,6 +79,32 @@ def open_decider(spec: ModelSpec, *, threshold: float, values: dict[str, Any]) -
         scene=not values["watch"],
     )
     return Decider(spec.labels, config)
+
+
+def open_view(
+    classifier: SharedClassifier, *, title: str, threshold: float, values: dict[str, Any]
+) -> WebView | None:
+    """Return the web page, if it was asked for."""
+    if values["serve"] is None:
+        return None
+    spec = classifier.spec
+    config = decision_config(
+        SinkOptions.of(values), threshold=threshold, thresholds=spec.thresholds
+    )
+    thresholds = dict.fromkeys(spec.labels, config.threshold) | dict(config.class_thresholds)
+    return open_web(
+        values["serve"],
+        values["token"],
+        classify=lambda rgb: classifier.classify(
+            rgb, top=len(spec.labels), threshold=threshold, heatmap=spec.heatmap is not None
+        ),
+        labels=spec.labels,
+        heatmap=spec.heatmap is not None,
+        input_hw=spec.input_hw,
+        resize=spec.resize,
+        thresholds={label: value for label, value in thresholds.items() if value},
+        title=title,
+    )
 
 
 def loop_config(values: dict[str, Any], *, top: int, threshold: float) -> LoopConfig:

@@ -47,13 +47,25 @@ def run_live(
     classifier = SharedClassifier(Classifier(model, threads=threads))
     config = options.loop_config(values, top=top, threshold=threshold)
     decider = options.open_decider(classifier.spec, threshold=threshold, values=values)
-    sinks: list[Sink] = [JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty())]
-    if (watchdog := Watchdog.from_environment()) is not None:
-        sinks.append(watchdog)
-    sinks += open_sinks(SinkOptions.of(values), labels=classifier.spec.labels)
     with stop_on_signals() as stop:
         source = _open_source(name, values)
-        frames = run_loop(source, classifier, decider, sinks, stop=stop, config=config)
+        view = options.open_view(classifier, title=model.stem, threshold=threshold, values=values)
+        watchdog = Watchdog.from_environment()
+        sinks: list[Sink] = [
+            JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty()),
+            *([watchdog] if watchdog else []),
+            *([view] if view else []),
+            *open_sinks(SinkOptions.of(values), labels=classifier.spec.labels),
+        ]
+        frames = run_loop(
+            source,
+            classifier,
+            decider,
+            sinks,
+            stop=stop,
+            config=config,
+            wants_heatmap=lambda: view is not None and view.wants_heatmap,
+        )
     if source.ended and not frames:
         raise EdgeclfError(f"{name}: {source.health().reason}")
 
