@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -72,6 +73,40 @@ def test_plain_lines_tell_label_age_and_state(cli: Cli, model: Path, camera: str
     lines = result.stdout.splitlines()
     assert any(UNKNOWN in line and "age" in line and "live" in line for line in lines)
     assert "secret" not in result.output
+
+
+def test_the_news_goes_where_it_is_asked_to(
+    cli: Cli, model: Path, camera: str, tmp_path: Path
+) -> None:
+    result = cli(
+        *("run", model, camera, "--max-frames", 5, "--smooth", 0, "--serve", "127.0.0.1:0"),
+        *("--jsonl", tmp_path / "seen.jsonl", "--csv", tmp_path / "seen.csv"),
+        *("--events", tmp_path / "events"),
+    )
+    assert "Live on http://127.0.0.1:" in result.stderr
+    rows = [json.loads(line) for line in (tmp_path / "seen.jsonl").read_text().splitlines()]
+    frames = [row["frame"] for row in rows if row["type"] == "frame"]
+    assert len(frames) == 5
+    assert len((tmp_path / "seen.csv").read_text().splitlines()) == 6
+    events = [row for row in rows if row["type"] == "event"]
+    assert events[0]["previous"] is None
+    assert len(list((tmp_path / "events").glob("*.jpg"))) == len(events)
+    assert {row["state"] for row in rows if row["type"] == "source"} >= {"live"}
+    assert "secret" not in (tmp_path / "seen.jsonl").read_text()
+
+
+def test_the_service_manager_hears_of_it(
+    cli: Cli, model: Path, camera: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(LONG)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        cli("run", model, camera, "--max-frames", 3)
+        told = ""
+        while "STOPPING=1" not in told:
+            told += manager.recv(4096).decode() + "\n"
+    assert "READY=1" in told
 
 
 def test_a_camera_that_is_not_there_is_waited_for(cli: Cli, model: Path) -> None:
