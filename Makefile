@@ -24,7 +24,7 @@ layers: .venv/installed
 pytest: .venv/installed
 	$(BIN)/pytest -n 2 --cov --cov-report=term
 
-# Trains on the real photographs beside the repository: half an hour.
+# Converts and trains on the real photographs beside the repository: three quarters of an hour.
 acceptance: .venv/installed
 	$(BIN)/pytest -m acceptance
 

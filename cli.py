@@ -17,6 +17,8 @@ _COMMANDS = {
     "train": "train.command",
     "convert": "convert.command",
     "run": "edge_runtime.command",
+    "doctor": "edge_runtime.doctor.command",
+    "service": "edge_runtime.service_command",
     "inspect": "edge_runtime.inspect_command",
     "benchmark": "benchmarks.command",
     "demo": "benchmarks.demo",

@@ -7,6 +7,7 @@ import click
 from ..edge_runtime.files import check_folder
 from ..edge_runtime.interpreter import default_threads
 from .compare_command import compare
+from .heatmaps_command import heatmaps
 from .report_command import report, report_options, write_reports
 from .results import Settings, write_benchmark
 from .tables import benchmark_table, measured_line
@@ -43,6 +44,7 @@ def benchmark() -> None:
 
 
 benchmark.add_command(compare)
+benchmark.add_command(heatmaps)
 benchmark.add_command(report)
 
 

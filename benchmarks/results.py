@@ -9,6 +9,7 @@ from typing import Any
 
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json, write_json
+from ..edge_runtime.machine import MachineState
 from ..edge_runtime.scoring import Drop
 from ..edge_runtime.statistics import Interval
 from . import records
@@ -233,27 +234,6 @@ class Model:
     accuracy: Accuracy | None
     against: Against | None
     timings: tuple[Timing, ...]
-
-
-@dataclass(frozen=True)
-class MachineState:
-    """The machine at one moment; None is what the system does not say.
-
-    Attributes:
-        temperature_c: of the processor, in degrees Celsius.
-        frequency_mhz: mean of its cores.
-        governor: who sets that.
-        load: average number of processes that ran in the last minute.
-        available_memory_bytes: left for processes.
-        throttled: what slows it or has slowed it, in words; empty if nothing.
-    """
-
-    temperature_c: float | None
-    frequency_mhz: float | None
-    governor: str | None
-    load: float | None
-    available_memory_bytes: int | None
-    throttled: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from time import monotonic
 
 import click
 
+from ..edge_runtime.machine import machine_state
 from .estimates import median
-from .machine import machine_state
 from .results import Moment, Sustained
 from .workers import Worker
 

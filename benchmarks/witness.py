@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..edge_runtime.errors import EdgeclfError
+from ..edge_runtime.machine import machine_state
 from ..models.photographs import (
     Photographs,
     labelled_photographs,
@@ -16,7 +17,7 @@ from ..models.photographs import (
 from ..models.run import Run
 from .assembly import assemble_models, describe_data, failed_model
 from .candidates import Candidate, check_alike, names_of, read_candidate
-from .machine import Others, describe_machine, machine_state, void_reason
+from .machine import Others, describe_machine, void_reason
 from .measurement import Measured, measure_models
 from .results import SCHEMA, Benchmark, Settings, Sustained
 from .sustained import measure_sustained

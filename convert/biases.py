@@ -67,12 +67,19 @@ def correct_biases(
             read = [values[source] for source in layer.node.inputs]
             made = _compute(layer.model, read)
             if name in in_float:
-                axes = tuple(range(made.ndim - 1))
-                error = in_float[name].mean - (layer.unit or 1) * made.mean(axes, dtype=np.float64)
+                wanted, unit = in_float[name], layer.unit or 1.0
+                error = wanted.mean - unit * _means(made)
                 bias = layer.weight("bias")
-                bias.assign_add((error / in_float[name].moved).astype(np.float32))
-                biases[name] = bias.numpy()
+                before = bias.numpy()
+                bias.assign_add((error / wanted.moved).astype(np.float32))
                 made = _compute(layer.model, read)
+                # A channel that hardly varies is rounded to the same step everywhere: to another
+                # one, perhaps, that is farther off.
+                worse = np.abs(wanted.mean - unit * _means(made)) > np.abs(error)
+                if worse.any():
+                    bias.assign(np.where(worse, before, bias.numpy()))
+                    made = _compute(layer.model, read)
+                biases[name] = bias.numpy()
             values[name] = made if layer.unit is None else made.astype(np.int16)
             for source in layer.node.inputs:
                 if last_reader[source] == name:
@@ -109,6 +116,12 @@ def _float_channels(graph: Graph, inputs: NDArray[np.uint8]) -> dict[str, _Chann
         fused = name != stored
         channels[name] = _Channels(mean, np.maximum(positive, _LEAST_SHARE) if fused else 1.0)
     return channels
+
+
+def _means(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the mean of each channel."""
+    mean: NDArray[np.float64] = values.mean(tuple(range(values.ndim - 1)), dtype=np.float64)
+    return mean
 
 
 def _compute(model: Any, read: list[NDArray[Any]]) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """A model file, ready to name what it sees."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -148,15 +148,22 @@ class Classifier:
         start = time.perf_counter()
         scores = self.scores(self.preprocess(rgb))
         ms = (time.perf_counter() - start) * 1000
+        prediction = self.name_best(scores, top=top, threshold=threshold, ms=ms)
+        if heatmap:
+            prediction = replace(
+                prediction, heatmap=self.class_activation_map(int(scores.argmax()))
+            )
+        return prediction
+
+    def name_best(
+        self, scores: NDArray[np.float32], *, top: int, threshold: float, ms: float
+    ) -> Prediction:
+        """Return the prediction that `scores` of shape (classes,) make; `ms` is what they took."""
         best_first = np.argsort(-scores, kind="stable")[:top]
         best = tuple((self.spec.labels[i], float(scores[i])) for i in best_first)
         label, score = best[0]
         return Prediction(
-            label=label if score >= threshold else UNKNOWN,
-            score=score,
-            top=best,
-            ms=ms,
-            heatmap=self.class_activation_map(int(best_first[0])) if heatmap else None,
+            label=label if score >= threshold else UNKNOWN, score=score, top=best, ms=ms
         )
 
     def self_test(self) -> SelfTestResult:

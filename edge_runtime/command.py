@@ -3,18 +3,36 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from .classifier import UNKNOWN, Classifier, Prediction
 from .errors import EdgeclfError
 from .files import check_folder
 from .heatmap import write_heatmap
 from .images import ImageError
-from .sources import Frame, find_files, is_video, read_frames
+from .sources import Frame, find_files, is_camera, is_video, read_frames
 
 
-@click.command()
+class _Run(click.Command):
+    """Learns the options of a live run only where they can matter: a photograph does not wait."""
+
+    knows_live = False
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {name for parameter in self.params for name in parameter.opts}
+        asked = {arg.partition("=")[0] for arg in args if arg.startswith("-")}
+        if not self.knows_live and (asked - known or any(map(is_camera, args))):
+            from .live.options import live_parameters
+
+            self.params += live_parameters()
+            self.knows_live = True
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Run)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
@@ -48,14 +66,36 @@ def run(
     threshold: float,
     heatmaps: Path | None,
     threads: int | None,
+    **live: Any,
 ) -> None:
-    """Classify images, folders, globs and videos with a .tflite MODEL.
+    """Classify images, folders, globs and videos with a .tflite MODEL, or watch a camera.
 
     \b
     edgeclf run int8.tflite photo.jpg
     edgeclf run int8.tflite photos/ 'more/*.png' clip.mp4 --json
     edgeclf run int8.tflite photos/ --heatmap maps
+    edgeclf run int8.tflite 0                       # USB; or /dev/video2
+    edgeclf run int8.tflite picamera
+    edgeclf run int8.tflite rtsp://user:password@camera/stream
+    edgeclf run int8.tflite http://camera/video.mjpg --json
+    edgeclf run int8.tflite inbox/ --watch
     """
+    if any(map(is_camera, sources)) or live.get("realtime") or live.get("watch"):
+        from .live.run import run_live
+
+        if heatmaps is not None:
+            raise EdgeclfError("--heatmap writes a file for each image; not for a live run")
+        run_live(
+            model,
+            sources,
+            as_json=as_json,
+            top=top,
+            threshold=threshold,
+            threads=threads,
+            values=live,
+        )
+        return
+    _check_no_live_option(live)
     classifier = Classifier(model, threads=threads)
     files = find_files(sources)
     if heatmaps is not None:
@@ -79,6 +119,16 @@ def run(
                 write_heatmap(heatmaps / _heatmap_name(frame), seen, prediction.heatmap)
     if failures:
         raise EdgeclfError(f"{failures} of {len(files)} files could not be read to the end")
+
+
+def _check_no_live_option(live: dict[str, Any]) -> None:
+    context = click.get_current_context()
+    for name in live:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise EdgeclfError(
+                f"--{name.replace('_', '-')}: only for a live run: of a camera, with --realtime "
+                "or with --watch"
+            )
 
 
 def _check_names(files: list[Path]) -> None:

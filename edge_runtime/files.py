@@ -26,7 +26,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         EdgeclfError: the system refuses to write there.
     """
     try:
-        with _beside(path) as temporary:
+        with replacing(path) as temporary:
             yield temporary
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
@@ -36,7 +36,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
+    """Do what `whole_file` does, and raise the OSError as it comes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
     os.close(handle)

@@ -67,9 +67,14 @@ def runtime_name() -> str:
 
 def default_threads() -> int:
     """Return how many threads an inference uses unless told: the cores we may use, 4 at most."""
+    return min(4, usable_cores())
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
-        return min(4, len(os.sched_getaffinity(0)))
-    return min(4, os.cpu_count() or 1)
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def delegated_parts(interpreter: Interpreter) -> int:

@@ -28,7 +28,10 @@ def preprocess(rgb: RGBImage, *, size_hw: tuple[int, int], rule: ResizeRule) -> 
     if rule not in RESIZE_RULES:
         raise ValueError(f"unknown resize rule {rule!r}; known: {', '.join(RESIZE_RULES)}")
     if rule == "crop":
-        rgb = _central_part(rgb, size_hw)
+        top, left, height, width = seen_part(
+            (rgb.shape[0], rgb.shape[1]), size_hw=size_hw, rule=rule
+        )
+        rgb = rgb[top : top + height, left : left + width]
     if rule == "pad":
         height, width = _inside(rgb.shape[:2], size_hw)
         top, left = (size_hw[0] - height) // 2, (size_hw[1] - width) // 2
@@ -38,13 +41,35 @@ def preprocess(rgb: RGBImage, *, size_hw: tuple[int, int], rule: ResizeRule) -> 
     return _resize(rgb, size_hw)
 
 
-def _central_part(rgb: RGBImage, size_hw: tuple[int, int]) -> RGBImage:
-    height, width = rgb.shape[:2]
-    scale = min(height / size_hw[0], width / size_hw[1])
-    part_height = max(1, min(height, round(size_hw[0] * scale)))
-    part_width = max(1, min(width, round(size_hw[1] * scale)))
-    top, left = (height - part_height) // 2, (width - part_width) // 2
-    return rgb[top : top + part_height, left : left + part_width]
+def seen_part(
+    shape_hw: tuple[int, int], *, size_hw: tuple[int, int], rule: ResizeRule
+) -> tuple[int, int, int, int]:
+    """Return where the model's input lies in an image: top, left, height, width, in its pixels.
+
+    With `pad` it reaches beyond the image: the top or the left is negative.
+
+    Args:
+        shape_hw: height and width of the image.
+        size_hw: height and width of the model's input.
+        rule: as of `preprocess`.
+    """
+    height, width = shape_hw
+    if rule == "stretch":
+        return 0, 0, height, width
+    if rule == "crop":
+        scale = min(height / size_hw[0], width / size_hw[1])
+        part_height = max(1, min(height, round(size_hw[0] * scale)))
+        part_width = max(1, min(width, round(size_hw[1] * scale)))
+        return (height - part_height) // 2, (width - part_width) // 2, part_height, part_width
+    inner_height, inner_width = _inside(shape_hw, size_hw)
+    top, left = (size_hw[0] - inner_height) // 2, (size_hw[1] - inner_width) // 2
+    scale_y, scale_x = height / inner_height, width / inner_width
+    return (
+        -round(top * scale_y),
+        -round(left * scale_x),
+        round(size_hw[0] * scale_y),
+        round(size_hw[1] * scale_x),
+    )
 
 
 def _inside(shape_hw: tuple[int, ...], size_hw: tuple[int, int]) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """What the runtime must know of a model. It travels inside the .tflite file."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,6 +31,8 @@ class ModelSpec:
         self_test: outputs that every runtime must compute again.
         heatmap: what makes heatmaps of the second output; None for a model of one.
         provenance: where the weights come from, as a JSON object.
+        thresholds: by label, the score from which a live run believes it, 0 to 1; the labels that
+            it leaves out have the run's own.
     """
 
     labels: tuple[str, ...]
@@ -41,6 +44,7 @@ class ModelSpec:
     self_test: SelfTest | None = None
     heatmap: HeatmapHead | None = None
     provenance: dict[str, Any] | None = None
+    thresholds: dict[str, float] | None = None
 
     @property
     def labels_text(self) -> str:
@@ -49,6 +53,7 @@ class ModelSpec:
 
     def to_json(self) -> str:
         """Return the spec as JSON text, the same bytes for the same spec."""
+        check_thresholds(self.thresholds or {}, self.labels)
         values = {name: value for name, value in asdict(self).items() if value is not None}
         return json.dumps({"schema": SCHEMA} | values, indent=1, ensure_ascii=False)
 
@@ -71,6 +76,10 @@ class ModelSpec:
             if "heatmap" in values:
                 values["heatmap"] = HeatmapHead.from_json(values["heatmap"])
             values["provenance"] = dict(values["provenance"]) if "provenance" in values else None
+            if "thresholds" in values:
+                values["thresholds"] = {
+                    str(label): float(value) for label, value in values["thresholds"].items()
+                }
             spec = cls(**values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise EdgeclfError(
@@ -80,4 +89,19 @@ class ModelSpec:
             raise EdgeclfError(
                 f"{name}: unknown resize rule {spec.resize!r}; known: {', '.join(RESIZE_RULES)}"
             )
+        try:
+            check_thresholds(spec.thresholds or {}, spec.labels)
+        except EdgeclfError as error:
+            raise EdgeclfError(f"{name}: {error}") from None
         return spec
+
+
+def check_thresholds(thresholds: Mapping[str, float], labels: Sequence[str]) -> None:
+    """Complain of a threshold of a class that is none of `labels`, or that is no score."""
+    for label, value in thresholds.items():
+        if label not in labels:
+            raise EdgeclfError(
+                f"a threshold for {label!r}, which is no class; the classes: {', '.join(labels)}"
+            )
+        if not 0 <= value <= 1:
+            raise EdgeclfError(f"a threshold of {value:g} for {label!r}; give one from 0 to 1")

@@ -14,7 +14,6 @@ from edgeclf.benchmarks.results import (
     DataSet,
     Delegate,
     Machine,
-    MachineState,
     Model,
     Moment,
     Settings,
@@ -23,6 +22,7 @@ from edgeclf.benchmarks.results import (
     Timing,
 )
 from edgeclf.benchmarks.verdict import decide
+from edgeclf.edge_runtime.machine import MachineState
 
 LABELS = ("good", "oil", "scratch", "stain")
 # Name, bytes, how far its logits are from the reference's, milliseconds on one thread.

@@ -1,6 +1,6 @@
 """On the real thing: ImageNet weights and real photographs, where the machine has them.
 
-The trainings take half an hour and run only with `make acceptance`.
+All of it takes three quarters of an hour and runs only with `make acceptance`.
 """
 
 import csv
@@ -9,6 +9,8 @@ import random
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.acceptance
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,6 @@ def test_imagenet_int8_is_as_good_as_float32(cli, shared: Path, imagenet: Path) 
     assert (imagenet / "out" / "conversion.json").stat().st_size < 2_000_000
 
 
-@pytest.mark.acceptance
 @pytest.mark.parametrize(
     ("name", "accuracy", "macro_f1", "drop"),
     # By scene, a frozen probe reaches 0.813 on the tiles; 0.602 was told of its macro-F1, which

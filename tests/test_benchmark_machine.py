@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeclf.benchmarks.machine import Others, describe_machine, machine_state, void_reason
-from edgeclf.benchmarks.results import MachineState
+from edgeclf.benchmarks.machine import Others, describe_machine, void_reason
+from edgeclf.edge_runtime.machine import MachineState, machine_state
 
 PI = {
     "proc/device-tree/model": "Raspberry Pi 5 Model B Rev 1.0\0",

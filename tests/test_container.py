@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import stat
 import time
 import zipfile
@@ -182,6 +183,7 @@ def test_one_damaged_byte_is_an_error_or_harmless(tmp_path: Path, mask: int) -> 
     "text",
     ["", "{", "[]", "7", "null", "{}", spec_with(input_hw=[96]), spec_with(input_hw="wide"),
      spec_with(labels=None), spec_with(colour="red"), spec_with(provenance=7),
+     spec_with(thresholds=[1]), spec_with(thresholds={"gut": "high"}),
      spec_with(self_test={}), spec_with(self_test=SELF_TEST | {"outputs": "AAE"}),
      spec_with(self_test=SELF_TEST | {"inputs": []}),
      spec_with(self_test=SELF_TEST | {"dtype": "rubbish"}),
@@ -192,6 +194,35 @@ def test_damaged_spec(tmp_path: Path, text: str) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(model_with(text))
     assert "damaged" in error_of(path)
+
+
+def test_thresholds_travel(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    write_model(path, FLATBUFFER, replace(SPEC, thresholds={"Öl": 0.25, "gut": 1.0}))
+    assert read_model(path)[1].thresholds == {"Öl": 0.25, "gut": 1.0}
+    assert "thresholds" not in SPEC.to_json()
+    path.write_bytes(model_with(spec_with()))
+    assert read_model(path)[1].thresholds is None
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "reason"),
+    [
+        ({"Oel": 0.5}, "'Oel', which is no class; the classes: gut, Öl, ガラス, gebrochen"),
+        ({"gut": 1.5}, "1.5 for 'gut'; give one from 0 to 1"),
+        ({"gut": float("nan")}, "nan for 'gut'"),
+    ],
+)
+def test_thresholds_that_mean_nothing(
+    tmp_path: Path, thresholds: dict[str, float], reason: str
+) -> None:
+    path = tmp_path / "model.tflite"
+    with pytest.raises(EdgeclfError, match=re.escape(reason)):
+        write_model(path, FLATBUFFER, replace(SPEC, thresholds=thresholds))
+    path.write_bytes(model_with(spec_with(thresholds=thresholds)))
+    message = error_of(path)
+    assert message.startswith(f"{path}: a threshold")
+    assert reason in message
 
 
 def test_a_spec_of_another_schema(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from edgeclf.edge_runtime.tflite_file import parse_tflite
 IMAGES = np.random.default_rng(1).integers(0, 256, (40, 8, 8, 3), np.uint8)
 
 
-def network(*, reshaped: bool = False) -> Graph:
-    """200 classes whose logits reach far and whose best are close together."""
+def network(*, reshaped: bool = False, classes: int = 200, spread: float = 3) -> Graph:
+    """Classes whose logits reach far and whose best are close together."""
     rng = np.random.default_rng(0)
     nodes: list[Node] = [
         Input("image", (), (8, 8, 3)),
@@ -42,8 +42,8 @@ def network(*, reshaped: bool = False) -> Graph:
     ]
     if reshaped:
         nodes.append(Reshape("flat", ("mean",), (16,)))
-    kernel = rng.normal(0, 3, (16, 200)).astype(np.float32)
-    bias = rng.normal(size=200).astype(np.float32)
+    kernel = rng.normal(0, spread, (16, classes)).astype(np.float32)
+    bias = rng.normal(size=classes).astype(np.float32)
     dense = Dense("logits", (nodes[-1].name,), kernel, bias)
     return Graph([*nodes, dense, Activation("scores", ("logits",), "softmax")])
 
@@ -72,6 +72,17 @@ def test_a_wide_head_is_nearer_to_float(reshaped: bool) -> None:
     narrow, wide = scores(converted(graph)), scores(converted(widen_dense(graph)))
     error = np.abs(wide - expected).sum(1).mean()
     assert error < 0.7 * np.abs(narrow - expected).sum(1).mean()
+
+
+@pytest.mark.parametrize("classes", [63, 64, 1000])
+def test_a_sure_class_gets_its_whole_score(classes: int) -> None:
+    graph = network(classes=classes, spread=30)
+    expected = build_tf_keras(graph).predict_on_batch(IMAGES.astype(np.float32))
+    sure = expected.max(1) > 0.9999
+    assert sure.any()
+    found = scores(converted(widen_dense(graph)))[sure]
+    assert (found.argmax(1) == expected[sure].argmax(1)).all()
+    assert found.max(1).min() >= 255 / 256
 
 
 def test_what_is_wide() -> None:

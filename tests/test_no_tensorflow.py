@@ -30,13 +30,17 @@ for name in HEAVY:
 """
 
 
-@pytest.mark.parametrize("command", ["run", "help", "help of train", "help of convert"])
+@pytest.mark.parametrize(
+    "command", ["run", "doctor", "help", "help of service", "help of train", "help of convert"]
+)
 def test_the_device_loads_nothing_heavy(
     fresh_python: FreshPython, tiny_models: Path, surfaces: Path, command: str
 ) -> None:
     arguments, output = {
         "run": (["run", tiny_models / "int8.tflite", surfaces / "oil/oil_0001.png"], "oil_0001"),
+        "doctor": (["doctor", tiny_models / "int8.tflite"], "self-test"),
         "help": (["--help"], "benchmark"),
+        "help of service": (["service", "--help"], "--install"),
         "help of train": (["train", "--help"], "--epochs"),
         "help of convert": (["convert", "--help"], "--recipes"),
     }[command]

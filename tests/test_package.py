@@ -85,6 +85,8 @@ def test_the_wheel_holds_the_package_and_no_test(wheel: Path) -> None:
         folder.rstrip("/") for folder in folders
     }
     assert {"edgeclf/py.typed", "edgeclf/edge_runtime/page/style.css"} <= set(names)
+    page = {"door.html", "icon.svg", "page.css", "page.html", "page.js"}
+    assert {f"edgeclf/edge_runtime/live/web/{name}" for name in page} <= set(names)
 
 
 def test_a_bare_install_classifies_without_tensorflow(

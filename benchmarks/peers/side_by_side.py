@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from edgeclf import __version__
-from edgeclf.benchmarks.machine import Others, describe_machine, machine_state
+from edgeclf.benchmarks.machine import Others, describe_machine
 from edgeclf.benchmarks.peers.contenders import (
     ABSENT,
     CONTENDERS,
@@ -33,6 +33,7 @@ from edgeclf.benchmarks.peers.report import Row, markdown_table, rows_of
 from edgeclf.benchmarks.records import to_json
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import check_folder, sha256_of, write_json, write_text
+from edgeclf.edge_runtime.machine import machine_state
 
 SCHEMA = 1
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from ...edge_runtime.machine import MachineState
 from ...edge_runtime.page.table import Table
-from ..results import Benchmark, MachineState, Model
+from ..results import Benchmark, Model
 from . import words
 
 

@@ -75,12 +75,16 @@ class LiveFrame:
         bgr: uint8 of shape (height, width, 3), as OpenCV decodes it; nobody writes into it.
         arrived: when its last byte came, seconds of `time.monotonic`.
         taken_at: the same moment on the wall clock, seconds since the epoch.
+        source: the camera's name, or the file's in a folder that is watched.
+        decode_ms: what its decoding took once it was taken; 0 where the camera gives pixels.
     """
 
     number: int
     bgr: NDArray[np.uint8]
     arrived: float
     taken_at: float
+    source: str = ""
+    decode_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ class Observation:
         prediction: what the model says of this one frame.
         decision: what is believed after it.
         age_ms: from the frame's arrival to its decision, in milliseconds.
-        steps_ms: what each step took: `preprocess`, `invoke`, `postprocess`.
+        steps_ms: what each step took: `decode`, `preprocess`, `invoke`, `postprocess`.
     """
 
     frame: LiveFrame
@@ -134,6 +138,43 @@ class Observation:
     decision: Decision
     age_ms: float
     steps_ms: Mapping[str, float]
+
+
+class FrameSource(Protocol):
+    """Where frames come from: a camera, or a folder that is watched."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether no frame will ever come again."""
+        ...
+
+    def take(self, timeout_s: float) -> LiveFrame | None:
+        """Return a frame that was not taken yet; None if none comes in `timeout_s`."""
+        ...
+
+    def health(self) -> SourceHealth:
+        """Return how the source is now."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; at most a second."""
+
+
+class Decides(Protocol):
+    """What makes a steady label of the scores of one frame after another."""
+
+    def decide(
+        self, scores: NDArray[np.float32], *, at: float, taken_at: float, frame: int
+    ) -> tuple[Decision, Event | None]:
+        """Take in the scores of a frame; return what is believed now, and the change of it.
+
+        Args:
+            scores: of each class, of shape (classes,), 0 to 1.
+            at: when the frame arrived, seconds of `time.monotonic`.
+            taken_at: the same moment, seconds since the epoch.
+            frame: its number.
+        """
+        ...
 
 
 class Sink(Protocol):

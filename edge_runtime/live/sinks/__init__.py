@@ -1,0 +1,1 @@
+"""Where the news of a live run goes: files, pictures, MQTT, Prometheus."""

@@ -1,0 +1,262 @@
+"""The options of `edgeclf run` that say where a live run's news goes, and what is news."""
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+# `edgeclf run photo.jpg` reads the options, too, and waits for no camera's code.
+if TYPE_CHECKING:
+    from ..decisions import DecisionConfig
+    from ..observation import Sink
+    from .queued import Outlet, Warn
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_DEFAULT_SMOOTH_S = 0.5
+_LOOPBACK = "127.0.0.1"
+# Pictures are large: a 1080p frame has 6 MB.
+_ROWS_THAT_WAIT, _PICTURES_THAT_WAIT = 256, 4
+
+
+@dataclass(frozen=True)
+class SinkOptions:
+    """What the options of `sink_options` were set to.
+
+    Attributes:
+        jsonl: file for a JSON object a frame, event and state of the camera.
+        csv: file for a row a frame.
+        events: folder for pictures of events.
+        record: .avi file for a video of what was seen.
+        uncertain: folder for frames that the model is not sure of.
+        uncertain_cap: what that folder may take, in 10^6 bytes.
+        mqtt: URL of a broker; it may hold a password.
+        prometheus: host and port to serve metrics at.
+        smooth: time constant of the scores' average, in seconds; None for the default.
+        vote: (k, n) for a label that k of the last n frames agree on.
+        min_duration: how long a new label must be seen, in seconds.
+        class_threshold: pairs of a label and its threshold.
+    """
+
+    jsonl: Path | None = None
+    csv: Path | None = None
+    events: Path | None = None
+    record: Path | None = None
+    uncertain: Path | None = None
+    uncertain_cap: float = 500.0
+    mqtt: str | None = field(default=None, repr=False)
+    prometheus: tuple[str, int] | None = None
+    smooth: float | None = None
+    vote: tuple[int, int] | None = None
+    min_duration: float = 0.0
+    class_threshold: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "SinkOptions":
+        """Return what is ours of the parameters of a command, by name."""
+        return cls(**{each.name: values[each.name] for each in fields(cls)})
+
+
+def _read_vote(_ctx: Any, _option: Any, value: str | None) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    try:
+        k, n = map(int, value.split("/"))
+    except ValueError:
+        k = n = 0
+    if not 1 <= k <= n:
+        raise click.BadParameter(f"{value!r}: give K/N with 1 <= K <= N, such as 3/5")
+    return k, n
+
+
+def _read_thresholds(
+    _ctx: Any, _option: Any, values: tuple[str, ...]
+) -> tuple[tuple[str, float], ...]:
+    pairs = []
+    for value in values:
+        label, _, number = value.rpartition("=")
+        try:
+            threshold = float(number)
+        except ValueError:
+            threshold = -1.0
+        if not label or not 0 <= threshold <= 1:
+            raise click.BadParameter(f"{value!r}: give a class and a score from 0 to 1, LABEL=0.8")
+        pairs.append((label, threshold))
+    return tuple(pairs)
+
+
+def _read_host_port(_ctx: Any, _option: Any, value: str | None) -> tuple[str, int] | None:
+    if value is None:
+        return None
+    host, _, port = value.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise click.BadParameter(f"{value!r}: give HOST:PORT, such as {_LOOPBACK}:9464")
+    return host.strip("[]") or _LOOPBACK, int(port)
+
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_OPTIONS = (
+    click.option(
+        "--smooth",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="Time constant of the scores' average. "
+        f"[default: {_DEFAULT_SMOOTH_S:g}; 0 with --vote]",
+    ),
+    click.option(
+        "--vote",
+        callback=_read_vote,
+        metavar="K/N",
+        help="K of the last N frames must agree on a label.",
+    ),
+    click.option(
+        "--min-duration",
+        default=0.0,
+        show_default=True,
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="How long a new label must be seen before it is believed.",
+    ),
+    click.option(
+        "--class-threshold",
+        multiple=True,
+        callback=_read_thresholds,
+        metavar="LABEL=VALUE",
+        help="The threshold of one class, in place of the model's and of --threshold; repeatable.",
+    ),
+    click.option("--jsonl", type=_FILE, help="Append frames, events and states, one a line."),
+    click.option("--csv", type=_FILE, help="Append frames to a table."),
+    click.option("--events", type=_FOLDER, help="Keep there a picture of each event."),
+    click.option("--record", type=_FILE, help="Keep there a video of what was seen, .avi."),
+    click.option("--uncertain", type=_FOLDER, help="Keep there frames that are worth labelling."),
+    click.option(
+        "--uncertain-cap",
+        default=500.0,
+        show_default=True,
+        type=click.FloatRange(min=1),
+        metavar="MB",
+        help="What they may take; the oldest go.",
+    ),
+    click.option(
+        "--mqtt",
+        metavar="URL",
+        help="Tell a broker: mqtt[s]://user:password@host:port/prefix; the password also from "
+        "EDGECLF_MQTT_PASSWORD.",
+    ),
+    click.option(
+        "--prometheus",
+        callback=_read_host_port,
+        metavar="HOST:PORT",
+        help=f"Serve metrics there. [default host: {_LOOPBACK}]",
+    ),
+)
+
+
+def sink_options(function: _Command) -> _Command:
+    """Add the options to a command; `SinkOptions.of` takes what it gets for them."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def decision_config(
+    options: SinkOptions,
+    *,
+    threshold: float,
+    thresholds: Mapping[str, float] | None,
+    scene: bool = True,
+) -> "DecisionConfig":
+    """Return what it takes to believe a label.
+
+    Args:
+        options: as given; their thresholds go before the model's.
+        threshold: of a class that has none of its own.
+        thresholds: the model's, `ModelSpec.thresholds`.
+        scene: whether frames show one scene as it goes on, and not a thing each.
+    """
+    from ..decisions import DecisionConfig
+
+    smooth_s = options.smooth
+    if smooth_s is None:
+        smooth_s = _DEFAULT_SMOOTH_S if scene and not options.vote else 0.0
+    return DecisionConfig(
+        threshold=threshold,
+        class_thresholds=dict(thresholds or {}) | dict(options.class_threshold),
+        smooth_s=smooth_s,
+        vote=options.vote,
+        min_duration_s=options.min_duration,
+        gap_s=DecisionConfig.gap_s if scene else math.inf,
+    )
+
+
+def open_sinks(
+    options: SinkOptions, *, labels: Sequence[str], warn: "Warn | None" = None
+) -> "list[Sink]":
+    """Open what was asked for; `close_sinks` ends it.
+
+    Args:
+        options: as given.
+        labels: the model's classes.
+        warn: what is called with a line of text when a sink has trouble, from any thread; by
+            default it goes to standard error.
+
+    Raises:
+        EdgeclfError: one cannot be opened; none is left open.
+    """
+    from .queued import QueuedSink, close_sinks
+
+    warn = warn or _echo_warning
+    queued: list[QueuedSink[Any]] = []
+    try:
+        for outlet, bound in _outlets(options, labels, warn):
+            queued.append(QueuedSink(outlet, bound=bound, warn=warn))
+        sinks: list[Sink] = [*queued]
+        if options.prometheus is not None:
+            from .prometheus import Prometheus
+
+            sinks.append(Prometheus(*options.prometheus, labels=labels, queued=queued))
+    except BaseException:
+        close_sinks(queued)
+        raise
+    return sinks
+
+
+def _outlets(
+    options: SinkOptions, labels: Sequence[str], warn: "Warn"
+) -> Iterator[tuple["Outlet[Any]", int]]:
+    if options.jsonl is not None:
+        from .line_files import JsonLines
+
+        yield JsonLines(options.jsonl), _ROWS_THAT_WAIT
+    if options.csv is not None:
+        from .line_files import CsvTable
+
+        yield CsvTable(options.csv), _ROWS_THAT_WAIT
+    if options.events is not None:
+        from .pictures import EventPictures
+
+        yield EventPictures(options.events), _PICTURES_THAT_WAIT
+    if options.record is not None:
+        from .record import VideoRecord
+
+        yield VideoRecord(options.record), _PICTURES_THAT_WAIT
+    if options.uncertain is not None:
+        from .pictures import UncertainConfig, UncertainFrames
+
+        config = UncertainConfig(cap_mb=options.uncertain_cap)
+        yield UncertainFrames(options.uncertain, config), _PICTURES_THAT_WAIT
+    if options.mqtt is not None:
+        from .mqtt import Mqtt
+        from .mqtt_address import MqttAddress
+
+        address = MqttAddress.parse(options.mqtt, os.environ)
+        yield Mqtt(address, labels=labels, warn=warn), _ROWS_THAT_WAIT
+
+
+def _echo_warning(text: str) -> None:
+    click.echo(f"Warning: {text}", err=True)

@@ -1,0 +1,1 @@
+"""A page that shows a live run: picture, decisions, and how the camera is."""

@@ -1,0 +1,126 @@
+"""Who may ask (token, host, origin), and the headers that go with every answer."""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlencode, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .files import door
+
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_OPEN_TO_ALL = frozenset({"/page.css", "/icon.svg"})  # what the door is made of
+_COOKIE_LASTS = 30 * 24 * 3600
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Lets through to `app` who may ask.
+
+    Attributes:
+        app: what answers.
+        token: what the asker must know; None lets everybody in who calls this machine by a name of
+            its loopback (others would come by DNS rebinding).
+        cookie: the name of the cookie that keeps the token.
+    """
+
+    app: ASGIApp
+    token: str | None
+    cookie: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] != "http":
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        answer = self._refusal(Request(scope)) or self.app
+        await answer(scope, receive, send_with_headers)
+
+    def _refusal(self, request: Request) -> Response | None:
+        if self.token is None and _host_name(request.headers) not in _LOOPBACK_NAMES:
+            return _error(
+                HTTPStatus.MISDIRECTED_REQUEST, "ask for localhost, or start with a --token"
+            )
+        if request.method not in {"GET", "HEAD"} and not _same_origin(request):
+            return _error(HTTPStatus.FORBIDDEN, "asked by the page of another site")
+        if self.token is None or request.url.path in _OPEN_TO_ALL:
+            return None
+        return self._without_token(request)
+
+    def _without_token(self, request: Request) -> Response | None:
+        is_page = request.url.path == "/"
+        if is_page and self._is_token(request.query_params.get("token", "")):
+            return self._keep_token(request)
+        if any(map(self._is_token, self._tokens(request))):
+            return None
+        if is_page:
+            return Response(door(), HTTPStatus.UNAUTHORIZED, media_type="text/html")
+        return _error(HTTPStatus.UNAUTHORIZED, "the token is missing or wrong", bearer=True)
+
+    def _tokens(self, request: Request) -> list[str]:
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        bearer = credentials.strip() if scheme.lower() == "bearer" else ""
+        query, kept = request.query_params.get("token", ""), request.cookies.get(self.cookie, "")
+        return [bearer, query, kept]
+
+    def _is_token(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode(), (self.token or "").encode())
+
+    def _keep_token(self, request: Request) -> Response:
+        """Move the token from the address, which is shown and kept in histories, to a cookie.
+
+        SameSite is Lax, so that a link to the page works from elsewhere; nothing that a link can
+        reach changes anything.
+        """
+        others = [(k, v) for k, v in request.query_params.multi_items() if k != "token"]
+        response = RedirectResponse(f"?{urlencode(others)}" if others else "./", 303)
+        response.set_cookie(
+            self.cookie, self.token or "", max_age=_COOKIE_LASTS, httponly=True, samesite="lax"
+        )
+        return response
+
+
+def _host_name(headers: Headers) -> str | None:
+    try:
+        return urlsplit(f"//{headers.get('host', '')}").hostname
+    except ValueError:
+        return None
+
+
+def _same_origin(request: Request) -> bool:
+    """Tell whether this page asks, or a program that is no browser; those send no Origin."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return False
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+def _error(status: HTTPStatus, reason: str, *, bearer: bool = False) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"} if bearer else None
+    return JSONResponse({"error": reason}, status, headers)

@@ -1,0 +1,141 @@
+"""Prometheus metrics, fetched over HTTP and read by Prometheus's own parser."""
+
+import socket
+import threading
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from live_news import EPOCH, LABELS, event, health, observation
+from prometheus_client.parser import text_string_to_metric_families
+
+from edgeclf.edge_runtime.errors import EdgeclfError
+from edgeclf.edge_runtime.live.observation import SourceState
+from edgeclf.edge_runtime.live.sinks.prometheus import Prometheus
+from edgeclf.edge_runtime.live.sinks.queued import Outlet, QueuedSink
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+class Nowhere(Outlet[int]):
+    name = 'a "sink"'
+
+    def write(self, item: int) -> None:
+        raise AssertionError(item)
+
+
+@pytest.fixture
+def queued() -> Iterator[QueuedSink[Any]]:
+    queued: QueuedSink[Any] = QueuedSink(Nowhere(), bound=1, warn=print)
+    yield queued
+    queued.close(20)
+
+
+@pytest.fixture
+def prometheus(queued: QueuedSink[Any]) -> Iterator[Prometheus]:
+    prometheus = Prometheus("127.0.0.1", 0, labels=LABELS, queued=[queued])
+    yield prometheus
+    prometheus.close()
+
+
+def fetch(prometheus: Prometheus) -> Samples:
+    url = f"http://127.0.0.1:{prometheus.port}/metrics"
+    text = urllib.request.urlopen(url, timeout=20).read().decode()
+    samples: Samples = {}
+    for family in text_string_to_metric_families(text):
+        assert family.documentation
+        for sample in family.samples:
+            key = (sample.name, tuple(sorted(sample.labels.items())))
+            assert key not in samples
+            samples[key] = sample.value
+    return samples
+
+
+def of(samples: Samples, name: str) -> dict[str, float]:
+    """The values of a metric with one label, by that label."""
+    return {labels[0][1]: value for (each, labels), value in samples.items() if each == name}
+
+
+def test_what_is_counted(prometheus: Prometheus, queued: QueuedSink[Any]) -> None:
+    for number in range(4):
+        prometheus.observe(observation(number))
+    prometheus.report_event(event(1), observation(1))
+    prometheus.report_event(event(3), observation(3))
+    prometheus.report_health(health(received=42))
+    queued.dropped, queued.lost = 5, 2
+    samples = fetch(prometheus)
+    assert samples["edgeclf_frames_classified_total", ()] == 4
+    assert samples["edgeclf_frame_age_seconds_count", ()] == 4
+    assert samples["edgeclf_frame_age_seconds_sum", ()] == pytest.approx(4 * 0.0345)
+    ages = {
+        float(labels[0][1]): value
+        for (name, labels), value in samples.items()
+        if name == "edgeclf_frame_age_seconds_bucket"
+    }
+    assert ages[0.03] == 0
+    assert ages[0.05] == ages[float("inf")] == 4
+    assert of(samples, "edgeclf_step_seconds_sum") == pytest.approx(
+        {"preprocess": 0.004, "invoke": 0.048, "postprocess": 0.0005}
+    )
+    assert of(samples, "edgeclf_events_total") == {"oil": 2}
+    assert of(samples, "edgeclf_class_score") == pytest.approx(
+        {"good": 0.1, "oil": 0.9, "scratch": 0}
+    )
+    assert of(samples, "edgeclf_label") == {"oil": 1}
+    assert samples["edgeclf_source_received_total", ()] == 42
+    assert samples["edgeclf_source_replaced_total", ()] == 3
+    assert samples["edgeclf_source_fps", ()] == 9.5
+    assert samples["edgeclf_last_frame_timestamp_seconds", ()] == pytest.approx(EPOCH + 0.3)
+    assert of(samples, "edgeclf_sink_dropped_total") == {'a "sink"': 5}
+    assert of(samples, "edgeclf_sink_lost_total") == {'a "sink"': 2}
+
+
+@pytest.mark.parametrize("state", SourceState)
+def test_a_camera_that_is_not_live_has_no_label(prometheus: Prometheus, state: SourceState) -> None:
+    prometheus.observe(observation())
+    prometheus.report_health(health(state))
+    samples = fetch(prometheus)
+    states = of(samples, "edgeclf_source_state")
+    assert [name for name, value in states.items() if value] == [state.value]
+    assert len(states) == len(SourceState)
+    live = state is SourceState.LIVE
+    assert bool(of(samples, "edgeclf_class_score")) == live
+    assert bool(of(samples, "edgeclf_label")) == live
+
+
+def test_before_anything_is_seen(prometheus: Prometheus) -> None:
+    assert fetch(prometheus)["edgeclf_frames_classified_total", ()] == 0
+
+
+def test_it_listens_on_loopback_only_and_closes(queued: QueuedSink[Any]) -> None:
+    before = threading.active_count()
+    prometheus = Prometheus("127.0.0.1", 0, labels=LABELS, queued=[queued])
+    assert prometheus._server.server_address[0] == "127.0.0.1"
+    assert prometheus.name == f"--prometheus 127.0.0.1:{prometheus.port}"
+    prometheus.close()
+    assert threading.active_count() == before
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", prometheus.port), timeout=20)
+
+
+def test_a_port_that_is_taken(prometheus: Prometheus) -> None:
+    place = f"127.0.0.1:{prometheus.port}: cannot listen there"
+    with pytest.raises(EdgeclfError, match=f"--prometheus {place}.*; give another HOST:PORT"):
+        Prometheus("127.0.0.1", prometheus.port, labels=LABELS, queued=[])
+
+
+def test_the_extra_is_named(fresh_python: Any) -> None:
+    done = fresh_python("""
+import sys
+sys.modules["prometheus_client"] = None
+from edgeclf.edge_runtime.errors import EdgeclfError
+from edgeclf.edge_runtime.live.sinks.options import SinkOptions, open_sinks
+try:
+    open_sinks(SinkOptions(prometheus=("127.0.0.1", 0)), labels=("a",))
+except EdgeclfError as error:
+    print(error)
+""")
+    text = "--prometheus needs prometheus-client: pip install 'edgeclf[prometheus]'\n"
+    assert done.stdout == text
+    assert done.stderr == ""
