@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,12 @@ class _Run(click.Command):
     knows_live = False
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        known = {name for parameter in self.params for name in parameter.opts}
+        options = [option for option in self.params if isinstance(option, click.Option)]
+        known = {name for option in options for name in option.opts}
+        valued = {name for option in options if not option.is_flag for name in option.opts}
         asked = {arg.partition("=")[0] for arg in args if arg.startswith("-")}
-        if not self.knows_live and (asked - known or any(map(is_camera, args))):
+        words = [arg for before, arg in pairwise(["", *args]) if before not in valued]
+        if not self.knows_live and (asked - known or any(map(is_camera, words))):
             from .live.options import live_parameters
 
             self.params += live_parameters()

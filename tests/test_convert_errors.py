@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from edgeclf.convert import conversion, emit, qat
+from edgeclf.convert import conversion, emit, qat, techniques
 from edgeclf.edge_runtime import files
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.models import photographs
@@ -342,7 +342,7 @@ def press_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     [
         ((photographs, "load_images"), 1, ()),
         ((emit, "_one_by_one"), 1, ("float32",)),  # called back out of the converter's C++
-        ((emit, "calibrate_ranges"), 1, ("float32", "int16x8")),
+        ((techniques, "calibrate_ranges"), 1, ("float32", "int16x8")),
         ((Classifier, "scores"), 3, ()),
     ],
 )

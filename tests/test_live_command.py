@@ -244,7 +244,8 @@ def test_a_photograph_loads_nothing_of_it(
         "print([name for name in sys.modules if 'edge_runtime.live' in name])"
     )
     photograph = surfaces / "oil/oil_0001.png"
-    assert fresh_python(code, "run", model, photograph).stdout.endswith("\n[]\n")
+    plain = fresh_python(code, "run", model, photograph, "--threads", 1, "--top", 2)
+    assert plain.stdout.endswith("\n[]\n")
     with serve(endless) as port:
         camera = f"http://127.0.0.1:{port}/"
         done = fresh_python(code, "run", model, camera, "--max-frames", 1)
