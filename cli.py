@@ -1,7 +1,9 @@
 """The command line: each folder brings its commands, which load TensorFlow only if they need it."""
 
 import errno
+import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -49,6 +51,17 @@ class _Group(click.Group):
         command = getattr(import_module(f".{_COMMANDS[cmd_name]}", __package__), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        try:
+            return super().main(args, *rest, **extra)
+        except SystemExit as end:
+            if args is None and end.code == _INTERRUPTED and "tensorflow" in sys.modules:
+                # Its threads still compute. Taken down around them, the process may abort instead.
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(_INTERRUPTED)
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
