@@ -34,8 +34,8 @@ from .ranges import TensorRange, keeps_values
 _KERNELS = {Conv: "kernel", Dense: "kernel", Depthwise: "depthwise_kernel"}
 _LINEAR = (Conv, Dense, Depthwise)
 
-# A channel of zeros still needs a width.
-_LEAST = 1e-9
+# TFLite's converter gives a smaller channel this width (`kNearZeroTolerance` is twice as much).
+_LEAST = 0.5e-6
 
 _STEPS = np.float32(127)
 
@@ -283,7 +283,7 @@ def _round_sums(node: Node, layer: Any, read: _Steps, made: _Steps) -> "_Roundin
             _By(lambda values: _whole(values / _kernel_step(node, values))),
         ),
         bias=_By(lambda values: _whole(values / unit())),
-        output=_By(lambda sums: made.nearest(_whole(sums) * (unit() / made.size))),
+        output=_By(lambda sums: made.nearest(_whole(sums) * divided(unit(), made.size))),
     )
 
 
@@ -305,7 +305,15 @@ def _kernel_step(node: Node, kernel: Any) -> Any:
     """Return the step of each output channel, of a shape that broadcasts against the kernel."""
     axes = list(range(2 if isinstance(node, Depthwise) else len(kernel.shape) - 1))
     largest = tf.maximum(tf.reduce_max(tf.abs(kernel), axes, keepdims=True), _LEAST)
-    return tf.stop_gradient(largest) / _STEPS
+    return divided(tf.stop_gradient(largest), _STEPS)
+
+
+def divided(values: Any, divisor: np.float32) -> Any:
+    """Return the float32 next to `values / divisor`.
+
+    TensorFlow multiplies by the reciprocal of a constant, which is not the same in the last bit.
+    """
+    return tf.cast(tf.cast(values, tf.float64) / np.float64(divisor), tf.float32)
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]

@@ -2,26 +2,29 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from edgeclf.convert import qat
 from edgeclf.convert.build import build_tf_keras
 from edgeclf.convert.calibrate import channel_ranges, pin_input_range
 from edgeclf.convert.emit import emit_rounded
 from edgeclf.convert.equalize import concat_parts, equalize_concats
-from edgeclf.convert.graph import Graph
+from edgeclf.convert.graph import Conv, Graph
 from edgeclf.convert.heatmap import find_tail
 from edgeclf.convert.qat import QatConfig, Trained, train_rounded
 from edgeclf.convert.ranges import calibrate_ranges
 from edgeclf.convert.read_keras import read_keras
 from edgeclf.convert.rewrite import deploy_graph
-from edgeclf.convert.rounded import build_rounded, on_grid
+from edgeclf.convert.rounded import build_rounded, divided, on_grid
 from edgeclf.convert.techniques import apply_techniques, calibrate_int8, parse_techniques
 from edgeclf.edge_runtime import Classifier
 from edgeclf.edge_runtime.interpreter import float_operators, open_interpreter
+from edgeclf.edge_runtime.tflite_file import parse_tflite
 from edgeclf.models.augment import AugmentConfig
 from edgeclf.models.photographs import load_photographs, run_photographs
 from edgeclf.models.run import FloatModel, read_run
@@ -99,6 +102,30 @@ def test_the_rounded_network_is_the_file_bit_for_bit(
     assert np.abs(np.array(scores) / 256 - rounded_scores).max() < 0.005
     plain = build_tf_keras(graph).predict_on_batch(pixels)
     assert np.abs(rounded_scores - plain).max() > 1e-4  # it does round
+
+
+def test_a_channel_that_hardly_weighs_counts_as_in_the_file(graph: Graph, images) -> None:
+    *_, conv = (node for node in graph if isinstance(node, Conv))
+    kernel = conv.kernel.copy()
+    kernel[..., 0] *= 1e-8 / np.abs(kernel[..., 0]).max()
+    weighs = replace(conv, kernel=kernel, bias=np.full_like(conv.bias, 0.01))
+    weak = Graph([weighs if node is conv else node for node in graph])
+    ranges = calibrate_ranges(weak, images["train"])
+    rounded = on_grid(weak, ranges)
+    [stored] = [
+        tensor
+        for tensor in parse_tflite(emit_rounded(weak, ranges)).tensors
+        if tensor.dtype == "int8" and tensor.name.endswith(f"{conv.name}/Conv2D")
+    ]
+    first, *_ = stored.values().reshape(stored.shape) * stored.scales[:, None, None, None]
+    np.testing.assert_allclose(rounded[conv.name].kernel[..., 0], first, rtol=1e-6)
+
+
+@pytest.mark.parametrize("divisor", [127, 0.004600593, 0.3])
+def test_factors_are_divided_to_the_last_bit(divisor: float) -> None:
+    values = np.random.default_rng(0).uniform(1e-6, 1e-2, 1000).astype(np.float32)
+    divide = tf.function(lambda given: divided(given, np.float32(divisor)))
+    np.testing.assert_array_equal(divide(values), values / np.float32(divisor))
 
 
 def test_training_brings_the_rounded_network_nearer_to_float(train) -> None:
