@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from ..edge_runtime.statistics import Interval, student_interval, student_quantile
 from .results import Estimate
 
-Milliseconds = Sequence[float] | NDArray[np.float64]
+Samples = Sequence[float] | NDArray[np.float64]
+Milliseconds = Samples
 
 
 def median(values: Milliseconds) -> float:
@@ -71,7 +72,7 @@ def log_ratios(rounds: Sequence[Milliseconds], *, reference: Sequence[Millisecon
 
 
 def slope_estimate(
-    at: Sequence[float], values: Sequence[float], *, blocks: int = 20, confidence: float = 0.95
+    at: Samples, values: Samples, *, blocks: int = 20, confidence: float = 0.95
 ) -> Estimate:
     """Return by how much `values` grow for each unit of `at`, by least squares.
 
