@@ -4,6 +4,7 @@
 classifies it at full speed, and watches what must not grow: memory, threads, open files.
 """
 
+import ctypes
 import math
 import socket
 import sys
@@ -107,6 +108,7 @@ class _Watch:
         self._ages[min(int(observation.age_ms), _MOST_MS - 1)] += 1
         seconds = time.monotonic() - self._started
         if self._taken * _SAMPLE_S <= seconds and self._taken < len(self._samples):
+            _give_back_what_is_free()
             self._samples[self._taken] = seconds / 3600, memory_of_our_own() / 2**20
             self._taken += 1
 
@@ -158,6 +160,17 @@ class _Timed:
         ms = (time.perf_counter() - start) * 1000
         if ms > self.longest_ms:
             self.longest_ms, self.at_work_ms = ms, (time.thread_time() - start_of_work) * 1000
+
+
+def _give_back_what_is_free() -> None:
+    """Let glibc return the pages that it keeps for what comes next.
+
+    It keeps none, or as much as two decoded frames, and rarely changes its mind: a single such step
+    within half an hour would pass for growth.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _descriptors() -> int:
