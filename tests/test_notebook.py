@@ -52,7 +52,8 @@ def test_it_runs_in_jupyter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
+    where = {"metadata": {"path": tmp_path}}
+    NotebookClient(notebook, timeout=300, startup_timeout=300, resources=where).execute()
     drawn = [cell for cell in code_cells(notebook) if "pictures.draw_" in cell.source]
     assert len(drawn) == 8
     for cell in drawn:
