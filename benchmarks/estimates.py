@@ -1,15 +1,16 @@
-"""What the times of queries say: percentiles that can be claimed, and ratios with intervals."""
+"""What repeated measurements say: percentiles that can be claimed, ratios and slopes."""
 
 from collections.abc import Sequence
-from math import exp, lgamma, log
+from math import exp, lgamma, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge_runtime.statistics import Interval, student_interval
+from ..edge_runtime.statistics import Interval, student_interval, student_quantile
 from .results import Estimate
 
-Milliseconds = Sequence[float] | NDArray[np.float64]
+Samples = Sequence[float] | NDArray[np.float64]
+Milliseconds = Samples
 
 
 def median(values: Milliseconds) -> float:
@@ -68,3 +69,37 @@ def ratio_estimate(
 def log_ratios(rounds: Sequence[Milliseconds], *, reference: Sequence[Milliseconds]) -> list[float]:
     """Return the logarithm of the ratio of the medians of each round."""
     return [log(median(one) / median(other)) for one, other in zip(rounds, reference, strict=True)]
+
+
+def slope_estimate(
+    at: Samples, values: Samples, *, blocks: int = 20, confidence: float = 0.95
+) -> Estimate:
+    """Return by how much `values` grow for each unit of `at`, by least squares.
+
+    What is measured again and again of one process is alike from one moment to the next, so that
+    each sample is not news: the means of equal stretches of `at` are, with Student's t for two
+    fewer degrees of freedom than stretches. 10 to 30 are the right number: Schmeiser, Batch size
+    effects in the analysis of simulation output, Operations Research 30 (1982) 556-568.
+
+    Args:
+        at: when each was measured, ascending.
+        values: what was measured then.
+        blocks: into how many stretches they are put; those without a sample count for nothing.
+        confidence: share of intervals that hold the true slope.
+
+    Raises:
+        ValueError: fewer than three stretches have a sample.
+    """
+    times, measured = np.asarray(at, np.float64), np.asarray(values, np.float64)
+    edges = np.linspace(times[0], times[-1], blocks + 1)[1:-1]
+    block = np.searchsorted(edges, times, side="right")
+    means = [(times[block == each].mean(), measured[block == each].mean()) for each in set(block)]
+    if len(means) < 3:
+        raise ValueError(f"samples in {len(means)} stretches of time; a slope takes 3")
+    x, y = np.array(means).T
+    x, y = x - x.mean(), y - y.mean()
+    slope = float(x @ y / (x @ x))
+    freedom = len(means) - 2
+    error = sqrt(float(((y - slope * x) ** 2).sum()) / freedom / float(x @ x))
+    half = student_quantile((1 + confidence) / 2, freedom=freedom) * error
+    return Estimate(slope, Interval(slope - half, slope + half))

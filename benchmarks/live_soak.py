@@ -4,10 +4,13 @@
 classifies it at full speed, and watches what must not grow: memory, threads, open files.
 """
 
+import ctypes
+import math
 import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -22,12 +25,17 @@ from ..edge_runtime.live.grabber import Grabber
 from ..edge_runtime.live.http_mjpeg import HttpMjpeg
 from ..edge_runtime.live.jpeg import decode_jpeg
 from ..edge_runtime.live.loop import LoopConfig, run_loop, stop_on_signals
-from ..edge_runtime.live.observation import Event, Observation, SourceHealth
+from ..edge_runtime.live.observation import Event, Observation, Sink, SourceHealth
 from ..edge_runtime.live.shared_classifier import SharedClassifier
+from ..edge_runtime.live.sinks.options import SinkOptions, open_sinks
 from ..edge_runtime.quiet import quiet_opencv
-from .memory import memory_of_process
+from .estimates import slope_estimate
+from .memory import memory_of_our_own
+from .results import Estimate
 
-_WARM_UP_SHARE = 0.1
+_WARM_UP_SHARE = 1 / 6  # allocators fill their pools
+_FLAT_MB_AN_HOUR = 1.0
+_SAMPLE_S = 1.0
 _MOST_MS = 10_000
 _HEADER = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=soak\r\n\r\n"
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -75,30 +83,44 @@ def _jpeg(bgr: NDArray[np.uint8]) -> bytes:
 
 
 class _Watch:
-    """A sink that takes down, every few seconds, what must not grow."""
+    """A sink that takes down, every second, what must not grow."""
 
     name = "soak"
 
-    def __init__(self) -> None:
-        self.rows: list[tuple[float, float, int, int]] = []
-        self.ages = np.zeros(_MOST_MS, np.int64)  # by whole milliseconds: a list would grow
+    def __init__(self, minutes: float) -> None:
         self._started = time.monotonic()
+        # Of their full size from the beginning: what is measured here must not grow itself.
+        self._ages = np.zeros(_MOST_MS, np.int64)  # by whole milliseconds
+        self._samples = np.zeros((math.ceil(minutes * 60 / _SAMPLE_S) + 1, 2))
+        self._taken = 0
+
+    @property
+    def samples(self) -> NDArray[np.float64]:
+        """Hours since the start and MB of memory, of shape (samples, 2)."""
+        return self._samples[: self._taken]
+
+    def ages_ms(self, *shares: float) -> list[int]:
+        """Return the ages below which such shares of the classified frames lie."""
+        below = np.cumsum(self._ages) / self._ages.sum()
+        return [int(np.searchsorted(below, share)) for share in shares]
 
     def observe(self, observation: Observation) -> None:
-        self.ages[min(int(observation.age_ms), _MOST_MS - 1)] += 1
+        self._ages[min(int(observation.age_ms), _MOST_MS - 1)] += 1
+        seconds = time.monotonic() - self._started
+        if self._taken * _SAMPLE_S <= seconds and self._taken < len(self._samples):
+            _give_back_what_is_free()
+            self._samples[self._taken] = seconds / 3600, memory_of_our_own() / 2**20
+            self._taken += 1
 
     def report_event(self, event: Event, observation: Observation) -> None:
         pass
 
     def report_health(self, health: SourceHealth) -> None:
-        seconds = time.monotonic() - self._started
-        resident = memory_of_process()[1] / 2**20
-        self.rows.append((seconds, resident, threading.active_count(), _descriptors()))
-        counts = health.counts
         line = (
-            f"{seconds:7.1f} s  {health.state.value:<12}  {resident:7.1f} MB  "
-            f"{threading.active_count()} threads  {_descriptors()} files  "
-            f"{self.ages.sum()} classified  {counts.disconnects} disconnects"
+            f"{time.monotonic() - self._started:7.1f} s  {health.state.value:<12}  "
+            f"{memory_of_our_own() / 2**20:7.1f} MB  {threading.active_count()} threads  "
+            f"{_descriptors()} files  {self._ages.sum()} classified  "
+            f"{health.counts.disconnects} disconnects"
         )
         click.echo(line)
 
@@ -106,16 +128,62 @@ class _Watch:
         pass
 
 
+class _Timed:
+    """Another sink, and the longest call of it in the camera's loop.
+
+    Attributes:
+        name: that of the other.
+        longest_ms: how long the loop was in it, at most.
+        at_work_ms: for how much of that the loop had a processor.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self.name = sink.name
+        self.longest_ms = self.at_work_ms = 0.0
+        self._sink = sink
+
+    def observe(self, observation: Observation) -> None:
+        self._time(lambda: self._sink.observe(observation))
+
+    def report_event(self, event: Event, observation: Observation) -> None:
+        self._time(lambda: self._sink.report_event(event, observation))
+
+    def report_health(self, health: SourceHealth) -> None:
+        self._time(lambda: self._sink.report_health(health))
+
+    def close(self) -> None:
+        self._sink.close()
+
+    def _time(self, call: Callable[[], None]) -> None:
+        start, start_of_work = time.perf_counter(), time.thread_time()
+        call()
+        ms = (time.perf_counter() - start) * 1000
+        if ms > self.longest_ms:
+            self.longest_ms, self.at_work_ms = ms, (time.thread_time() - start_of_work) * 1000
+
+
+def _give_back_what_is_free() -> None:
+    """Let glibc return the pages that it keeps for what comes next.
+
+    It keeps none, or as much as two decoded frames, and rarely changes its mind: a single such step
+    within half an hour would pass for growth.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 def _descriptors() -> int:
     return len(list(_DESCRIPTORS.iterdir())) if _DESCRIPTORS.is_dir() else 0
 
 
-def _slope_mb_an_hour(rows: list[tuple[float, float, int, int]]) -> float:
-    """Return by how much memory grew, by least squares, without the warm-up."""
-    later = [row for row in rows if row[0] >= rows[-1][0] * _WARM_UP_SHARE]
-    if len(later) < 3:
-        raise EdgeclfError("too short a soak for a slope; give more --minutes")
-    return float(np.polyfit([row[0] / 3600 for row in later], [row[1] for row in later], 1)[0])
+def _growth_mb_an_hour(samples: NDArray[np.float64]) -> Estimate:
+    """Return by how much memory grew once the warm-up was over."""
+    later = samples[samples[:, 0] >= samples[-1, 0] * _WARM_UP_SHARE]
+    try:
+        return slope_estimate(later[:, 0], later[:, 1])
+    except ValueError:
+        raise EdgeclfError("too short a soak for a slope; give more --minutes") from None
 
 
 @click.command()
@@ -124,7 +192,10 @@ def _slope_mb_an_hour(rows: list[tuple[float, float, int, int]]) -> float:
 @click.option("--fps", default=100.0, show_default=True, type=click.FloatRange(min=1))
 @click.option("--every", default=60.0, show_default=True, help="Seconds between disconnects.")
 @click.option("--height", default=480, show_default=True, type=click.IntRange(min=32))
-def soak(model: Path, minutes: float, fps: float, every: float, height: int) -> None:
+@click.option("--record", type=click.Path(path_type=Path), help="A video of it meanwhile, .avi.")
+def soak(
+    model: Path, minutes: float, fps: float, every: float, height: int, record: Path | None
+) -> None:
     """Classify a camera with a .tflite MODEL that is cut off every minute, and watch memory."""
     quiet_opencv()
     classifier = SharedClassifier(Classifier(model))
@@ -132,31 +203,46 @@ def soak(model: Path, minutes: float, fps: float, every: float, height: int) -> 
     camera = _Camera(fps=fps, seconds=every, shape_hw=shape_hw)
     decode_jpeg(camera.pictures[0])  # it keeps one file open, for warnings
     before = threading.active_count(), _descriptors()
-    watch = _Watch()
+    watch = _Watch(minutes)
+    further = [
+        _Timed(sink)
+        for sink in open_sinks(SinkOptions(record=record), labels=classifier.spec.labels)
+    ]
     with stop_on_signals() as stop:
         source = Grabber(lambda: HttpMjpeg(f"http://127.0.0.1:{camera.port}/"), name="soak")
         frames = run_loop(
             source,
             classifier,
             Decider(classifier.spec.labels, DecisionConfig()),
-            [watch],
+            [watch, *further],
             stop=stop,
             config=LoopConfig(duration_s=minutes * 60),
         )
     time.sleep(1)  # the camera notices at its next frame that we have gone
     after = threading.active_count(), _descriptors()
     counts = source.health().counts
-    shares = np.cumsum(watch.ages) / watch.ages.sum()
-    ages = [int(np.searchsorted(shares, share)) for share in (0.5, 0.99, 1 - 1e-12)]
+    ages = watch.ages_ms(0.5, 0.99, 1 - 1e-12)
+    growth = _growth_mb_an_hour(watch.samples)
     click.echo(
         f"{frames} classified of {counts.received}, {counts.disconnects} disconnects, "
         f"{counts.damaged} damaged, {counts.timeouts} timeouts; age {ages[0]} ms median, "
-        f"{ages[1]} ms at 99 %, {ages[2]} ms at most; memory {watch.rows[0][1]:.1f} MB at the "
-        f"start, {watch.rows[-1][1]:.1f} MB at the end, {_slope_mb_an_hour(watch.rows):+.2f} MB an "
-        f"hour; threads and files {before} before, {after} after"
+        f"{ages[1]} ms at 99 %, {ages[2]} ms at most; threads and files {before} before, "
+        f"{after} after"
     )
+    click.echo(
+        f"memory {watch.samples[0, 1]:.1f} MB at the start, {watch.samples[-1, 1]:.1f} MB at the "
+        f"end; after the first {minutes * _WARM_UP_SHARE:.1f} minutes {growth.value:+.2f} MB an "
+        f"hour (95 %: {growth.interval.low:+.2f} to {growth.interval.high:+.2f})"
+    )
+    for sink in further:
+        click.echo(
+            f"{sink.name}: the camera's loop was in it for {sink.longest_ms:.1f} ms at most, "
+            f"{sink.at_work_ms:.1f} ms of them at work"
+        )
     if after != before:
         sys.exit("threads or open files were left over")
+    if growth.interval.low > _FLAT_MB_AN_HOUR:
+        sys.exit(f"memory grows by more than {_FLAT_MB_AN_HOUR:g} MB an hour")
 
 
 if __name__ == "__main__":

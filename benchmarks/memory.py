@@ -14,9 +14,21 @@ def memory_of_process() -> tuple[int, int]:
     """
     if _STATUS.exists():
         # ru_maxrss would remember the parent that forked us.
-        lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
-        peak, now = (int(lines[name].split()[0]) * 1024 for name in ("VmHWM", "VmRSS"))
-        return peak, now
+        return _told("VmHWM"), _told("VmRSS")
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return peak, peak
+
+
+def memory_of_our_own() -> int:
+    """Return the resident memory that this process alone has filled, in bytes.
+
+    Pages of program files come and go with what other processes need; where the system does not
+    tell them apart, they are in it.
+    """
+    return _told("RssAnon") if _STATUS.exists() else memory_of_process()[1]
+
+
+def _told(name: str) -> int:
+    lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
+    return int(lines[name].split()[0]) * 1024

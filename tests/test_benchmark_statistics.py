@@ -16,7 +16,12 @@ from edgeclf.benchmarks.accuracy import (
     measure_accuracy,
     measure_against,
 )
-from edgeclf.benchmarks.estimates import median, percentile_estimate, ratio_estimate
+from edgeclf.benchmarks.estimates import (
+    median,
+    percentile_estimate,
+    ratio_estimate,
+    slope_estimate,
+)
 from edgeclf.edge_runtime.statistics import (
     Interval,
     bootstrap_interval,
@@ -191,6 +196,29 @@ def test_ratios_of_latencies_cover(rounds: int) -> None:
         return ratio_estimate(times(rng, 3.0), reference=times(rng, 12.0)).interval
 
     assert 0.93 <= coverage(draw, 0.25, repeats=1500) <= 0.97
+
+
+@pytest.mark.parametrize("memory_s", [0, 10, 30])
+def test_slopes_cover_although_samples_resemble_each_other(memory_s: int) -> None:
+    """25 minutes, a sample a second: noise that is forgotten after so many seconds, and a drift."""
+    hours = np.arange(1500) / 3600
+    kept = np.exp(-1 / memory_s) if memory_s else 0.0
+
+    def draw(rng: np.random.Generator) -> Interval:
+        noise = rng.normal(size=hours.size)
+        for i in range(1, noise.size):
+            noise[i] += kept * noise[i - 1]
+        return slope_estimate(hours, 80 + 2.5 * hours + noise).interval
+
+    assert coverage(draw, 2.5, repeats=200) >= 0.9
+
+
+def test_a_slope_without_noise_is_exact_and_two_points_are_none() -> None:
+    slope = slope_estimate([0, 1, 2, 4], [1, 3, 5, 9])
+    assert slope.value == pytest.approx(2)
+    assert slope.interval.low == pytest.approx(2)
+    with pytest.raises(ValueError, match="takes 3"):
+        slope_estimate([0, 1], [1, 3])
 
 
 def test_a_ratio_is_the_mean_of_the_rounds() -> None:

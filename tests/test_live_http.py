@@ -1,10 +1,13 @@
 """Motion JPEG over HTTP: what well-behaved cameras send, and all that the others do."""
 
+import gc
 import hashlib
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -377,15 +380,18 @@ def test_cancelling_wakes_up_a_read() -> None:
 # The grabber on top of it: it goes on, and its counts are exact.
 
 
+SOON = Patience(
+    deadline_s=LONG,
+    stale_s=LONG,
+    first_wait_s=0.001,
+    longest_wait_s=0.01,
+    attempts_a_minute=10_000,
+)
+
+
 @contextmanager
 def grabbing(answer: Answer, *, deadline_s: float = LONG) -> Iterator[Grabber]:
-    patience = Patience(
-        deadline_s=deadline_s,
-        stale_s=LONG,
-        first_wait_s=0.001,
-        longest_wait_s=0.01,
-        attempts_a_minute=10_000,
-    )
+    patience = replace(SOON, deadline_s=deadline_s)
     with serve(answer) as port:
         url = f"http://127.0.0.1:{port}/"
         grabber = Grabber(lambda: HttpMjpeg(url), name="camera", patience=patience)
@@ -491,6 +497,30 @@ def test_threads_and_descriptors_do_not_grow() -> None:
             grabber.take(0.01)
     assert grabber.health().counts.connects >= 20
     assert (threading.active_count(), len(list(folder.iterdir()))) == before
+
+
+def test_a_lost_connection_is_freed_at_once() -> None:
+    """A cycle of references would keep it, its buffer and its last frame for minutes."""
+    made: list[weakref.ref[HttpMjpeg]] = []
+    with serve(stream(part(jpeg(1)), part(corrupted(jpeg(2, **LARGE))), part(jpeg(3)))) as port:
+
+        def connect() -> HttpMjpeg:
+            capture = HttpMjpeg(f"http://127.0.0.1:{port}/")
+            made.append(weakref.ref(capture))
+            return capture
+
+        gc.disable()
+        try:
+            grabber = Grabber(connect, name="camera", patience=SOON)
+            end = time.monotonic() + LONG
+            while grabber.health().counts.disconnects < 5 and time.monotonic() < end:
+                grabber.take(0.01)
+            grabber.close(LONG)
+            counts = grabber.health().counts
+            assert (counts.disconnects >= 5, counts.damaged >= 5) == (True, True)
+            assert [each() for each in made] == [None] * len(made)
+        finally:
+            gc.enable()
 
 
 def test_pictures_of_the_tests_are_told_apart() -> None:

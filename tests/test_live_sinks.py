@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,7 @@ class Gate(Outlet[str]):
         self.error: OSError | None = None
         self.written: list[str] = []
         self.threads: set[str] = set()
+        self.priorities: set[int] = set()
         self.closed = False
 
     def pick(self, observation: Observation) -> str | None:
@@ -57,6 +59,8 @@ class Gate(Outlet[str]):
         self.entered.set()
         self.open.wait()
         self.threads.add(threading.current_thread().name)
+        if sys.platform == "linux":
+            self.priorities.add(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         if self.error is not None:
             raise self.error
         self.written.append(item)
@@ -99,6 +103,17 @@ def test_everything_is_written_in_order_on_another_thread(gate: Gate, warnings: 
     assert warnings == []
     sink.observe(observation(2))
     assert len(gate.written) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs priorities of threads")
+def test_a_sink_steps_back_behind_the_camera(gate: Gate, warnings: list[str]) -> None:
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    gate.open.set()
+    sink = QueuedSink(gate, bound=9, warn=warnings.append)
+    sink.observe(observation(1))
+    sink.close(20)
+    assert gate.priorities == {min(ours + 5, 19)}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == ours
 
 
 def test_a_sink_that_hangs_stops_nobody_and_is_told(gate: Gate, warnings: list[str]) -> None:

@@ -194,18 +194,19 @@ class Grabber:
         with self._changed:
             if self._is_mine():
                 self._busy_until = deadline + self._patience.grace_s
-        outcome: _Result | CaptureError
         try:
-            outcome = call(deadline)
-        except CaptureError as error:
-            outcome = error
+            result = call(deadline)
+        except CaptureError:
+            self._came_back()
+            raise
+        self._came_back()
+        return result
+
+    def _came_back(self) -> None:
         with self._changed:
             if not self._is_mine() or self._busy_until is None:
                 raise _GivenUpError("given up")
             self._busy_until = None
-        if isinstance(outcome, CaptureError):
-            raise outcome
-        return outcome
 
     def _store(self, raw: RawFrame) -> None:
         same = self._last is not None and _is_same(raw.pixels, self._last.pixels)

@@ -1,5 +1,6 @@
 """Masks of defects, held against the images they belong to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,12 +43,7 @@ def check_masks(
     Raises:
         EdgeclfError: the folder is missing or holds no image.
     """
-    paths = find_images(folder) if folder.is_dir() else []
-    if not paths:
-        raise EdgeclfError(
-            f"{folder}: no such folder of masks, or an empty one; give one with a folder per class"
-        )
-    mask_of = {_stem(path.relative_to(folder).as_posix()): path for path in paths}
+    mask_of = _masks_by_stem(folder)
     image_of = {_stem(photograph.path): photograph for photograph in photographs}
     known = {*image_of, *(_stem(each.path) for each in corrupt)}
     masked_classes = {stem.rpartition("/")[0] for stem in mask_of}
@@ -72,7 +68,7 @@ def check_masks(
             empty.append(path.relative_to(folder).as_posix())
     return Masks(
         folder=str(folder),
-        masks=len(paths),
+        masks=len(find_images(folder)),
         without_image=tuple(
             path.relative_to(folder).as_posix()
             for stem, path in mask_of.items()
@@ -87,6 +83,26 @@ def check_masks(
         empty=tuple(empty),
         unreadable=tuple(unreadable),
     )
+
+
+def find_masks(folder: Path, photographs: Sequence[Photograph]) -> dict[int, Path]:
+    """Return the mask of each photograph that has one, by the photograph's place.
+
+    Raises:
+        EdgeclfError: the folder is missing or holds no image.
+    """
+    mask_of = _masks_by_stem(folder)
+    stems = [_stem(photograph.path) for photograph in photographs]
+    return {place: mask_of[stem] for place, stem in enumerate(stems) if stem in mask_of}
+
+
+def _masks_by_stem(folder: Path) -> dict[str, Path]:
+    paths = find_images(folder) if folder.is_dir() else []
+    if not paths:
+        raise EdgeclfError(
+            f"{folder}: no such folder of masks, or an empty one; give one with a folder per class"
+        )
+    return {_stem(path.relative_to(folder).as_posix()): path for path in paths}
 
 
 def _stem(path: str) -> str:
