@@ -5,7 +5,7 @@ import pytest
 
 from edgeclf.models.architectures import architecture
 from edgeclf.models.augment import AugmentConfig
-from edgeclf.models.densenet import build_classifier
+from edgeclf.models.classifier import build_classifier
 from edgeclf.models.examples import Split
 from edgeclf.train.features import extract_features, head_of
 

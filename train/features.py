@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.augment import AugmentConfig, augment
-from ..models.densenet import FEATURES_NAME
+from ..models.classifier import FEATURES_NAME
 from ..models.examples import Split
 
 _BATCH = 32
@@ -43,7 +43,7 @@ def extract_features(
     """Return the features of `split`: first of its images as they are, then of augmented ones.
 
     Args:
-        model: a classifier of `models.densenet`.
+        model: a classifier of `models.classifier`.
         split: its images.
         augment_as: how far the images of the later draws are changed.
         draws: how often each image is shown; with 1, only unchanged.

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..models.architectures import architecture
 from ..models.batches import TrainBatches, ValidationBatches
-from ..models.densenet import build_classifier
+from ..models.classifier import build_classifier
 from ..models.examples import image_weights
 from ..models.weights import download_imagenet, read_weights, set_weights
 from .config import PhaseConfig, TrainConfig
