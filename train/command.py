@@ -69,7 +69,10 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
 @click.option("--brightness", default=0.1, type=click.FloatRange(0, 1))
 @click.option("--seed", default=0, type=_COUNT, help="Of split, order and augmentation.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
-def train(data: Path, out: Path, overwrite: bool, **options: Any) -> None:
+@click.option(
+    "--resume", is_flag=True, help="Go on with the same training if it was interrupted in --out."
+)
+def train(data: Path, out: Path, overwrite: bool, resume: bool, **options: Any) -> None:
     """Fine-tune a classifier on DATA, a folder of images per class.
 
     DATA/train|val|test/<class>/ works too; what is missing of them is split off DATA/train.
@@ -80,7 +83,7 @@ def train(data: Path, out: Path, overwrite: bool, **options: Any) -> None:
     quiet_tensorflow()
     from .training import train_classifier
 
-    scores = train_classifier(config, overwrite=overwrite)
+    scores = train_classifier(config, overwrite=overwrite, resume=resume)
     click.echo(
         f"{out}: accuracy {scores.accuracy:.3f}, macro-F1 {scores.macro_f1:.3f} "
         f"on {scores.images} test images"

@@ -1,6 +1,5 @@
 """Two phases, as the field does it: the head on a frozen backbone, then the whole, gently."""
 
-import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from ..models.batches import TrainBatches, ValidationBatches
 from ..models.classifier import build_classifier
 from ..models.examples import image_weights
 from ..models.weights import download_imagenet, read_weights, set_weights
+from .checkpoint import Checkpoint
 from .config import PhaseConfig, TrainConfig
 from .dataset import Dataset
-from .features import extract_features, head_of
+from .features import FeatureBatches, head_features, head_of
 from .record import Record
 
 
@@ -56,26 +56,40 @@ def build_model(config: TrainConfig, *, classes: int) -> keras.Model:
     return model
 
 
-def fit(model: keras.Model, dataset: Dataset, config: TrainConfig) -> FitResult:
-    """Train, and leave the epoch of the lowest validation loss in `config.out/model.keras`."""
-    record = Record(model, config.out)
+def fit(
+    model: keras.Model, dataset: Dataset, config: TrainConfig, *, checkpoint: Checkpoint
+) -> FitResult:
+    """Train, and leave the epoch of the lowest validation loss in `config.out/model.keras`.
+
+    Args:
+        model: what `build_model` returned.
+        dataset: its images.
+        config: the training.
+        checkpoint: what it goes on from, and where it keeps its state after each epoch.
+    """
+    record = checkpoint.record
+    first = checkpoint.phase
     interrupted = False
     try:
         for index, phase in enumerate(config.phases):
-            if not phase.epochs:
+            if not phase.epochs or index < first:
                 continue
-            record.phase = phase.name
+            checkpoint.phase, record.phase = index, phase.name
             seed = (config.seed, index)
             if phase.name == "head":
-                _fit_head(model, dataset, config, phase, seed, record)
+                _fit_head(model, dataset, config, phase, seed, checkpoint)
             else:
-                _fit_whole(model, dataset, config, phase, seed, record)
+                _fit_whole(model, dataset, config, phase, seed, checkpoint)
             set_weights(model, read_weights(record.path), source=str(record.path), head=True)
     except KeyboardInterrupt:
-        if not record.path.exists():
+        if not record.rows:
             raise
         interrupted = True
-        click.echo("\nInterrupted: the best epoch so far is kept and scored.", err=True)
+        click.echo(
+            "\nInterrupted: the best epoch so far is kept and scored; the same command with "
+            "--resume goes on.",
+            err=True,
+        )
     return FitResult(tuple(record.rows), record.best, interrupted)
 
 
@@ -85,27 +99,25 @@ def _fit_head(
     config: TrainConfig,
     phase: PhaseConfig,
     seed: tuple[int, ...],
-    record: Record,
+    checkpoint: Checkpoint,
 ) -> None:
-    train, val = (
-        extract_features(
-            model, dataset.splits[name], augment_as=config.augment, draws=draws, seed=seed
-        )
-        for name, draws in (("train", config.head_draws), ("val", 1))
-    )
+    train, val = head_features(model, dataset.splits, config, seed=seed, key=checkpoint.key)
     targets = np.eye(len(dataset.labels), dtype=np.float32)
+    batches = FeatureBatches(
+        train,
+        targets=targets[train.classes],
+        weights=image_weights(train.classes, rule=config.class_weights),
+        batch_size=config.batch_size,
+        seed=seed,
+    )
     head = head_of(model)
     head.trainable = True
     _run(
         head,
         config,
         phase,
-        record,
-        steps=math.ceil(len(train.values) / config.batch_size),
-        x=train.values,
-        y=targets[train.classes],
-        sample_weight=image_weights(train.classes, rule=config.class_weights),
-        batch_size=config.batch_size,
+        checkpoint,
+        batches=batches,
         validation_data=(val.values, targets[val.classes]),
     )
 
@@ -116,7 +128,7 @@ def _fit_whole(
     config: TrainConfig,
     phase: PhaseConfig,
     seed: tuple[int, ...],
-    record: Record,
+    checkpoint: Checkpoint,
 ) -> None:
     for layer in model.layers:
         is_bn = isinstance(layer, keras.layers.BatchNormalization)
@@ -134,9 +146,8 @@ def _fit_whole(
         model,
         config,
         phase,
-        record,
-        steps=len(batches),
-        x=batches,
+        checkpoint,
+        batches=batches,
         validation_data=ValidationBatches(dataset.splits["val"], classes=classes),
     )
 
@@ -145,13 +156,15 @@ def _run(
     model: keras.Model,
     config: TrainConfig,
     phase: PhaseConfig,
-    record: Record,
+    checkpoint: Checkpoint,
     *,
-    steps: int,
-    **data: Any,
+    batches: keras.utils.PyDataset,
+    validation_data: Any,
 ) -> None:
-    """Compile `model` for `phase` and fit it, `steps` of them an epoch."""
-    optimizer, callbacks = _schedule(phase, record, steps_per_epoch=steps, patience=config.patience)
+    """Compile `model` for `phase` and fit it, from where the checkpoint stands."""
+    optimizer, callbacks = _schedule(
+        phase, checkpoint.record, steps_per_epoch=len(batches), patience=config.patience
+    )
     model.compile(
         optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
@@ -159,11 +172,18 @@ def _run(
         jit_compile=False,  # compiling a DenseNet takes longer than a small training
     )
     click.echo(f"Phase {phase.name}: {phase.epochs} epochs at most, {config.architecture}")
+    if checkpoint.begin(model, callbacks):
+        return
+    for _ in range(checkpoint.epochs_done):
+        batches.on_epoch_end()  # order and augmentation are those of the epoch's number
     model.fit(
+        batches,
+        shuffle=False,  # the batches have their own order, which a resumed training finds again
+        initial_epoch=checkpoint.epochs_done,
         epochs=phase.epochs,
         verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=callbacks,
-        **data,
+        callbacks=[*callbacks, checkpoint],
+        validation_data=validation_data,
     )
 
 
@@ -209,10 +229,10 @@ class _WarmUp(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._learning_rate = learning_rate
         self._steps = steps
-        self._done = 0
+        self.steps_done = 0
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        if self._done < self._steps:
-            self._done += 1
-            share = self._done / self._steps
+        if self.steps_done < self._steps:
+            self.steps_done += 1
+            share = self.steps_done / self._steps
             self.model.optimizer.learning_rate = self._learning_rate * share

@@ -25,17 +25,24 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
         self.path = out / MODEL_NAME
         self.rows: list[dict[str, Any]] = []
         self.phase = ""
+        self.seconds_before = 0.0
         self._classifier = classifier
         self._history = out / HISTORY_NAME
-        self._started = 0.0
+        self._started = time.perf_counter()
+        self._epoch_started = 0.0
 
     @property
     def best(self) -> dict[str, Any]:
         """The row of the epoch that was kept: the one with the lowest validation loss."""
         return min(self.rows, key=lambda row: row["val_loss"])
 
+    @property
+    def seconds(self) -> float:
+        """How long the training has taken, with what a checkpoint tells of before."""
+        return self.seconds_before + time.perf_counter() - self._started
+
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        self._started = time.perf_counter()
+        self._epoch_started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         values = {name: float(value) for name, value in sorted((logs or {}).items())}
@@ -48,17 +55,21 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
         row = {
             "phase": self.phase,
             "epoch": epoch + 1,
-            "seconds": round(time.perf_counter() - self._started, 2),
+            "seconds": round(time.perf_counter() - self._epoch_started, 2),
             "learning_rate": float(self.model.optimizer.learning_rate),
             **{name: round(value, 6) for name, value in values.items()},
         }
         if not self.rows or row["val_loss"] < self.best["val_loss"]:
-            with whole_file(self.path) as temporary:
-                self._classifier.save(temporary, include_optimizer=False)
+            self.save()
         self.rows.append(row)
-        self._write_history()
+        self.write_history()
 
-    def _write_history(self) -> None:
+    def save(self) -> None:
+        """Write the classifier as it is now."""
+        with whole_file(self.path) as temporary:
+            self._classifier.save(temporary, include_optimizer=False)
+
+    def write_history(self) -> None:
         text = io.StringIO()
         writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
         writer.writeheader()

@@ -1,7 +1,7 @@
 """A training from the data folder to the finished run."""
 
-import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import write_json, write_text
+from ..edge_runtime.files import remove_leftovers, write_json, write_text
 from ..edge_runtime.scoring import Scores, score_predictions
 from ..models.run import (
     LABELS_NAME,
@@ -20,41 +20,73 @@ from ..models.run import (
     write_config,
     write_split,
 )
+from .checkpoint import CHECKPOINT_NAME, Checkpoint, training_key
 from .config import TrainConfig
 from .dataset import Dataset, read_dataset
+from .features import KEPT_NAME
 from .fit import FitResult, build_model, fit
 from .plots import draw_confusion, draw_curves
+from .record import Record
 
 
-def train_classifier(config: TrainConfig, *, overwrite: bool = False) -> Scores:
+def train_classifier(
+    config: TrainConfig, *, overwrite: bool = False, resume: bool = False
+) -> Scores:
     """Train as `config` says, leave the run in `config.out`, and return its test scores.
 
+    Args:
+        config: the training.
+        overwrite: whether a run that is there already may be replaced.
+        resume: whether to go on where a training that was interrupted has come to, if it has.
+
     Raises:
-        EdgeclfError: the data or the weights cannot serve, or `config.out` holds a run already.
+        EdgeclfError: the data or the weights cannot serve, or `config.out` holds another training.
     """
     out = config.out
-    if (out / MODEL_NAME).exists() and not overwrite:
+    unfinished = (out / CHECKPOINT_NAME).exists()
+    if unfinished and not resume and not overwrite:
+        raise EdgeclfError(
+            f"{out}: holds a training that was interrupted; go on with --resume, or start anew "
+            "with --overwrite"
+        )
+    if (out / MODEL_NAME).exists() and not unfinished and not overwrite:
         raise EdgeclfError(f"{out}: holds a run already; choose another --out, or add --overwrite")
     dataset = read_dataset(config)
     for warning in dataset.warnings:
         click.echo(f"Warning: {warning}", err=True)
     model = build_model(config, classes=len(dataset.labels))
 
+    record = Record(model, out)
+    checkpoint = Checkpoint(out, key=training_key(_plain(config), dataset, model), record=record)
+    if unfinished and resume:
+        checkpoint.read()
+
     # All input is known to be good: only now is the folder touched.
-    (out / MODEL_NAME).unlink(missing_ok=True)
+    _make_room(out, resume=resume)
     write_text(out / LABELS_NAME, "\n".join(dataset.labels) + "\n")
     write_split(out, dataset.images)
     write_config(out, _plain(config))
 
-    started = time.perf_counter()
-    result = fit(model, dataset, config)
+    result = fit(model, dataset, config, checkpoint=checkpoint)
     draw_curves(out / "curves.png", result.history)
     guess = FloatModel(read_run(out).info).scores(dataset.splits["test"].pixels).argmax(1)
     scores = _score(dataset, guess)
     draw_confusion(out / "confusion.png", scores, dataset.labels)
-    metrics = _metrics(scores, result, dataset, time.perf_counter() - started)
+    metrics = _metrics(scores, result, dataset, record.seconds)
     write_json(out / METRICS_NAME, metrics | _unseen(scores, dataset, guess))
+    if not result.interrupted:
+        for name in (CHECKPOINT_NAME, KEPT_NAME):
+            (out / name).unlink(missing_ok=True)
     return scores
+
+
+def _make_room(out: Path, *, resume: bool) -> None:
+    """Remove what an earlier training has left, but nothing that is needed to go on."""
+    of_another = () if resume else (MODEL_NAME, METRICS_NAME, CHECKPOINT_NAME, KEPT_NAME)
+    for name in of_another:
+        (out / name).unlink(missing_ok=True)
+    for suffix in {Path(MODEL_NAME).suffix, Path(CHECKPOINT_NAME).suffix}:
+        remove_leftovers(out, suffix)
 
 
 def _score(
