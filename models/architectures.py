@@ -63,6 +63,15 @@ _ALL = (
 ARCHITECTURES = {architecture.name: architecture for architecture in _ALL}
 
 
+def check_input(architecture: Architecture, input_hw: tuple[int, int]) -> None:
+    """Raise an `EdgeclfError` if nothing would be left of images of this size."""
+    if min(input_hw) < architecture.least_size:
+        raise EdgeclfError(
+            f"{architecture.name} needs an input of {architecture.least_size} pixels or more, got "
+            f"{min(input_hw)}; give another --input-size"
+        )
+
+
 def architecture(name: str) -> Architecture:
     """Return the architecture of that name, or raise an `EdgeclfError` that lists them all."""
     try:

@@ -5,8 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from ..edge_runtime.errors import EdgeclfError
-from .architectures import Architecture
+from .architectures import Architecture, check_input
 from .densenet import densenet_features
 
 FEATURES_NAME = "avg_pool"
@@ -34,11 +33,7 @@ def build_classifier(
         dropout: share of the features dropped before the head while training.
         bn_momentum: of the moving averages; short trainings from scratch need less than 0.99.
     """
-    if min(input_hw) < architecture.least_size:
-        raise EdgeclfError(
-            f"{architecture.name} needs an input of {architecture.least_size} pixels or more, got "
-            f"{min(input_hw)}; give another --input-size"
-        )
+    check_input(architecture, input_hw)
     image = keras.Input((*input_hw, 3), name="image")
     if architecture.densenet is not None:
         x = densenet_features(architecture.densenet, image)

@@ -68,7 +68,7 @@ def _equalize(rgb: RGBImage, _level: float) -> RGBImage:
 
 def _posterize(rgb: RGBImage, level: float) -> RGBImage:
     dropped = round(4 * abs(level))
-    return rgb >> dropped << dropped
+    return (rgb >> dropped << dropped).astype(np.uint8)
 
 
 def _solarize(rgb: RGBImage, level: float) -> RGBImage:

@@ -7,17 +7,16 @@ from typing import Any
 
 import click
 import keras
-import numpy as np
 
-from ..models.architectures import architecture
-from ..models.batches import TrainBatches, ValidationBatches
+from ..models.architectures import architecture, check_input
 from ..models.classifier import build_classifier
-from ..models.examples import image_weights
 from ..models.weights import download_imagenet, read_weights, set_weights
 from .checkpoint import Checkpoint
 from .config import PhaseConfig, TrainConfig
-from .dataset import Dataset
 from .features import FeatureBatches, head_features, head_of
+from .layerwise import LayerwiseAdam, layer_shares
+from .lessons import Lessons
+from .losses import DistillationLoss, accuracy
 from .record import Record
 
 
@@ -40,6 +39,7 @@ def build_model(config: TrainConfig, *, classes: int) -> keras.Model:
     """Return the network to train, seeded, with the weights that `config` names."""
     keras.utils.set_random_seed(config.seed)
     chosen = architecture(config.architecture)
+    check_input(chosen, config.head_input_hw)
     model = build_classifier(
         chosen,
         classes=classes,
@@ -57,13 +57,13 @@ def build_model(config: TrainConfig, *, classes: int) -> keras.Model:
 
 
 def fit(
-    model: keras.Model, dataset: Dataset, config: TrainConfig, *, checkpoint: Checkpoint
+    model: keras.Model, lessons: Lessons, config: TrainConfig, *, checkpoint: Checkpoint
 ) -> FitResult:
     """Train, and leave the epoch of the lowest validation loss in `config.out/model.keras`.
 
     Args:
         model: what `build_model` returned.
-        dataset: its images.
+        lessons: what it is shown.
         config: the training.
         checkpoint: what it goes on from, and where it keeps its state after each epoch.
     """
@@ -77,9 +77,9 @@ def fit(
             checkpoint.phase, record.phase = index, phase.name
             seed = (config.seed, index)
             if phase.name == "head":
-                _fit_head(model, dataset, config, phase, seed, checkpoint)
+                _fit_head(model, lessons, config, phase, seed, checkpoint)
             else:
-                _fit_whole(model, dataset, config, phase, seed, checkpoint)
+                _fit_whole(model, lessons, config, phase, seed, checkpoint)
             set_weights(model, read_weights(record.path), source=str(record.path), head=True)
     except KeyboardInterrupt:
         if not record.rows:
@@ -95,21 +95,13 @@ def fit(
 
 def _fit_head(
     model: keras.Model,
-    dataset: Dataset,
+    lessons: Lessons,
     config: TrainConfig,
     phase: PhaseConfig,
     seed: tuple[int, ...],
     checkpoint: Checkpoint,
 ) -> None:
-    train, val = head_features(model, dataset.splits, config, seed=seed, key=checkpoint.key)
-    targets = np.eye(len(dataset.labels), dtype=np.float32)
-    batches = FeatureBatches(
-        train,
-        targets=targets[train.classes],
-        weights=image_weights(train.classes, rule=config.class_weights),
-        batch_size=config.batch_size,
-        seed=seed,
-    )
+    train, val = head_features(model, lessons, seed=seed, key=checkpoint.key)
     head = head_of(model)
     head.trainable = True
     _run(
@@ -117,14 +109,14 @@ def _fit_head(
         config,
         phase,
         checkpoint,
-        batches=batches,
-        validation_data=(val.values, targets[val.classes]),
+        batches=FeatureBatches(train, batch_size=config.batch_size, seed=seed),
+        validation_data=(val.values, val.targets),
     )
 
 
 def _fit_whole(
     model: keras.Model,
-    dataset: Dataset,
+    lessons: Lessons,
     config: TrainConfig,
     phase: PhaseConfig,
     seed: tuple[int, ...],
@@ -133,22 +125,13 @@ def _fit_whole(
     for layer in model.layers:
         is_bn = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = phase.name == "scratch" or not is_bn
-    classes = len(dataset.labels)
-    batches = TrainBatches(
-        dataset.splits["train"],
-        classes=classes,
-        batch_size=config.batch_size,
-        config=config.augment,
-        class_weights=config.class_weights,
-        seed=seed,
-    )
     _run(
         model,
         config,
         phase,
         checkpoint,
-        batches=batches,
-        validation_data=ValidationBatches(dataset.splits["val"], classes=classes),
+        batches=lessons.train(seed),
+        validation_data=lessons.val(),
     )
 
 
@@ -163,12 +146,16 @@ def _run(
 ) -> None:
     """Compile `model` for `phase` and fit it, from where the checkpoint stands."""
     optimizer, callbacks = _schedule(
-        phase, checkpoint.record, steps_per_epoch=len(batches), patience=config.patience
+        model,
+        phase,
+        checkpoint.record,
+        steps_per_epoch=len(batches),
+        patience=config.patience,
     )
     model.compile(
         optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
-        metrics=["accuracy"],
+        loss=_loss(config),
+        metrics=[accuracy],
         jit_compile=False,  # compiling a DenseNet takes longer than a small training
     )
     click.echo(f"Phase {phase.name}: {phase.epochs} epochs at most, {config.architecture}")
@@ -187,8 +174,18 @@ def _run(
     )
 
 
+def _loss(config: TrainConfig) -> keras.losses.Loss:
+    if config.distill is None:
+        return keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
+    return DistillationLoss(
+        weight=config.distill.weight,
+        temperature=config.distill.temperature,
+        label_smoothing=config.label_smoothing,
+    )
+
+
 def _schedule(
-    phase: PhaseConfig, record: Record, *, steps_per_epoch: int, patience: int
+    model: keras.Model, phase: PhaseConfig, record: Record, *, steps_per_epoch: int, patience: int
 ) -> tuple[keras.Optimizer, list[keras.callbacks.Callback]]:
     """Return the optimizer of `phase` and its callbacks, `record` among them.
 
@@ -196,26 +193,32 @@ def _schedule(
     epoch or so (Polyak and Juditsky 1992): on small data the weights themselves jump about the
     optimum. From scratch, a cosine (Loshchilov and Hutter 2017) brings them to rest.
     """
-    if phase.name == "scratch":
+    rate: Any = phase.learning_rate
+    callbacks: list[keras.callbacks.Callback] = [record]
+    if phase.schedule == "cosine":
         steps = phase.epochs * steps_per_epoch
         warm_up = steps // 10
-        cosine = keras.optimizers.schedules.CosineDecay(
+        rate = keras.optimizers.schedules.CosineDecay(
             phase.learning_rate / 10,
             max(1, steps - warm_up),
             warmup_target=phase.learning_rate,
             warmup_steps=warm_up,
         )
-        return keras.optimizers.Adam(cosine), [record]
-    averaging = keras.optimizers.Adam(
-        phase.learning_rate, use_ema=True, ema_momentum=1 - 1 / max(2, steps_per_epoch)
-    )
-    return averaging, [
-        keras.callbacks.SwapEMAWeights(swap_on_epoch=True),  # before the record, which saves them
-        record,
-        _WarmUp(phase.learning_rate, steps_per_epoch),
-        keras.callbacks.ReduceLROnPlateau(patience=max(1, patience // 2), factor=0.3),
-        keras.callbacks.EarlyStopping(patience=patience),
-    ]
+    else:
+        callbacks += [
+            _WarmUp(phase.learning_rate, steps_per_epoch),
+            keras.callbacks.ReduceLROnPlateau(patience=max(1, patience // 2), factor=0.3),
+            keras.callbacks.EarlyStopping(patience=patience),
+        ]
+    averaging = {}
+    if phase.name != "scratch":
+        averaging = {"use_ema": True, "ema_momentum": 1 - 1 / max(2, steps_per_epoch)}
+        # Before the record, which saves them.
+        callbacks.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    if phase.layer_decay == 1:
+        return keras.optimizers.Adam(rate, **averaging), callbacks
+    shares = layer_shares(model, phase.layer_decay)
+    return LayerwiseAdam(rate, shares=shares, **averaging), callbacks
 
 
 class _WarmUp(keras.callbacks.Callback):  # type: ignore[misc]
