@@ -1,5 +1,8 @@
 """The head's training data: what the frozen backbone makes of the images, computed once."""
 
+from dataclasses import fields
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,7 +12,18 @@ from edgeclf.models.augment import AugmentConfig
 from edgeclf.models.batches import TrainBatches, ValidationBatches
 from edgeclf.models.classifier import build_classifier
 from edgeclf.models.examples import Split
-from edgeclf.train.features import Features, extract_features, head_of
+from edgeclf.models.mix import MixConfig
+from edgeclf.train import features as features_module
+from edgeclf.train.config import TrainConfig
+from edgeclf.train.dataset import Dataset
+from edgeclf.train.features import (
+    KEPT_NAME,
+    Features,
+    extract_features,
+    head_features,
+    head_of,
+)
+from edgeclf.train.lessons import Lessons
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +79,67 @@ def test_features_keep_the_targets_and_weights_of_their_batches(model) -> None:
     for name, index in (("targets", 1), ("weights", 2)):
         expected = np.concatenate([batch[index] for batch in all_of_it])
         np.testing.assert_array_equal(getattr(features, name), expected)
+
+
+def lessons(out: Path, teacher=None) -> Lessons:
+    config = TrainConfig(
+        **dict.fromkeys(field.name for field in fields(TrainConfig))
+        | {"out": out, "augment": AugmentConfig(), "mix": MixConfig(), "sampling": "shuffled"}
+        | {"head_draws": 2, "batch_size": 16, "class_weights": "sqrt"}
+        | {"input_hw": (32, 32), "head_input_hw": (32, 32)}
+    )
+    splits = {"train": split(), "val": split()}
+    labels = ("one", "other", "third")
+    return Lessons(Dataset(labels, (), splits, np.zeros(0, bool), ()), config, teacher)
+
+
+def test_the_head_is_trained_on_each_image_unchanged_and_augmented(model, tmp_path: Path) -> None:
+    def teacher(images: np.ndarray) -> np.ndarray:
+        return images.mean((1, 2))
+
+    train, val = head_features(model, lessons(tmp_path, teacher), seed=(0,), key={})
+    plain = features_of(model, split())
+    np.testing.assert_array_equal(val.values, plain.values)
+
+    def ordered(values: np.ndarray) -> np.ndarray:
+        return values[np.lexsort(values.T)]
+
+    unchanged, augmented = np.split(train.values, 2)
+    np.testing.assert_allclose(ordered(unchanged), ordered(plain.values), atol=1e-6)
+    assert np.abs(ordered(augmented) - ordered(plain.values)).max() > 1e-3
+    assert np.bincount(train.targets[:, :3].argmax(1)).tolist() == [28, 26, 26]
+    np.testing.assert_allclose(val.targets[:, 3:], split().pixels.mean((1, 2)), rtol=1e-4)
+
+
+def test_the_features_are_kept_for_the_same_training_only(
+    model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(**key: int) -> list[Features]:
+        made.clear()
+        return list(head_features(model, lessons(tmp_path), seed=(0,), key=key))
+
+    made: list[int] = []
+    extract = features_module.extract_features
+
+    def counted(*arguments, **options):
+        made.append(options["images"])
+        return extract(*arguments, **options)
+
+    monkeypatch.setattr(features_module, "extract_features", counted)
+    first = make(seed=0)
+    assert made == [80, 40]
+    again = make(seed=0)
+    assert made == []
+    for one, other in zip(first, again, strict=True):
+        for field in fields(Features):
+            np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name))
+    make(seed=1)
+    assert made == [80, 40]
+    (tmp_path / KEPT_NAME).write_bytes(b"damaged")
+    np.testing.assert_array_equal(make(seed=1)[1].values, first[1].values)
+    assert made == [80, 40]
+
+    (tmp_path / KEPT_NAME).unlink()
+    monkeypatch.setattr(features_module, "_MOST_BYTES", first[0].values.nbytes)
+    make(seed=1)
+    assert not (tmp_path / KEPT_NAME).exists()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from edgeclf.models.weights import read_weights
 
@@ -54,14 +55,16 @@ def options(tiny_run: Path, data: Path, out: Path) -> tuple[object, ...]:
     return (
         *("train", data, "--out", out, "--arch", "densenet-tiny"),
         *("--weights", tiny_run / "model.keras", "--patience", 2),
-        *("--head-epochs", 4, "--head-draws", 2, "--epochs", 4),
+        *("--head-epochs", 4, "--head-draws", 2, "--epochs", 4, "--tensorboard"),
     )
 
 
-def kill(phase: str, epoch: int, moment: str, arguments: tuple[object, ...]) -> None:
+def kill(phase: str, epoch: int, moment: str, arguments: tuple[object, ...]) -> str:
+    """Run the command line until it kills itself, and return what it has printed."""
     command = [sys.executable, "-c", KILLED, phase, str(epoch), moment, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
+    return done.stdout
 
 
 def told(run: Path) -> tuple[Any, ...]:
@@ -71,6 +74,23 @@ def told(run: Path) -> tuple[Any, ...]:
     metrics = json.loads((run / "metrics.json").read_text()) | {"seconds": None}
     metrics["best_epoch"]["seconds"] = None
     return history, metrics, {path.name for path in run.iterdir()}
+
+
+def curves(run: Path) -> dict[tuple[str, str, int], float]:
+    """Return what TensorBoard finds of a run: the value of each part, figure and epoch."""
+    found = {}
+    for path in sorted(run.glob("logs/*/events.out.tfevents.*")):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                assert value.metadata.plugin_data.plugin_name == "scalars"
+                figure = (path.parent.name, value.tag, event.step)
+                found[figure] = float(tf.make_ndarray(value.tensor))
+    return {figure: value for figure, value in found.items() if figure[1] != "seconds"}
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def assert_same(run: Path, other: Path) -> None:
@@ -91,13 +111,15 @@ def whole(cli, tiny_run: Path, surfaces: Path, tmp_path_factory: pytest.TempPath
 
 def test_killed_in_either_phase(cli, whole, tiny_run, surfaces: Path, tmp_path: Path) -> None:
     killed = options(tiny_run, surfaces, tmp_path / "killed")
-    kill("head", 3, "in a step", killed)
-    kill("fine-tune", 2, "in the checkpoint", (*killed, "--resume"))
+    assert "Features of the backbone" in kill("head", 3, "in a step", killed)
+    output = kill("fine-tune", 2, "in the checkpoint", (*killed, "--resume"))
+    assert "Going on after epoch 2 of" in output
+    assert "Features of the backbone" not in output
     assert list((tmp_path / "killed").glob(".*.npz"))
     result = cli(*killed, "--resume")
-    assert "Features" not in result.output
     assert "Going on after epoch 1 of" in result.output
     assert_same(tmp_path / "killed", whole)
+    assert curves(tmp_path / "killed") == curves(whole)
 
 
 def test_killed_from_scratch(train_tiny, tiny_run: Path, surfaces: Path, tmp_path: Path) -> None:
@@ -144,7 +166,7 @@ def test_after_a_full_disk(cli, whole, tiny_run, surfaces: Path, copy: Path) -> 
 
 
 def test_no_training_goes_on_from_another_s(cli, tiny_run, surfaces: Path, copy: Path) -> None:
-    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    before = contents(copy)
     for other, expected in (
         (("--dropout", 0.3), "of a training with dropout 0.2, now it is 0.3; repeat"),
         (("--val-fraction", 0.2), "of a training with images "),
@@ -152,7 +174,7 @@ def test_no_training_goes_on_from_another_s(cli, tiny_run, surfaces: Path, copy:
     ):
         result = cli(*options(tiny_run, surfaces, copy), "--resume", *other, code=1)
         assert expected in result.stderr
-        assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+        assert contents(copy) == before
 
 
 @pytest.mark.parametrize("damage", ["empty", "no archive", "a few bytes"])
@@ -171,3 +193,20 @@ def test_a_damaged_checkpoint_is_one_line(
     )
     result = cli(*options(tiny_run, surfaces, copy), "--resume", code=1)
     assert f"{path}: no readable checkpoint (" in result.stderr.splitlines()[-1]
+
+
+def test_the_curves_are_those_of_the_history(whole: Path) -> None:
+    found = curves(whole)
+    with (whole / "history.csv").open(newline="") as file:
+        for step, row in enumerate(csv.DictReader(file), 1):
+            assert found["train", "loss", step] == pytest.approx(float(row["loss"]))
+            assert found["validation", "accuracy", step] == pytest.approx(
+                float(row["val_accuracy"])
+            )
+    assert len(found) == 8 * 5
+
+
+def test_curves_that_cannot_be_written_are_one_line(train_tiny, surfaces, tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("a file")
+    result = train_tiny(surfaces, tmp_path, "--tensorboard", code=1)
+    assert f"{tmp_path}/logs: cannot be written (" in result.stderr.splitlines()[-1]

@@ -140,7 +140,10 @@ class _Train(SectionedCommand):
 @click.option(
     "--resume", is_flag=True, help="Go on with the same training if it was interrupted in --out."
 )
-def train(data: Path, out: Path, overwrite: bool, resume: bool, **options: Any) -> None:
+@click.option("--tensorboard", is_flag=True, help="Write curves for TensorBoard to OUT/logs.")
+def train(
+    data: Path, out: Path, overwrite: bool, resume: bool, tensorboard: bool, **options: Any
+) -> None:
     """Fine-tune a classifier on DATA, a folder of images per class.
 
     DATA/train|val|test/<class>/ works too; what is missing of them is split off DATA/train.
@@ -151,7 +154,7 @@ def train(data: Path, out: Path, overwrite: bool, resume: bool, **options: Any) 
     quiet_tensorflow()
     from .training import train_classifier
 
-    scores = train_classifier(config, overwrite=overwrite, resume=resume)
+    scores = train_classifier(config, overwrite=overwrite, resume=resume, tensorboard=tensorboard)
     click.echo(
         f"{out}: accuracy {scores.accuracy:.3f}, macro-F1 {scores.macro_f1:.3f} "
         f"on {scores.images} test images"

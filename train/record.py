@@ -12,6 +12,7 @@ import numpy as np
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import whole_file, write_text
 from ..models.run import MODEL_NAME
+from .event_log import EventLog
 
 HISTORY_NAME = "history.csv"
 
@@ -19,7 +20,9 @@ HISTORY_NAME = "history.csv"
 class Record(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the best epoch's model and the history on disk, so that nothing done is lost."""
 
-    def __init__(self, classifier: keras.Model, out: Path) -> None:
+    def __init__(
+        self, classifier: keras.Model, out: Path, *, events: EventLog | None = None
+    ) -> None:
         """Record the epochs of `classifier`, or of a part of it, in the folder `out`."""
         super().__init__()
         self.path = out / MODEL_NAME
@@ -27,6 +30,7 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
         self.phase = ""
         self.seconds_before = 0.0
         self._classifier = classifier
+        self._events = events
         self._history = out / HISTORY_NAME
         self._started = time.perf_counter()
         self._epoch_started = 0.0
@@ -63,6 +67,8 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
             self.save()
         self.rows.append(row)
         self.write_history()
+        if self._events:
+            self._events.add(row, step=len(self.rows))
 
     def save(self) -> None:
         """Write the classifier as it is now."""

@@ -24,6 +24,7 @@ from .averaging import averaged_scores
 from .checkpoint import CHECKPOINT_NAME, Checkpoint, training_key
 from .config import TrainConfig
 from .dataset import Dataset, read_dataset
+from .event_log import LOGS_NAME, EventLog, remove_events
 from .features import KEPT_NAME
 from .fit import FitResult, build_model, fit
 from .lessons import prepare_lessons
@@ -32,7 +33,11 @@ from .record import Record
 
 
 def train_classifier(
-    config: TrainConfig, *, overwrite: bool = False, resume: bool = False
+    config: TrainConfig,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    tensorboard: bool = False,
 ) -> Scores:
     """Train as `config` says, leave the run in `config.out`, and return its test scores.
 
@@ -40,6 +45,7 @@ def train_classifier(
         config: the training.
         overwrite: whether a run that is there already may be replaced.
         resume: whether to go on where a training that was interrupted has come to, if it has.
+        tensorboard: whether to write its curves for TensorBoard, too.
 
     Raises:
         EdgeclfError: the data or the weights cannot serve, or `config.out` holds another training.
@@ -59,7 +65,7 @@ def train_classifier(
     model = build_model(config, classes=len(dataset.labels))
     lessons = prepare_lessons(dataset, config)
 
-    record = Record(model, out)
+    record = Record(model, out, events=EventLog(out / LOGS_NAME) if tensorboard else None)
     checkpoint = Checkpoint(out, key=training_key(_plain(config), dataset, model), record=record)
     if unfinished and resume:
         checkpoint.read()
@@ -89,6 +95,8 @@ def _make_room(out: Path, *, resume: bool) -> None:
     of_another = () if resume else (MODEL_NAME, METRICS_NAME, CHECKPOINT_NAME, KEPT_NAME)
     for name in of_another:
         (out / name).unlink(missing_ok=True)
+    if not resume:
+        remove_events(out / LOGS_NAME)
     for suffix in {Path(MODEL_NAME).suffix, Path(CHECKPOINT_NAME).suffix}:
         remove_leftovers(out, suffix)
 
