@@ -181,6 +181,7 @@ def test_a_student_takes_the_teachers_split_and_learns_its_scores(
     assert [row["phase"] for row in rows] == ["head"] * 6 + ["fine-tune"]
     losses = [float(row["val_loss"]) for row in rows]
     assert losses[5] < 0.5 * losses[0]
+    assert keras.models.load_model(out / "model.keras").output.shape == (None, 4)
 
 
 def test_a_teacher_of_other_images_is_refused(

@@ -125,8 +125,9 @@ def _fit_whole(
     for layer in model.layers:
         is_bn = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = phase.name == "scratch" or not is_bn
+    # Compiled is a shell around it: in the file that Keras opens, no loss of ours shall be named.
     _run(
-        model,
+        keras.Model(model.input, model.output),
         config,
         phase,
         checkpoint,
