@@ -1,6 +1,7 @@
 """Two phases, as the field does it: the head on a frozen backbone, then the whole, gently."""
 
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import click
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ..models.architectures import architecture
 from ..models.batches import TrainBatches, ValidationBatches
@@ -17,6 +19,7 @@ from ..models.weights import download_imagenet, read_weights, set_weights
 from .checkpoint import Checkpoint
 from .config import PhaseConfig, TrainConfig
 from .dataset import Dataset
+from .distribute import check_in_step, fit_shared, mirrored
 from .features import FeatureBatches, head_features, head_of
 from .record import Record
 
@@ -57,7 +60,12 @@ def build_model(config: TrainConfig, *, classes: int) -> keras.Model:
 
 
 def fit(
-    model: keras.Model, dataset: Dataset, config: TrainConfig, *, checkpoint: Checkpoint
+    model: keras.Model,
+    dataset: Dataset,
+    config: TrainConfig,
+    *,
+    checkpoint: Checkpoint,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> FitResult:
     """Train, and leave the epoch of the lowest validation loss in `config.out/model.keras`.
 
@@ -66,6 +74,7 @@ def fit(
         dataset: its images.
         config: the training.
         checkpoint: what it goes on from, and where it keeps its state after each epoch.
+        strategy: over what the steps of the whole network are shared out.
     """
     record = checkpoint.record
     first = checkpoint.phase
@@ -79,7 +88,7 @@ def fit(
             if phase.name == "head":
                 _fit_head(model, dataset, config, phase, seed, checkpoint)
             else:
-                _fit_whole(model, dataset, config, phase, seed, checkpoint)
+                _fit_whole(model, dataset, config, phase, seed, checkpoint, strategy)
             set_weights(model, read_weights(record.path), source=str(record.path), head=True)
     except KeyboardInterrupt:
         if not record.rows:
@@ -129,8 +138,12 @@ def _fit_whole(
     phase: PhaseConfig,
     seed: tuple[int, ...],
     checkpoint: Checkpoint,
+    strategy: tf.distribute.Strategy | None,
 ) -> None:
-    for layer in model.layers:
+    trained = model
+    if strategy:
+        trained = checkpoint.record.mirrored = mirrored(model, strategy)
+    for layer in trained.layers:
         is_bn = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = phase.name == "scratch" or not is_bn
     classes = len(dataset.labels)
@@ -142,14 +155,16 @@ def _fit_whole(
         class_weights=config.class_weights,
         seed=seed,
     )
-    _run(
-        model,
-        config,
-        phase,
-        checkpoint,
-        batches=batches,
-        validation_data=ValidationBatches(dataset.splits["val"], classes=classes),
-    )
+    with strategy.scope() if strategy else nullcontext():
+        _run(
+            trained,
+            config,
+            phase,
+            checkpoint,
+            batches=batches,
+            validation_data=ValidationBatches(dataset.splits["val"], classes=classes),
+            strategy=strategy,
+        )
 
 
 def _run(
@@ -160,14 +175,16 @@ def _run(
     *,
     batches: keras.utils.PyDataset,
     validation_data: Any,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> None:
     """Compile `model` for `phase` and fit it, from where the checkpoint stands."""
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
     optimizer, callbacks = _schedule(
         phase, checkpoint.record, steps_per_epoch=len(batches), patience=config.patience
     )
     model.compile(
         optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
+        loss=loss,
         metrics=["accuracy"],
         jit_compile=False,  # compiling a DenseNet takes longer than a small training
     )
@@ -176,15 +193,19 @@ def _run(
         return
     for _ in range(checkpoint.epochs_done):
         batches.on_epoch_end()  # order and augmentation are those of the epoch's number
-    model.fit(
-        batches,
-        shuffle=False,  # the batches have their own order, which a resumed training finds again
-        initial_epoch=checkpoint.epochs_done,
-        epochs=phase.epochs,
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[*callbacks, checkpoint],
-        validation_data=validation_data,
-    )
+    course: dict[str, Any] = {
+        "initial_epoch": checkpoint.epochs_done,
+        "epochs": phase.epochs,
+        "verbose": 1 if sys.stdout.isatty() else 2,
+        "callbacks": [*callbacks, checkpoint],
+        "validation_data": validation_data,
+    }
+    if strategy:
+        check_in_step(strategy, checkpoint.epochs_done)
+        fit_shared(model, strategy, batches, loss=loss, **course)
+    else:
+        # The batches have their own order, which a resumed training finds again.
+        model.fit(batches, shuffle=False, **course)
 
 
 def _schedule(

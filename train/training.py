@@ -1,11 +1,14 @@
 """A training from the data folder to the finished run."""
 
-from dataclasses import asdict
+import shutil
+import tempfile
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
@@ -23,6 +26,7 @@ from ..models.run import (
 from .checkpoint import CHECKPOINT_NAME, Checkpoint, training_key
 from .config import TrainConfig
 from .dataset import Dataset, read_dataset
+from .distribute import find_strategy, is_chief
 from .event_log import LOGS_NAME, EventLog, remove_events
 from .features import KEPT_NAME
 from .fit import FitResult, build_model, fit
@@ -39,6 +43,8 @@ def train_classifier(
 ) -> Scores:
     """Train as `config` says, leave the run in `config.out`, and return its test scores.
 
+    Of several workers only the chief writes there.
+
     Args:
         config: the training.
         overwrite: whether a run that is there already may be replaced.
@@ -48,6 +54,24 @@ def train_classifier(
     Raises:
         EdgeclfError: the data or the weights cannot serve, or `config.out` holds another training.
     """
+    strategy = find_strategy()
+    if not is_chief(strategy):
+        with tempfile.TemporaryDirectory() as folder:
+            own = Path(folder)
+            if resume and (config.out / CHECKPOINT_NAME).exists():
+                shutil.copy(config.out / CHECKPOINT_NAME, own)
+            return _train(replace(config, out=own), strategy, resume=resume)
+    return _train(config, strategy, overwrite=overwrite, resume=resume, tensorboard=tensorboard)
+
+
+def _train(
+    config: TrainConfig,
+    strategy: tf.distribute.Strategy | None,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    tensorboard: bool = False,
+) -> Scores:
     out = config.out
     unfinished = (out / CHECKPOINT_NAME).exists()
     if unfinished and not resume and not overwrite:
@@ -73,7 +97,7 @@ def train_classifier(
     write_split(out, dataset.images)
     write_config(out, _plain(config))
 
-    result = fit(model, dataset, config, checkpoint=checkpoint)
+    result = fit(model, dataset, config, checkpoint=checkpoint, strategy=strategy)
     draw_curves(out / "curves.png", result.history)
     guess = FloatModel(read_run(out).info).scores(dataset.splits["test"].pixels).argmax(1)
     scores = _score(dataset, guess)
