@@ -1,18 +1,21 @@
 """Two phases, as the field does it: the head on a frozen backbone, then the whole, gently."""
 
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 import keras
+import tensorflow as tf
 
 from ..models.architectures import architecture, check_input
 from ..models.classifier import build_classifier
 from ..models.weights import download_imagenet, read_weights, set_weights
 from .checkpoint import Checkpoint
 from .config import PhaseConfig, TrainConfig
+from .distribute import check_in_step, fit_shared, mirrored
 from .features import FeatureBatches, head_features, head_of
 from .layerwise import LayerwiseAdam, layer_shares
 from .lessons import Lessons
@@ -57,7 +60,12 @@ def build_model(config: TrainConfig, *, classes: int) -> keras.Model:
 
 
 def fit(
-    model: keras.Model, lessons: Lessons, config: TrainConfig, *, checkpoint: Checkpoint
+    model: keras.Model,
+    lessons: Lessons,
+    config: TrainConfig,
+    *,
+    checkpoint: Checkpoint,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> FitResult:
     """Train, and leave the epoch of the lowest validation loss in `config.out/model.keras`.
 
@@ -66,6 +74,7 @@ def fit(
         lessons: what it is shown.
         config: the training.
         checkpoint: what it goes on from, and where it keeps its state after each epoch.
+        strategy: over what the steps of the whole network are shared out.
     """
     record = checkpoint.record
     first = checkpoint.phase
@@ -79,7 +88,7 @@ def fit(
             if phase.name == "head":
                 _fit_head(model, lessons, config, phase, seed, checkpoint)
             else:
-                _fit_whole(model, lessons, config, phase, seed, checkpoint)
+                _fit_whole(model, lessons, config, phase, seed, checkpoint, strategy)
             set_weights(model, read_weights(record.path), source=str(record.path), head=True)
     except KeyboardInterrupt:
         if not record.rows:
@@ -121,19 +130,25 @@ def _fit_whole(
     phase: PhaseConfig,
     seed: tuple[int, ...],
     checkpoint: Checkpoint,
+    strategy: tf.distribute.Strategy | None,
 ) -> None:
-    for layer in model.layers:
+    # A shell around it: in the file that Keras opens, no loss of ours shall be named.
+    trained = keras.Model(model.input, model.output)
+    if strategy:
+        trained = checkpoint.record.mirrored = mirrored(model, strategy)
+    for layer in trained.layers:
         is_bn = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = phase.name == "scratch" or not is_bn
-    # Compiled is a shell around it: in the file that Keras opens, no loss of ours shall be named.
-    _run(
-        keras.Model(model.input, model.output),
-        config,
-        phase,
-        checkpoint,
-        batches=lessons.train(seed),
-        validation_data=lessons.val(),
-    )
+    with strategy.scope() if strategy else nullcontext():
+        _run(
+            trained,
+            config,
+            phase,
+            checkpoint,
+            batches=lessons.train(seed),
+            validation_data=lessons.val(),
+            strategy=strategy,
+        )
 
 
 def _run(
@@ -144,8 +159,10 @@ def _run(
     *,
     batches: keras.utils.PyDataset,
     validation_data: Any,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> None:
     """Compile `model` for `phase` and fit it, from where the checkpoint stands."""
+    loss = _loss(config)
     optimizer, callbacks = _schedule(
         model,
         phase,
@@ -155,7 +172,7 @@ def _run(
     )
     model.compile(
         optimizer=optimizer,
-        loss=_loss(config),
+        loss=loss,
         metrics=[accuracy],
         jit_compile=False,  # compiling a DenseNet takes longer than a small training
     )
@@ -164,15 +181,19 @@ def _run(
         return
     for _ in range(checkpoint.epochs_done):
         batches.on_epoch_end()  # order and augmentation are those of the epoch's number
-    model.fit(
-        batches,
-        shuffle=False,  # the batches have their own order, which a resumed training finds again
-        initial_epoch=checkpoint.epochs_done,
-        epochs=phase.epochs,
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[*callbacks, checkpoint],
-        validation_data=validation_data,
-    )
+    course: dict[str, Any] = {
+        "initial_epoch": checkpoint.epochs_done,
+        "epochs": phase.epochs,
+        "verbose": 1 if sys.stdout.isatty() else 2,
+        "callbacks": [*callbacks, checkpoint],
+        "validation_data": validation_data,
+    }
+    if strategy:
+        check_in_step(strategy, checkpoint.epochs_done)
+        fit_shared(model, strategy, batches, loss=loss, **course)
+    else:
+        # The batches have their own order, which a resumed training finds again.
+        model.fit(batches, shuffle=False, **course)
 
 
 def _loss(config: TrainConfig) -> keras.losses.Loss:

@@ -29,6 +29,7 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
         self.rows: list[dict[str, Any]] = []
         self.phase = ""
         self.seconds_before = 0.0
+        self.mirrored: keras.Model | None = None  # what is trained in the classifier's place
         self._classifier = classifier
         self._events = events
         self._history = out / HISTORY_NAME
@@ -60,7 +61,7 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
             "phase": self.phase,
             "epoch": epoch + 1,
             "seconds": round(time.perf_counter() - self._epoch_started, 2),
-            "learning_rate": float(self.model.optimizer.learning_rate),
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             **{name: round(value, 6) for name, value in values.items()},
         }
         if not self.rows or row["val_loss"] < self.best["val_loss"]:
@@ -72,6 +73,8 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
 
     def save(self) -> None:
         """Write the classifier as it is now."""
+        if self.mirrored:
+            self._classifier.set_weights(self.mirrored.get_weights())
         with whole_file(self.path) as temporary:
             self._classifier.save(temporary, include_optimizer=False)
 

@@ -1,11 +1,14 @@
 """A training from the data folder to the finished run."""
 
-from dataclasses import asdict
+import shutil
+import tempfile
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
@@ -24,6 +27,7 @@ from .averaging import averaged_scores
 from .checkpoint import CHECKPOINT_NAME, Checkpoint, training_key
 from .config import TrainConfig
 from .dataset import Dataset, read_dataset
+from .distribute import find_strategy, is_chief
 from .event_log import LOGS_NAME, EventLog, remove_events
 from .features import KEPT_NAME
 from .fit import FitResult, build_model, fit
@@ -41,6 +45,8 @@ def train_classifier(
 ) -> Scores:
     """Train as `config` says, leave the run in `config.out`, and return its test scores.
 
+    Of several workers only the chief writes there.
+
     Args:
         config: the training.
         overwrite: whether a run that is there already may be replaced.
@@ -50,6 +56,24 @@ def train_classifier(
     Raises:
         EdgeclfError: the data or the weights cannot serve, or `config.out` holds another training.
     """
+    strategy = find_strategy()
+    if not is_chief(strategy):
+        with tempfile.TemporaryDirectory() as folder:
+            own = Path(folder)
+            if resume and (config.out / CHECKPOINT_NAME).exists():
+                shutil.copy(config.out / CHECKPOINT_NAME, own)
+            return _train(replace(config, out=own), strategy, resume=resume)
+    return _train(config, strategy, overwrite=overwrite, resume=resume, tensorboard=tensorboard)
+
+
+def _train(
+    config: TrainConfig,
+    strategy: tf.distribute.Strategy | None,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    tensorboard: bool = False,
+) -> Scores:
     out = config.out
     unfinished = (out / CHECKPOINT_NAME).exists()
     if unfinished and not resume and not overwrite:
@@ -76,7 +100,7 @@ def train_classifier(
     write_split(out, dataset.images)
     write_config(out, _plain(config))
 
-    result = fit(model, lessons, config, checkpoint=checkpoint)
+    result = fit(model, lessons, config, checkpoint=checkpoint, strategy=strategy)
     draw_curves(out / "curves.png", result.history)
     guess = FloatModel(read_run(out).info).scores(dataset.splits["test"].pixels).argmax(1)
     scores = _score(dataset, guess)
