@@ -12,8 +12,6 @@ kernels differs by orders of magnitude. So each weight is moved in units of its 
 import hashlib
 import json
 import time
-import zipfile
-import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
-from ..edge_runtime.files import whole_file
+from ..edge_runtime.files import DAMAGED_ARRAYS, whole_file
 from ..models.augment import AugmentConfig
 from ..models.batches import TrainBatches
 from ..models.examples import Split
@@ -35,10 +33,6 @@ from .ranges import TensorRange
 from .rounded import build_rounded, learned, on_grid, rounding_steps
 
 _BATCH = 16
-
-# What numpy, zipfile and json raise on damaged bytes.
-_ARCHIVE_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
-_DAMAGE = (*_ARCHIVE_DAMAGE, KeyError, TypeError, ValueError)
 
 # Scores are kept from zero, whose logarithm is not finite.
 _LEAST = 1e-7
@@ -257,7 +251,7 @@ class _State:
                 if told["key"] != self._key:
                     return False
                 saved = dict(archive)  # all of it, before any variable changes
-        except _DAMAGE as error:
+        except DAMAGED_ARRAYS as error:
             reason = " ".join(str(error).split())
             click.echo(f"Warning: {self._path}: damaged ({reason}); starting anew", err=True)
             return False

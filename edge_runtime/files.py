@@ -6,12 +6,20 @@ import json
 import os
 import re
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from .errors import EdgeclfError
+
+# What `np.load` and reading what it found raise on damaged bytes.
+DAMAGED_ARRAYS = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError),
+    *(KeyError, TypeError, ValueError),
+)
 
 _NUMBERS = re.compile(r"\[[-+.\deE,\s]+\]")
 
@@ -51,6 +59,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, suffix: str) -> None:
+    """Remove the temporary files of `whole_file` that a killed process has left."""
+    for path in folder.glob(f".????????{suffix}"):
+        path.unlink(missing_ok=True)
 
 
 def check_folder(path: Path) -> None:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from ..edge_runtime.images import RGBImage
+from .randaugment import apply_policy
 
 Flip = Literal["none", "horizontal", "both"]
 
@@ -20,12 +21,16 @@ class AugmentConfig:
         zoom: share by which it grows or shrinks.
         flip: `none`, `horizontal`, or `both` ways.
         brightness: share of the full range by which it is lightened or darkened.
+        operations: how many operations of RandAugment follow.
+        magnitude: how far each of them goes, 0..1.
     """
 
     rotation: float = 15.0
     zoom: float = 0.1
     flip: Flip = "horizontal"
     brightness: float = 0.1
+    operations: int = 0
+    magnitude: float = 0.3
 
 
 def augment(rgb: RGBImage, config: AugmentConfig, rng: np.random.Generator) -> RGBImage:
@@ -50,4 +55,4 @@ def augment(rgb: RGBImage, config: AugmentConfig, rng: np.random.Generator) -> R
         rgb, matrix[:2], (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     )
     lit: RGBImage = np.clip(moved + np.float32(shift), 0, 255).astype(np.uint8)
-    return lit
+    return apply_policy(lit, operations=config.operations, magnitude=config.magnitude, rng=rng)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ClassWeights = Literal["none", "sqrt", "balanced"]
+Sampling = Literal["shuffled", "balanced"]
 
 
 @dataclass(frozen=True)
@@ -30,3 +31,24 @@ def image_weights(classes_of: NDArray[np.intp], *, rule: ClassWeights) -> NDArra
     power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[rule]
     weights = np.bincount(classes_of)[classes_of] ** -power
     return np.asarray(weights / weights.mean(), np.float32)
+
+
+def draw_order(
+    classes_of: NDArray[np.intp], *, sampling: Sampling, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Return the images of an epoch in the order in which they are shown, as many as there are.
+
+    `shuffled` shows each once. `balanced` shows each class equally often, to one image: of a large
+    class not all images, those of a small one several times, each as often as any, to one.
+    """
+    count = len(classes_of)
+    if sampling == "shuffled":
+        return rng.permutation(count)
+    present = rng.permutation(np.unique(classes_of))
+    chosen = []
+    for place, index in enumerate(present):
+        wanted = len(range(place, count, len(present)))
+        images = np.flatnonzero(classes_of == index)
+        rounds = -(-wanted // len(images))
+        chosen.append(np.concatenate([rng.permutation(images) for _ in range(rounds)])[:wanted])
+    return rng.permutation(np.concatenate(chosen))

@@ -123,7 +123,7 @@ class FloatModel:
 
     def __init__(self, info: FloatModelInfo) -> None:
         """Build the architecture in code and fill it with the arrays of the weights file."""
-        from .densenet import HEAD_NAME, build_classifier
+        from .classifier import HEAD_NAME, build_classifier
         from .weights import read_weights, set_weights
 
         self.info = info

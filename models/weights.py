@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
 from .architectures import Architecture
-from .densenet import HEAD_NAME
+from .classifier import HEAD_NAME
 
 Weights = dict[str, list[NDArray[np.float32]]]
 
@@ -84,14 +84,15 @@ def set_weights(model: keras.Model, weights: Weights, *, source: str, head: bool
 
 def download_imagenet(architecture: Architecture) -> Weights:
     """Return the ImageNet weights, without the head, by Keras's own download and cache."""
-    if architecture.keras_application is None:
+    if architecture.application is None:
         raise EdgeclfError(
             f"there are no ImageNet weights for {architecture.name}; use --weights none, "
             "or --weights FILE"
         )
-    application = getattr(keras.applications, architecture.keras_application)
+    shape = (architecture.input_size, architecture.input_size, 3)
+    application = getattr(keras.applications, architecture.application)
     try:
-        model = application(weights="imagenet", include_top=False)
+        model = application(weights="imagenet", include_top=False, input_shape=shape)
     # Keras turns every failure of urllib into a bare Exception with this text.
     except Exception as error:
         if not isinstance(error, OSError) and "URL fetch failure" not in str(error):

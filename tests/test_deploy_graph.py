@@ -14,7 +14,7 @@ from edgeclf.convert.graph import Affine, Conv, Depthwise, Graph, Input
 from edgeclf.convert.read_keras import read_keras
 from edgeclf.convert.rewrite import deploy_graph, fold_affines
 from edgeclf.models.architectures import architecture
-from edgeclf.models.densenet import build_classifier
+from edgeclf.models.classifier import build_classifier
 
 
 def photographs(count: int = 6, size: int = 32) -> np.ndarray:

@@ -8,7 +8,8 @@ import pytest
 
 from edgeclf.edge_runtime import EdgeclfError
 from edgeclf.models.architectures import architecture
-from edgeclf.models.densenet import IMAGENET_MEAN, IMAGENET_STD, build_classifier
+from edgeclf.models.classifier import build_classifier
+from edgeclf.models.densenet import IMAGENET_MEAN, IMAGENET_STD
 from edgeclf.models.weights import read_weights, set_weights
 
 

@@ -279,12 +279,19 @@ def test_an_interrupt_keeps_the_best_epoch(
         record(self, epoch, logs)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Record, "on_epoch_end", interrupted)
-    result = train_tiny(data, tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "on_epoch_end", interrupted)
+        result = train_tiny(data, tmp_path / "run")
     assert "the best epoch so far is kept" in result.output
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["interrupted"]
     assert metrics["epochs"] == 1
+    assert {path.name for path in (tmp_path / "run").iterdir()} == LEFT | {"checkpoint.npz"}
+
+    train_tiny(data, tmp_path / "run", "--resume")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert not metrics["interrupted"]
+    assert metrics["epochs"] == 2
     assert {path.name for path in (tmp_path / "run").iterdir()} == LEFT
 
 

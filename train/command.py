@@ -1,22 +1,41 @@
 """`edgeclf train`: photographs in, a run out."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import click
+from click.core import ParameterSource
 
 from ..edge_runtime.preprocess import RESIZE_RULES
 from ..models.architectures import ARCHITECTURES, architecture
 from ..models.augment import AugmentConfig, Flip
-from ..models.examples import ClassWeights
-from .config import PhaseConfig, TrainConfig
+from ..models.examples import ClassWeights, Sampling
+from ..models.mix import MixConfig
+from .config import DistillConfig, PhaseConfig, Schedule, TrainConfig
+from .sections import SectionedCommand
 
 _POSITIVE = click.IntRange(min=1)
 _COUNT = click.IntRange(min=0)
 _SHARE = click.FloatRange(0, 1, max_open=True)
 
 
-@click.command(context_settings={"show_default": True})
+class _Train(SectionedCommand):
+    sections: ClassVar[dict[str, tuple[str, ...]]] = {
+        "Data": ("groups", "val_fraction", "test_fraction", "resize", "sampling", "class_weights"),
+        "Network": ("arch", "weights", "input_size", "fine_size", "dropout"),
+        "Phases": (
+            "head_epochs", "head_draws", "head_learning_rate", "epochs", "learning_rate",
+            "schedule", "layer_decay", "patience", "batch_size", "label_smoothing",
+        ),
+        "Augmentation": (
+            "rotation", "zoom", "flip", "brightness", "randaugment", "randaugment_magnitude",
+            "mixup", "cutmix",
+        ),
+        "Distillation": ("distill_from", "distill_temperature", "distill_weight"),
+    }  # fmt: skip
+
+
+@click.command(cls=_Train, context_settings={"show_default": True})
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--arch", default="densenet121", help=f"One of {', '.join(ARCHITECTURES)}.")
@@ -29,6 +48,11 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
     help="CSV with columns path, group: images of a group stay on one side of the split.",
 )
 @click.option("--input-size", type=click.IntRange(min=16), help="Pixels. [default: the network's]")
+@click.option(
+    "--fine-size",
+    type=click.IntRange(min=16),
+    help="Pixels of the fine-tune and of the model; --input-size is then the head's alone.",
+)
 @click.option(
     "--resize", default="stretch", type=click.Choice(RESIZE_RULES), help="How images get that size."
 )
@@ -50,10 +74,21 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
     help="Of the whole network. [default: 2e-5 to fine-tune, cosine from 2e-3 with --weights none]",
 )
 @click.option(
+    "--schedule",
+    type=click.Choice(get_args(Schedule)),
+    help="How the learning rate falls. [default: plateau; cosine with --weights none]",
+)
+@click.option(
+    "--layer-decay",
+    default=1.0,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Share of the fine-tune's learning rate that the first layer gets.",
+)
+@click.option(
     "--patience",
     default=6,
     type=_POSITIVE,
-    help="Epochs without progress, but not with --weights none.",
+    help="Epochs without progress, with --schedule plateau.",
 )
 @click.option("--label-smoothing", default=0.1, type=_SHARE)
 @click.option(
@@ -62,14 +97,53 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
     type=click.Choice(get_args(ClassWeights)),
     help="How much more rare classes weigh.",
 )
+@click.option(
+    "--sampling",
+    default="shuffled",
+    type=click.Choice(get_args(Sampling)),
+    help="`balanced` shows each class equally often, instead of --class-weights.",
+)
 @click.option("--dropout", default=0.2, type=_SHARE, help="Before the head.")
 @click.option("--rotation", default=15.0, type=click.FloatRange(0, 180), help="Degrees.")
 @click.option("--zoom", default=0.1, type=click.FloatRange(0, 0.9))
 @click.option("--flip", default="horizontal", type=click.Choice(get_args(Flip)))
 @click.option("--brightness", default=0.1, type=click.FloatRange(0, 1))
+@click.option(
+    "--randaugment", default=0, type=_COUNT, help="Operations of RandAugment on each image."
+)
+@click.option("--randaugment-magnitude", default=0.3, type=click.FloatRange(0, 1))
+@click.option("--mixup", default=0.0, type=click.FloatRange(0), help="Its alpha; 0.2 is usual.")
+@click.option("--cutmix", default=0.0, type=click.FloatRange(0), help="Its alpha; 1 is usual.")
+@click.option(
+    "--distill-from",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="A run on the same DATA that teaches; its split is taken over.",
+)
+@click.option(
+    "--distill-temperature",
+    default=4.0,
+    type=click.FloatRange(0, min_open=True),
+    help="T.",
+)
+@click.option(
+    "--distill-weight", default=0.9, type=click.FloatRange(0, 1), help="The labels have the rest."
+)
+@click.option(
+    "--test-draws",
+    default=1,
+    type=_POSITIVE,
+    help="Looks at each test image, augmented, for figures beside the plain ones.",
+)
 @click.option("--seed", default=0, type=_COUNT, help="Of split, order and augmentation.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
-def train(data: Path, out: Path, overwrite: bool, **options: Any) -> None:
+@click.option(
+    "--resume", is_flag=True, help="Go on with the same training if it was interrupted in --out."
+)
+@click.option("--tensorboard", is_flag=True, help="Write curves for TensorBoard to OUT/logs.")
+def train(
+    data: Path, out: Path, overwrite: bool, resume: bool, tensorboard: bool, **options: Any
+) -> None:
     """Fine-tune a classifier on DATA, a folder of images per class.
 
     DATA/train|val|test/<class>/ works too; what is missing of them is split off DATA/train.
@@ -80,7 +154,7 @@ def train(data: Path, out: Path, overwrite: bool, **options: Any) -> None:
     quiet_tensorflow()
     from .training import train_classifier
 
-    scores = train_classifier(config, overwrite=overwrite)
+    scores = train_classifier(config, overwrite=overwrite, resume=resume, tensorboard=tensorboard)
     click.echo(
         f"{out}: accuracy {scores.accuracy:.3f}, macro-F1 {scores.macro_f1:.3f} "
         f"on {scores.images} test images"
@@ -88,31 +162,67 @@ def train(data: Path, out: Path, overwrite: bool, **options: Any) -> None:
 
 
 def _config(data: Path, out: Path, **options: Any) -> TrainConfig:
+    _check_together(out, options)
     chosen = architecture(options["arch"])
     size = options["input_size"] or chosen.input_size
-    rate = options["learning_rate"]
-    phases: tuple[PhaseConfig, ...]
-    if options["weights"] == "none":
-        phases = (PhaseConfig("scratch", options["epochs"], rate or 2e-3),)
-    else:
-        phases = (
-            PhaseConfig("head", options["head_epochs"], options["head_learning_rate"]),
-            PhaseConfig("fine-tune", options["epochs"], rate or 2e-5),
-        )
-    if not any(phase.epochs for phase in phases):
-        raise click.UsageError("nothing to train: give --epochs or --head-epochs of 1 or more")
+    final = options["fine_size"] or size
+    balanced = options["sampling"] == "balanced"
+    teacher = options["distill_from"]
     same = (
         "weights", "groups", "resize", "val_fraction", "test_fraction", "batch_size", "head_draws",
-        "patience", "label_smoothing", "class_weights", "dropout", "seed",
+        "patience", "label_smoothing", "dropout", "sampling", "test_draws", "seed",
     )  # fmt: skip
     return TrainConfig(
         data=data,
         out=out,
         architecture=chosen.name,
-        input_hw=(size, size),
-        phases=phases,
+        input_hw=(final, final),
+        head_input_hw=(size, size),
+        phases=_phases(options),
+        class_weights="none" if balanced else options["class_weights"],
         augment=AugmentConfig(
-            options["rotation"], options["zoom"], options["flip"], options["brightness"]
+            options["rotation"],
+            options["zoom"],
+            options["flip"],
+            options["brightness"],
+            operations=options["randaugment"],
+            magnitude=options["randaugment_magnitude"],
         ),
+        mix=MixConfig(mixup=options["mixup"], cutmix=options["cutmix"]),
+        distill=None
+        if teacher is None
+        else DistillConfig(teacher, options["distill_temperature"], options["distill_weight"]),
         **{name: options[name] for name in same},
     )
+
+
+def _phases(options: dict[str, Any]) -> tuple[PhaseConfig, ...]:
+    rate, epochs, decay = options["learning_rate"], options["epochs"], options["layer_decay"]
+    scratch = options["weights"] == "none"
+    schedule: Schedule = options["schedule"] or ("cosine" if scratch else "plateau")
+    if scratch:
+        return (PhaseConfig("scratch", epochs, rate or 2e-3, schedule, decay),)
+    head = PhaseConfig("head", options["head_epochs"], options["head_learning_rate"], schedule)
+    return head, PhaseConfig("fine-tune", epochs, rate or 2e-5, schedule, decay)
+
+
+def _check_together(out: Path, options: dict[str, Any]) -> None:
+    """Refuse options that contradict one another."""
+    source = click.get_current_context().get_parameter_source
+    given = [name for name in options if source(name) == ParameterSource.COMMANDLINE]
+    pretrained = options["weights"] != "none"
+    if not options["epochs"] and not (pretrained and options["head_epochs"]):
+        raise click.UsageError("nothing to train: give --epochs or --head-epochs of 1 or more")
+    if options["fine_size"] and not (pretrained and options["head_epochs"] and options["epochs"]):
+        raise click.UsageError(
+            "--fine-size needs a head and a fine-tune: weights to start from, and epochs of both"
+        )
+    if options["sampling"] == "balanced" and "class_weights" in given:
+        raise click.UsageError("give --sampling balanced or --class-weights, not both")
+    if options["distill_from"] and out.resolve() == options["distill_from"].resolve():
+        raise click.UsageError("--out is the teacher's own folder; choose another")
+    splits = [name for name in ("groups", "val_fraction", "test_fraction") if name in given]
+    if options["distill_from"] and splits:
+        raise click.UsageError(
+            f"--distill-from takes the teacher's split over; leave --{splits[0].replace('_', '-')}"
+        )

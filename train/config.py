@@ -6,7 +6,10 @@ from typing import Literal
 
 from ..edge_runtime.preprocess import ResizeRule
 from ..models.augment import AugmentConfig
-from ..models.examples import ClassWeights
+from ..models.examples import ClassWeights, Sampling
+from ..models.mix import MixConfig
+
+Schedule = Literal["plateau", "cosine"]
 
 
 @dataclass(frozen=True)
@@ -16,12 +19,32 @@ class PhaseConfig:
     Attributes:
         name: `head` (backbone frozen), `fine-tune` (BatchNorm frozen) or `scratch` (nothing is).
         epochs: at most so many.
-        learning_rate: Adam's, at the start.
+        learning_rate: Adam's, once it has warmed up.
+        schedule: how the learning rate falls: where the validation loss no longer does (`plateau`,
+            which also ends the phase early), or along a cosine over all epochs.
+        layer_decay: share of it that the first layer gets; the last has all of it.
     """
 
     name: Literal["head", "fine-tune", "scratch"]
     epochs: int
     learning_rate: float
+    schedule: Schedule = "plateau"
+    layer_decay: float = 1.0
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """What a trained run teaches.
+
+    Attributes:
+        teacher: folder of the run.
+        temperature: by which both networks' logits are divided.
+        weight: of the teacher in the loss, 0..1; the labels have the rest.
+    """
+
+    teacher: Path
+    temperature: float = 4.0
+    weight: float = 0.9
 
 
 @dataclass(frozen=True)
@@ -35,6 +58,7 @@ class TrainConfig:
         weights: `imagenet`, `none`, or a weights file.
         groups: CSV with columns path, group; images of a group are never parted.
         input_hw: input height and width in pixels.
+        head_input_hw: the same while the head is trained.
         resize: how a photograph is brought to that size.
         val_fraction: share of the images for validation.
         test_fraction: share of the images for the test.
@@ -48,6 +72,10 @@ class TrainConfig:
             the square root of their rarity, or so that all classes count alike.
         dropout: share of the features dropped before the head.
         augment: how training images are changed.
+        mix: how they are mixed with one another.
+        sampling: which of them an epoch shows: each once, or each class equally often.
+        distill: what teaches; None for the labels alone.
+        test_draws: looks at each test image for the averaged test figures; 1 for none.
         seed: of split, order, augmentation and initialisation.
     """
 
@@ -57,6 +85,7 @@ class TrainConfig:
     weights: str
     groups: Path | None
     input_hw: tuple[int, int]
+    head_input_hw: tuple[int, int]
     resize: ResizeRule
     val_fraction: float
     test_fraction: float
@@ -68,4 +97,8 @@ class TrainConfig:
     class_weights: ClassWeights
     dropout: float
     augment: AugmentConfig
+    mix: MixConfig
+    sampling: Sampling
+    distill: DistillConfig | None
+    test_draws: int
     seed: int

@@ -20,6 +20,7 @@ from ..models.run import SplitImage
 from .check.columns import column_of
 from .check.near_duplicates import near_duplicates_of
 from .config import TrainConfig
+from .distillation import teacher_split
 from .split import split_images
 
 
@@ -62,8 +63,7 @@ def read_dataset(config: TrainConfig) -> Dataset:
     _check_none_lost(labels, kept, loaded.errors)
 
     paths = [image.path.relative_to(config.data).as_posix() for image in kept]
-    groups, warnings = _read_groups(config.groups, paths)
-    splits = _split(kept, groups, config)
+    groups, splits, warnings = _groups_and_splits(kept, paths, config)
     classes = np.asarray([labels.index(image.label) for image in kept])
     with click.progressbar(length=len(kept), label="Looking for duplicates") as bar:
         seen = _seen_in_training(loaded.pixels, splits, advance=bar.update)
@@ -111,6 +111,22 @@ def _check_none_lost(
         raise EdgeclfError(
             "\n".join([*errors, f"no image can be read of: {', '.join(lost)}; replace the files"])
         )
+
+
+def _groups_and_splits(
+    images: list[LabelledImage], paths: list[str], config: TrainConfig
+) -> tuple[list[str], list[str], list[str]]:
+    """Return the group and the split of each image, which a teacher decides, and warnings."""
+    if config.distill is None:
+        groups, warnings = _read_groups(config.groups, paths)
+        return groups, _split(images, groups, config), warnings
+    known, warnings = teacher_split(
+        config.distill.teacher,
+        paths=paths,
+        labels=[image.label for image in images],
+        resize=config.resize,
+    )
+    return [image.group for image in known], [image.split for image in known], warnings
 
 
 def _read_groups(csv_path: Path | None, paths: list[str]) -> tuple[list[str], list[str]]:

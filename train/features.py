@@ -4,7 +4,11 @@ A frozen backbone answers the same image with the same features every epoch. The
 images as they are and for a few augmented draws of each; the head then trains on those alone.
 """
 
-from dataclasses import dataclass
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,60 +16,130 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.augment import AugmentConfig, augment
-from ..models.densenet import FEATURES_NAME
-from ..models.examples import Split
+from ..edge_runtime.files import DAMAGED_ARRAYS, whole_file
+from ..edge_runtime.preprocess import preprocess
+from ..models.architectures import architecture
+from ..models.classifier import FEATURES_NAME, build_classifier
+from ..models.mix import Batch
+from .config import TrainConfig
+from .lessons import Lessons
 
-_BATCH = 32
+KEPT_NAME = "features.npz"
+
+# What is kept on disk is bounded: a gigabyte is 65,000 images of DenseNet121 in four draws.
+_MOST_BYTES = 2**30
 
 
 @dataclass(frozen=True)
 class Features:
-    """What the backbone makes of a split.
+    """What the backbone makes of images, and what the head shall make of that.
 
     Attributes:
-        values: float32 of shape (draws * images, features).
-        classes: class index of each, of shape (draws * images,).
+        values: float32 of shape (images, features).
+        targets: float32 of shape (images, classes), with a teacher (images, 2 * classes).
+        weights: of each image in the loss, float32 of shape (images,).
     """
 
     values: NDArray[np.float32]
-    classes: NDArray[np.intp]
+    targets: NDArray[np.float32]
+    weights: NDArray[np.float32]
 
 
-def extract_features(
-    model: keras.Model,
-    split: Split,
-    *,
-    augment_as: AugmentConfig,
-    draws: int,
-    seed: tuple[int, ...],
-) -> Features:
-    """Return the features of `split`: first of its images as they are, then of augmented ones.
+def extract_features(model: keras.Model, batches: Iterable[Batch], *, images: int) -> Features:
+    """Return the features of all `batches`, brought to the model's size if it is another.
 
     Args:
-        model: a classifier of `models.densenet`.
-        split: its images.
-        augment_as: how far the images of the later draws are changed.
-        draws: how often each image is shown; with 1, only unchanged.
-        seed: of the augmentation.
+        model: a classifier of `models.classifier`.
+        batches: the images.
+        images: how many they are, for the progress.
     """
     backbone = keras.Model(model.input, model.get_layer(FEATURES_NAME).output)
-    images = len(split.classes)
+    size_hw = model.input.shape[1:3]
     parts = []
-    with click.progressbar(length=draws * images, label="Features of the backbone") as bar:
-        for draw in range(draws):
-            for start in range(0, images, _BATCH):
-                pixels = split.pixels[start : start + _BATCH]
-                if draw:
-                    pixels = np.stack(
-                        [
-                            augment(image, augment_as, np.random.default_rng([*seed, draw, index]))
-                            for index, image in enumerate(pixels, start)
-                        ]
-                    )
-                parts.append(np.asarray(backbone.predict_on_batch(pixels.astype(np.float32))))
-                bar.update(len(pixels))
-    return Features(np.concatenate(parts), np.tile(split.classes, draws))
+    with click.progressbar(length=images, label="Features of the backbone") as bar:
+        for pixels, targets, weights in batches:
+            values = backbone.predict_on_batch(_resized(pixels, size_hw))
+            parts.append((np.asarray(values), targets, weights))
+            bar.update(len(pixels))
+    return Features(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _resized(images: NDArray[np.float32], size_hw: tuple[int, int]) -> NDArray[np.float32]:
+    if images.shape[1:3] == size_hw:
+        return images
+    resized = [
+        preprocess(np.rint(image).astype(np.uint8), size_hw=size_hw, rule="stretch")
+        for image in images
+    ]
+    return np.stack(resized).astype(np.float32)
+
+
+def head_features(
+    model: keras.Model, lessons: Lessons, *, seed: tuple[int, ...], key: dict[str, Any]
+) -> tuple[Features, Features]:
+    """Return the features to train and to validate the head on.
+
+    They are kept in the run's folder until it is finished, unless they are very large: they are
+    what takes long in this phase, and a training that goes on need not make them again.
+
+    However small the images that the head is trained on, it is validated on those of its use.
+
+    Args:
+        model: a classifier with the weights it starts from.
+        lessons: what it is shown.
+        seed: of the augmentation.
+        key: what tells this training from others.
+    """
+    config, splits = lessons.config, lessons.dataset.splits
+    path = config.out / KEPT_NAME
+    kept = _kept_features(path, key)
+    if kept is not None:
+        return kept
+    train = extract_features(
+        _at_head_size(model, config),
+        lessons.head(seed),
+        images=config.head_draws * len(splits["train"].classes),
+    )
+    val = extract_features(model, lessons.head_val(), images=len(splits["val"].classes))
+    arrays = {
+        f"{split}_{name}": array
+        for split, features in (("train", train), ("val", val))
+        for name, array in vars(features).items()
+    }
+    if sum(array.nbytes for array in arrays.values()) <= _MOST_BYTES:
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, key=np.array(json.dumps(key)), **arrays)
+    return train, val
+
+
+def _kept_features(path: Path, key: dict[str, Any]) -> tuple[Features, Features] | None:
+    """Return what the file holds, or None if it is missing, damaged or another training's."""
+    try:
+        with np.load(path) as archive:
+            if json.loads(str(archive["key"])) != key:
+                return None
+            train, val = (
+                Features(*(archive[f"{split}_{field.name}"] for field in fields(Features)))
+                for split in ("train", "val")
+            )
+            return train, val
+    except DAMAGED_ARRAYS:
+        return None
+
+
+def _at_head_size(model: keras.Model, config: TrainConfig) -> keras.Model:
+    """Return `model` for images of the size that the head is trained on."""
+    if config.head_input_hw == config.input_hw:
+        return model
+    smaller = build_classifier(
+        architecture(config.architecture),
+        classes=model.output.shape[-1],
+        input_hw=config.head_input_hw,
+    )
+    for layer in smaller.layers:
+        if layer.weights:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
+    return smaller
 
 
 def head_of(model: keras.Model) -> keras.Model:
@@ -77,3 +151,34 @@ def head_of(model: keras.Model) -> keras.Model:
     for layer in model.layers[names.index(FEATURES_NAME) + 1 :]:
         x = layer(x)
     return keras.Model(start, x)
+
+
+class FeatureBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Features in seeded order: the same for the same seed and epoch."""
+
+    def __init__(
+        self, features: Features, *, batch_size: int, seed: tuple[int, ...], **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self._arrays = (features.values, features.targets, features.weights)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = 0
+        self._order = self._draw_order()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._order) / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], ...]:
+        """Return features (batch, features), targets and sample weights, float32."""
+        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return tuple(array[chosen] for array in self._arrays)
+
+    def on_epoch_end(self) -> None:
+        """Draw a new order."""
+        self._epoch += 1
+        self._order = self._draw_order()
+
+    def _draw_order(self) -> NDArray[np.intp]:
+        rng = np.random.default_rng([*self._seed, self._epoch])
+        return rng.permutation(len(self._arrays[0]))

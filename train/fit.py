@@ -1,23 +1,25 @@
 """Two phases, as the field does it: the head on a frozen backbone, then the whole, gently."""
 
-import math
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 import keras
-import numpy as np
+import tensorflow as tf
 
-from ..models.architectures import architecture
-from ..models.batches import TrainBatches, ValidationBatches
-from ..models.densenet import build_classifier
-from ..models.examples import image_weights
+from ..models.architectures import architecture, check_input
+from ..models.classifier import build_classifier
 from ..models.weights import download_imagenet, read_weights, set_weights
+from .checkpoint import Checkpoint
 from .config import PhaseConfig, TrainConfig
-from .dataset import Dataset
-from .features import extract_features, head_of
+from .distribute import check_in_step, fit_shared, mirrored
+from .features import FeatureBatches, head_features, head_of
+from .layerwise import LayerwiseAdam, layer_shares
+from .lessons import Lessons
+from .losses import DistillationLoss, accuracy
 from .record import Record
 
 
@@ -40,6 +42,7 @@ def build_model(config: TrainConfig, *, classes: int) -> keras.Model:
     """Return the network to train, seeded, with the weights that `config` names."""
     keras.utils.set_random_seed(config.seed)
     chosen = architecture(config.architecture)
+    check_input(chosen, config.head_input_hw)
     model = build_classifier(
         chosen,
         classes=classes,
@@ -56,119 +59,155 @@ def build_model(config: TrainConfig, *, classes: int) -> keras.Model:
     return model
 
 
-def fit(model: keras.Model, dataset: Dataset, config: TrainConfig) -> FitResult:
-    """Train, and leave the epoch of the lowest validation loss in `config.out/model.keras`."""
-    record = Record(model, config.out)
+def fit(
+    model: keras.Model,
+    lessons: Lessons,
+    config: TrainConfig,
+    *,
+    checkpoint: Checkpoint,
+    strategy: tf.distribute.Strategy | None = None,
+) -> FitResult:
+    """Train, and leave the epoch of the lowest validation loss in `config.out/model.keras`.
+
+    Args:
+        model: what `build_model` returned.
+        lessons: what it is shown.
+        config: the training.
+        checkpoint: what it goes on from, and where it keeps its state after each epoch.
+        strategy: over what the steps of the whole network are shared out.
+    """
+    record = checkpoint.record
+    first = checkpoint.phase
     interrupted = False
     try:
         for index, phase in enumerate(config.phases):
-            if not phase.epochs:
+            if not phase.epochs or index < first:
                 continue
-            record.phase = phase.name
+            checkpoint.phase, record.phase = index, phase.name
             seed = (config.seed, index)
             if phase.name == "head":
-                _fit_head(model, dataset, config, phase, seed, record)
+                _fit_head(model, lessons, config, phase, seed, checkpoint)
             else:
-                _fit_whole(model, dataset, config, phase, seed, record)
+                _fit_whole(model, lessons, config, phase, seed, checkpoint, strategy)
             set_weights(model, read_weights(record.path), source=str(record.path), head=True)
     except KeyboardInterrupt:
-        if not record.path.exists():
+        if not record.rows:
             raise
         interrupted = True
-        click.echo("\nInterrupted: the best epoch so far is kept and scored.", err=True)
+        click.echo(
+            "\nInterrupted: the best epoch so far is kept and scored; the same command with "
+            "--resume goes on.",
+            err=True,
+        )
     return FitResult(tuple(record.rows), record.best, interrupted)
 
 
 def _fit_head(
     model: keras.Model,
-    dataset: Dataset,
+    lessons: Lessons,
     config: TrainConfig,
     phase: PhaseConfig,
     seed: tuple[int, ...],
-    record: Record,
+    checkpoint: Checkpoint,
 ) -> None:
-    train, val = (
-        extract_features(
-            model, dataset.splits[name], augment_as=config.augment, draws=draws, seed=seed
-        )
-        for name, draws in (("train", config.head_draws), ("val", 1))
-    )
-    targets = np.eye(len(dataset.labels), dtype=np.float32)
+    train, val = head_features(model, lessons, seed=seed, key=checkpoint.key)
     head = head_of(model)
     head.trainable = True
     _run(
         head,
         config,
         phase,
-        record,
-        steps=math.ceil(len(train.values) / config.batch_size),
-        x=train.values,
-        y=targets[train.classes],
-        sample_weight=image_weights(train.classes, rule=config.class_weights),
-        batch_size=config.batch_size,
-        validation_data=(val.values, targets[val.classes]),
+        checkpoint,
+        batches=FeatureBatches(train, batch_size=config.batch_size, seed=seed),
+        validation_data=(val.values, val.targets),
     )
 
 
 def _fit_whole(
     model: keras.Model,
-    dataset: Dataset,
+    lessons: Lessons,
     config: TrainConfig,
     phase: PhaseConfig,
     seed: tuple[int, ...],
-    record: Record,
+    checkpoint: Checkpoint,
+    strategy: tf.distribute.Strategy | None,
 ) -> None:
-    for layer in model.layers:
+    # A shell around it: in the file that Keras opens, no loss of ours shall be named.
+    trained = keras.Model(model.input, model.output)
+    if strategy:
+        trained = checkpoint.record.mirrored = mirrored(model, strategy)
+    for layer in trained.layers:
         is_bn = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = phase.name == "scratch" or not is_bn
-    classes = len(dataset.labels)
-    batches = TrainBatches(
-        dataset.splits["train"],
-        classes=classes,
-        batch_size=config.batch_size,
-        config=config.augment,
-        class_weights=config.class_weights,
-        seed=seed,
-    )
-    _run(
-        model,
-        config,
-        phase,
-        record,
-        steps=len(batches),
-        x=batches,
-        validation_data=ValidationBatches(dataset.splits["val"], classes=classes),
-    )
+    with strategy.scope() if strategy else nullcontext():
+        _run(
+            trained,
+            config,
+            phase,
+            checkpoint,
+            batches=lessons.train(seed),
+            validation_data=lessons.val(),
+            strategy=strategy,
+        )
 
 
 def _run(
     model: keras.Model,
     config: TrainConfig,
     phase: PhaseConfig,
-    record: Record,
+    checkpoint: Checkpoint,
     *,
-    steps: int,
-    **data: Any,
+    batches: keras.utils.PyDataset,
+    validation_data: Any,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> None:
-    """Compile `model` for `phase` and fit it, `steps` of them an epoch."""
-    optimizer, callbacks = _schedule(phase, record, steps_per_epoch=steps, patience=config.patience)
+    """Compile `model` for `phase` and fit it, from where the checkpoint stands."""
+    loss = _loss(config)
+    optimizer, callbacks = _schedule(
+        model,
+        phase,
+        checkpoint.record,
+        steps_per_epoch=len(batches),
+        patience=config.patience,
+    )
     model.compile(
         optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
-        metrics=["accuracy"],
+        loss=loss,
+        metrics=[accuracy],
         jit_compile=False,  # compiling a DenseNet takes longer than a small training
     )
     click.echo(f"Phase {phase.name}: {phase.epochs} epochs at most, {config.architecture}")
-    model.fit(
-        epochs=phase.epochs,
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=callbacks,
-        **data,
+    if checkpoint.begin(model, callbacks):
+        return
+    for _ in range(checkpoint.epochs_done):
+        batches.on_epoch_end()  # order and augmentation are those of the epoch's number
+    course: dict[str, Any] = {
+        "initial_epoch": checkpoint.epochs_done,
+        "epochs": phase.epochs,
+        "verbose": 1 if sys.stdout.isatty() else 2,
+        "callbacks": [*callbacks, checkpoint],
+        "validation_data": validation_data,
+    }
+    if strategy:
+        check_in_step(strategy, checkpoint.epochs_done)
+        fit_shared(model, strategy, batches, loss=loss, **course)
+    else:
+        # The batches have their own order, which a resumed training finds again.
+        model.fit(batches, shuffle=False, **course)
+
+
+def _loss(config: TrainConfig) -> keras.losses.Loss:
+    if config.distill is None:
+        return keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
+    return DistillationLoss(
+        weight=config.distill.weight,
+        temperature=config.distill.temperature,
+        label_smoothing=config.label_smoothing,
     )
 
 
 def _schedule(
-    phase: PhaseConfig, record: Record, *, steps_per_epoch: int, patience: int
+    model: keras.Model, phase: PhaseConfig, record: Record, *, steps_per_epoch: int, patience: int
 ) -> tuple[keras.Optimizer, list[keras.callbacks.Callback]]:
     """Return the optimizer of `phase` and its callbacks, `record` among them.
 
@@ -176,26 +215,32 @@ def _schedule(
     epoch or so (Polyak and Juditsky 1992): on small data the weights themselves jump about the
     optimum. From scratch, a cosine (Loshchilov and Hutter 2017) brings them to rest.
     """
-    if phase.name == "scratch":
+    rate: Any = phase.learning_rate
+    callbacks: list[keras.callbacks.Callback] = [record]
+    if phase.schedule == "cosine":
         steps = phase.epochs * steps_per_epoch
         warm_up = steps // 10
-        cosine = keras.optimizers.schedules.CosineDecay(
+        rate = keras.optimizers.schedules.CosineDecay(
             phase.learning_rate / 10,
             max(1, steps - warm_up),
             warmup_target=phase.learning_rate,
             warmup_steps=warm_up,
         )
-        return keras.optimizers.Adam(cosine), [record]
-    averaging = keras.optimizers.Adam(
-        phase.learning_rate, use_ema=True, ema_momentum=1 - 1 / max(2, steps_per_epoch)
-    )
-    return averaging, [
-        keras.callbacks.SwapEMAWeights(swap_on_epoch=True),  # before the record, which saves them
-        record,
-        _WarmUp(phase.learning_rate, steps_per_epoch),
-        keras.callbacks.ReduceLROnPlateau(patience=max(1, patience // 2), factor=0.3),
-        keras.callbacks.EarlyStopping(patience=patience),
-    ]
+    else:
+        callbacks += [
+            _WarmUp(phase.learning_rate, steps_per_epoch),
+            keras.callbacks.ReduceLROnPlateau(patience=max(1, patience // 2), factor=0.3),
+            keras.callbacks.EarlyStopping(patience=patience),
+        ]
+    averaging = {}
+    if phase.name != "scratch":
+        averaging = {"use_ema": True, "ema_momentum": 1 - 1 / max(2, steps_per_epoch)}
+        # Before the record, which saves them.
+        callbacks.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    if phase.layer_decay == 1:
+        return keras.optimizers.Adam(rate, **averaging), callbacks
+    shares = layer_shares(model, phase.layer_decay)
+    return LayerwiseAdam(rate, shares=shares, **averaging), callbacks
 
 
 class _WarmUp(keras.callbacks.Callback):  # type: ignore[misc]
@@ -209,10 +254,10 @@ class _WarmUp(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._learning_rate = learning_rate
         self._steps = steps
-        self._done = 0
+        self.steps_done = 0
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        if self._done < self._steps:
-            self._done += 1
-            share = self._done / self._steps
+        if self.steps_done < self._steps:
+            self.steps_done += 1
+            share = self.steps_done / self._steps
             self.model.optimizer.learning_rate = self._learning_rate * share

@@ -1,15 +1,18 @@
 """A training from the data folder to the finished run."""
 
-import time
-from dataclasses import asdict
+import shutil
+import tempfile
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import write_json, write_text
+from ..edge_runtime.files import remove_leftovers, sha256_of, write_json, write_text
 from ..edge_runtime.scoring import Scores, score_predictions
 from ..models.run import (
     LABELS_NAME,
@@ -20,41 +23,106 @@ from ..models.run import (
     write_config,
     write_split,
 )
+from .averaging import averaged_scores
+from .checkpoint import CHECKPOINT_NAME, Checkpoint, training_key
 from .config import TrainConfig
 from .dataset import Dataset, read_dataset
+from .distribute import find_strategy, is_chief
+from .event_log import LOGS_NAME, EventLog, remove_events
+from .features import KEPT_NAME
 from .fit import FitResult, build_model, fit
+from .lessons import prepare_lessons
 from .plots import draw_confusion, draw_curves
+from .record import Record
 
 
-def train_classifier(config: TrainConfig, *, overwrite: bool = False) -> Scores:
+def train_classifier(
+    config: TrainConfig,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    tensorboard: bool = False,
+) -> Scores:
     """Train as `config` says, leave the run in `config.out`, and return its test scores.
 
+    Of several workers only the chief writes there.
+
+    Args:
+        config: the training.
+        overwrite: whether a run that is there already may be replaced.
+        resume: whether to go on where a training that was interrupted has come to, if it has.
+        tensorboard: whether to write its curves for TensorBoard, too.
+
     Raises:
-        EdgeclfError: the data or the weights cannot serve, or `config.out` holds a run already.
+        EdgeclfError: the data or the weights cannot serve, or `config.out` holds another training.
     """
+    strategy = find_strategy()
+    if not is_chief(strategy):
+        with tempfile.TemporaryDirectory() as folder:
+            own = Path(folder)
+            if resume and (config.out / CHECKPOINT_NAME).exists():
+                shutil.copy(config.out / CHECKPOINT_NAME, own)
+            return _train(replace(config, out=own), strategy, resume=resume)
+    return _train(config, strategy, overwrite=overwrite, resume=resume, tensorboard=tensorboard)
+
+
+def _train(
+    config: TrainConfig,
+    strategy: tf.distribute.Strategy | None,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    tensorboard: bool = False,
+) -> Scores:
     out = config.out
-    if (out / MODEL_NAME).exists() and not overwrite:
+    unfinished = (out / CHECKPOINT_NAME).exists()
+    if unfinished and not resume and not overwrite:
+        raise EdgeclfError(
+            f"{out}: holds a training that was interrupted; go on with --resume, or start anew "
+            "with --overwrite"
+        )
+    if (out / MODEL_NAME).exists() and not unfinished and not overwrite:
         raise EdgeclfError(f"{out}: holds a run already; choose another --out, or add --overwrite")
     dataset = read_dataset(config)
     for warning in dataset.warnings:
         click.echo(f"Warning: {warning}", err=True)
     model = build_model(config, classes=len(dataset.labels))
+    lessons = prepare_lessons(dataset, config)
+
+    record = Record(model, out, events=EventLog(out / LOGS_NAME) if tensorboard else None)
+    checkpoint = Checkpoint(out, key=training_key(_plain(config), dataset, model), record=record)
+    if unfinished and resume:
+        checkpoint.read()
 
     # All input is known to be good: only now is the folder touched.
-    (out / MODEL_NAME).unlink(missing_ok=True)
+    _make_room(out, resume=resume)
     write_text(out / LABELS_NAME, "\n".join(dataset.labels) + "\n")
     write_split(out, dataset.images)
     write_config(out, _plain(config))
 
-    started = time.perf_counter()
-    result = fit(model, dataset, config)
+    result = fit(model, lessons, config, checkpoint=checkpoint, strategy=strategy)
     draw_curves(out / "curves.png", result.history)
     guess = FloatModel(read_run(out).info).scores(dataset.splits["test"].pixels).argmax(1)
     scores = _score(dataset, guess)
     draw_confusion(out / "confusion.png", scores, dataset.labels)
-    metrics = _metrics(scores, result, dataset, time.perf_counter() - started)
-    write_json(out / METRICS_NAME, metrics | _unseen(scores, dataset, guess))
+    metrics = _metrics(scores, result, dataset, record.seconds)
+    metrics |= _unseen(scores, dataset, guess) | _averaged(dataset, config)
+    write_json(out / METRICS_NAME, metrics)
+    if not result.interrupted:
+        for name in (CHECKPOINT_NAME, KEPT_NAME):
+            (out / name).unlink(missing_ok=True)
     return scores
+
+
+def _make_room(out: Path, *, resume: bool) -> None:
+    """Remove what an earlier training has left, but nothing that is needed to go on."""
+    of_another = () if resume else (MODEL_NAME, METRICS_NAME, CHECKPOINT_NAME, KEPT_NAME)
+    for name in of_another:
+        (out / name).unlink(missing_ok=True)
+    if not resume:
+        remove_events(out / LOGS_NAME)
+    for suffix in {Path(MODEL_NAME).suffix, Path(CHECKPOINT_NAME).suffix}:
+        remove_leftovers(out, suffix)
 
 
 def _score(
@@ -80,6 +148,25 @@ def _unseen(scores: Scores, dataset: Dataset, guess: NDArray[np.intp]) -> dict[s
     return {"test_unseen": unseen.to_json()}
 
 
+def _averaged(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
+    """Return the test scores of the mean over several looks at each image."""
+    if config.test_draws == 1:
+        return {}
+    means = averaged_scores(
+        FloatModel(read_run(config.out).info).scores,
+        dataset.splits["test"].pixels,
+        config=config.augment,
+        draws=config.test_draws,
+        seed=config.seed,
+    )
+    scores = _score(dataset, means.argmax(1))
+    click.echo(
+        f"Averaged over {config.test_draws} looks at each test image, which no device does: "
+        f"accuracy {scores.accuracy:.3f}, macro-F1 {scores.macro_f1:.3f}"
+    )
+    return {"test_averaged": {"draws": config.test_draws, **scores.to_json()}}
+
+
 def _metrics(scores: Scores, result: FitResult, dataset: Dataset, seconds: float) -> dict[str, Any]:
     return {
         "test": scores.to_json(),
@@ -96,5 +183,9 @@ def _plain(config: TrainConfig) -> dict[str, Any]:
     values = asdict(config)
     values["data"] = str(config.data.resolve())
     values["groups"] = None if config.groups is None else str(config.groups.resolve())
+    if config.distill is not None:
+        teacher = config.distill.teacher
+        values["distill"]["teacher"] = str(teacher.resolve())
+        values["distill"]["teacher_sha256"] = sha256_of(teacher / MODEL_NAME)
     del values["out"]
     return values

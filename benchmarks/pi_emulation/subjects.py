@@ -60,7 +60,7 @@ def _random_weights(name: str, path: Path) -> None:
     quiet_tensorflow()
     import keras
 
-    from edgeclf.models.densenet import build_classifier
+    from edgeclf.models.classifier import build_classifier
 
     network = architecture(name)
     keras.utils.set_random_seed(0)

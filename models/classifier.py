@@ -1,0 +1,59 @@
+"""Every architecture as a classifier with preprocessing inside, in Keras 3."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from .architectures import Architecture, check_input
+from .densenet import densenet_features
+
+FEATURES_NAME = "avg_pool"
+HEAD_NAME = "predictions"
+
+
+def build_classifier(
+    architecture: Architecture,
+    *,
+    classes: int,
+    input_hw: tuple[int, int],
+    dropout: float = 0.0,
+    bn_momentum: float = 0.99,
+) -> keras.Model:
+    """Return an untrained classifier: RGB 0..255 (batch, *input_hw, 3) in, softmax scores out.
+
+    Behind the last feature map each has the same layers: its mean, and one dense layer. Where an
+    application has more there, as MobileNetV3, that is left out, as Keras does with
+    `include_top=False`; so heatmaps are made of every architecture alike.
+
+    Args:
+        architecture: the network.
+        classes: number of outputs.
+        input_hw: input height and width in pixels.
+        dropout: share of the features dropped before the head while training.
+        bn_momentum: of the moving averages; short trainings from scratch need less than 0.99.
+    """
+    check_input(architecture, input_hw)
+    image = keras.Input((*input_hw, 3), name="image")
+    if architecture.densenet is not None:
+        x = densenet_features(architecture.densenet, image)
+    else:
+        x = _application_features(architecture, image)
+    x = layers.GlobalAveragePooling2D(name=FEATURES_NAME)(x)
+    if dropout:
+        x = layers.Dropout(dropout, name="dropout")(x)
+    scores = layers.Dense(classes, activation="softmax", name=HEAD_NAME)(x)
+    model = keras.Model(image, scores, name=architecture.name.replace("-", "_"))
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = bn_momentum
+    return model
+
+
+def _application_features(architecture: Architecture, image: Any) -> Any:
+    assert architecture.application is not None
+    x = image
+    if not architecture.scales_itself:
+        x = layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(image)
+    application = getattr(keras.applications, architecture.application)
+    return application(include_top=False, weights=None, input_tensor=x).output
