@@ -6,8 +6,7 @@ from math import exp, lgamma, log
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge_runtime.statistics import Interval, student_interval
-from .results import Estimate
+from ..edge_runtime.statistics import Estimate, Interval, student_interval
 
 Milliseconds = Sequence[float] | NDArray[np.float64]
 

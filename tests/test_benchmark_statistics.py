@@ -9,14 +9,14 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from edgeclf.benchmarks import accuracy
-from edgeclf.benchmarks.accuracy import (
+from edgeclf.benchmarks.accuracy import measure_against
+from edgeclf.benchmarks.estimates import median, percentile_estimate, ratio_estimate
+from edgeclf.edge_runtime import accuracy
+from edgeclf.edge_runtime.accuracy import (
     calibration_error,
     calibration_interval,
     measure_accuracy,
-    measure_against,
 )
-from edgeclf.benchmarks.estimates import median, percentile_estimate, ratio_estimate
 from edgeclf.edge_runtime.statistics import (
     Interval,
     bootstrap_interval,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from ...edge_runtime.files import write_text
 from ...edge_runtime.page.document import document, section
+from ...edge_runtime.page.drawing import HALF, both_widths
 from ...edge_runtime.page.markup import Markup, join, tag
 from ...edge_runtime.page.table import draw_table
 from ...edge_runtime.page.thumbnails import Thumbnails
 from ..results import Benchmark, Model
 from . import circumstances, tables, words
 from .charts.distributions import draw_distributions
-from .charts.drawing import HALF, both_widths
 from .charts.forest import draw_drops, draw_speeds
 from .charts.heatmap import MOST_CLASSES, draw_heatmap, heatmap_width
 from .charts.scatter import draw_scatter

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from ....edge_runtime.page.drawing import HALF, THIRD, WIDE, label, svg, text_width
 from ....edge_runtime.page.markup import Markup, join, tag
 from ...results import Benchmark, Model
 from .. import words
 from ..mistakes import Pair, confusion_change
-from .drawing import HALF, THIRD, WIDE, label, svg, text_width
 
 MOST_CLASSES = 30
 _LETTERS = 14

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.images import IMAGE_SUFFIXES, RGBImage, read_image
 from ..edge_runtime.preprocess import ResizeRule, preprocess
-from ..models.photographs import Photographs
+from .photographs import Photographs
 
 Mask = NDArray[np.bool_]
 
