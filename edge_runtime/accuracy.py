@@ -117,8 +117,8 @@ def measure_accuracy(truth: Labels, scores: ClassScores, *, labels: tuple[str, .
         top5=_top5(truth, scores),
         macro_f1=_macro_f1(truth, guess, told.macro_f1, balanced),
         balanced_accuracy=balanced,
-        calibration_error=_calibration_error(truth, scores),
-        calibration=_calibration(truth, scores),
+        calibration_error=calibration_estimate(truth, scores),
+        calibration=calibration_bins(truth, scores),
         classes=classes,
         confusion=told.confusion if len(labels) <= _MOST_CLASSES_OF_CONFUSION else None,
         guesses=tuple(int(index) for index in guess),
@@ -169,12 +169,14 @@ def _bin(best: NDArray[np.floating]) -> NDArray[np.intp]:
     return np.asarray(np.clip(np.ceil(best * _BINS) - 1, 0, _BINS - 1), np.intp)
 
 
-def _calibration_error(truth: Labels, scores: ClassScores) -> Estimate:
+def calibration_estimate(truth: Labels, scores: ClassScores) -> Estimate:
+    """Return the calibration error with its interval, of `measure_accuracy`'s arguments."""
     right, best = scores.argmax(1) == truth, scores.max(1)
     return Estimate(calibration_error(right, best), calibration_interval(right, best))
 
 
-def _calibration(truth: Labels, scores: ClassScores) -> tuple[CalibrationBin, ...]:
+def calibration_bins(truth: Labels, scores: ClassScores) -> tuple[CalibrationBin, ...]:
+    """Return the bins behind the calibration error, of the same arguments."""
     right, best = scores.argmax(1) == truth, scores.max(1)
     bins = _bin(best)
     return tuple(

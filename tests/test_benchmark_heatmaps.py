@@ -19,7 +19,7 @@ from edgeclf.models.run import read_run
 
 
 def masked(mask: np.ndarray, label: str = "oil") -> MaskedImage:
-    return MaskedImage(label, np.zeros((*mask.shape, 3), np.uint8), mask)
+    return MaskedImage(label, np.zeros((*mask.shape, 3), np.uint8), mask, Path("a.png"))
 
 
 def square(size: int, rows: slice, columns: slice) -> np.ndarray:

@@ -27,6 +27,9 @@ LEFT = {
     "config.json",
     "curves.png",
     "confusion.png",
+    "calibration.json",
+    "report.html",
+    "MODEL_CARD.md",
 }
 
 

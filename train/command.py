@@ -68,8 +68,20 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
 @click.option("--flip", default="horizontal", type=click.Choice(get_args(Flip)))
 @click.option("--brightness", default=0.1, type=click.FloatRange(0, 1))
 @click.option("--seed", default=0, type=_COUNT, help="Of split, order and augmentation.")
+@click.option(
+    "--recall",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Of each class that thresholds shall reach; chosen on the validation images.",
+)
+@click.option(
+    "--masks",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Of defects, for the report. [default: DATA-masks, if it exists]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
-def train(data: Path, out: Path, overwrite: bool, **options: Any) -> None:
+def train(
+    data: Path, out: Path, overwrite: bool, recall: float | None, masks: Path | None, **options: Any
+) -> None:
     """Fine-tune a classifier on DATA, a folder of images per class.
 
     DATA/train|val|test/<class>/ works too; what is missing of them is split off DATA/train.
@@ -80,7 +92,7 @@ def train(data: Path, out: Path, overwrite: bool, **options: Any) -> None:
     quiet_tensorflow()
     from .training import train_classifier
 
-    scores = train_classifier(config, overwrite=overwrite)
+    scores = train_classifier(config, overwrite=overwrite, recall=recall, masks=masks)
     click.echo(
         f"{out}: accuracy {scores.accuracy:.3f}, macro-F1 {scores.macro_f1:.3f} "
         f"on {scores.images} test images"

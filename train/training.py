@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,25 +10,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import write_json, write_text
+from ..edge_runtime.files import write_text
 from ..edge_runtime.scoring import Scores, score_predictions
+from ..models.calibration import CALIBRATION_NAME
+from ..models.photographs import Photographs
 from ..models.run import (
     LABELS_NAME,
-    METRICS_NAME,
     MODEL_NAME,
-    FloatModel,
     read_run,
     write_config,
     write_split,
 )
 from .config import TrainConfig
 from .dataset import Dataset, read_dataset
+from .evaluation.evaluate import Evaluation, evaluate
+from .evaluation.sight import find_masks
 from .fit import FitResult, build_model, fit
 from .plots import draw_confusion, draw_curves
+from .report.writing import write_evaluation
 
 
-def train_classifier(config: TrainConfig, *, overwrite: bool = False) -> Scores:
+def train_classifier(
+    config: TrainConfig,
+    *,
+    overwrite: bool = False,
+    recall: float | None = None,
+    masks: Path | None = None,
+) -> Scores:
     """Train as `config` says, leave the run in `config.out`, and return its test scores.
+
+    Args:
+        config: the training.
+        overwrite: whether a run that is there may be replaced.
+        recall: what the model's thresholds shall reach of each class; None for no thresholds.
+        masks: of the defects in the test images; None for `DATA-masks` where that exists.
 
     Raises:
         EdgeclfError: the data or the weights cannot serve, or `config.out` holds a run already.
@@ -35,13 +51,25 @@ def train_classifier(config: TrainConfig, *, overwrite: bool = False) -> Scores:
     out = config.out
     if (out / MODEL_NAME).exists() and not overwrite:
         raise EdgeclfError(f"{out}: holds a run already; choose another --out, or add --overwrite")
-    dataset = read_dataset(config)
+    return train_on(read_dataset(config), config, recall=recall, masks=masks)[0]
+
+
+def train_on(
+    dataset: Dataset, config: TrainConfig, *, recall: float | None, masks: Path | None
+) -> tuple[Scores, Evaluation]:
+    """Train on `dataset`; otherwise as `train_classifier`."""
+    out = config.out
     for warning in dataset.warnings:
         click.echo(f"Warning: {warning}", err=True)
+    photographs = _test_photographs(dataset, config.data)
+    masked = find_masks(
+        photographs, data=config.data, masks=masks, size_hw=config.input_hw, rule=config.resize
+    )
     model = build_model(config, classes=len(dataset.labels))
 
     # All input is known to be good: only now is the folder touched.
-    (out / MODEL_NAME).unlink(missing_ok=True)
+    for name in (MODEL_NAME, CALIBRATION_NAME):
+        (out / name).unlink(missing_ok=True)
     write_text(out / LABELS_NAME, "\n".join(dataset.labels) + "\n")
     write_split(out, dataset.images)
     write_config(out, _plain(config))
@@ -49,12 +77,27 @@ def train_classifier(config: TrainConfig, *, overwrite: bool = False) -> Scores:
     started = time.perf_counter()
     result = fit(model, dataset, config)
     draw_curves(out / "curves.png", result.history)
-    guess = FloatModel(read_run(out).info).scores(dataset.splits["test"].pixels).argmax(1)
+    run = read_run(out)
+    evaluation = evaluate(
+        run.info,
+        val=dataset.splits["val"],
+        test=dataset.splits["test"],
+        photographs=photographs,
+        masked=masked,
+        recall=recall,
+    )
+    guess = evaluation.scores.argmax(1)
     scores = _score(dataset, guess)
     draw_confusion(out / "confusion.png", scores, dataset.labels)
     metrics = _metrics(scores, result, dataset, time.perf_counter() - started)
-    write_json(out / METRICS_NAME, metrics | _unseen(scores, dataset, guess))
-    return scores
+    metrics |= evaluation.to_json() | _unseen(scores, dataset, guess)
+    write_evaluation(run, evaluation, metrics, data=config.data)
+    return scores, evaluation
+
+
+def _test_photographs(dataset: Dataset, data: Path) -> Photographs:
+    images = [image for image in dataset.images if image.split == "test"]
+    return Photographs(tuple(data / i.path for i in images), tuple(i.label for i in images))
 
 
 def _score(
