@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from edgeclf.edge_runtime.classifier import Classifier
-from edgeclf.edge_runtime.container import read_model, write_model
-from edgeclf.edge_runtime.flatbuffer import flatbuffer_size
+from edgeclf.edge_runtime.container import flatbuffer_size, read_model, write_model
 from edgeclf.edge_runtime.images import read_image
 from edgeclf.edge_runtime.live.decisions import Decider, DecisionConfig
 from edgeclf.models.activation_maps import class_activation_maps

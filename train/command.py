@@ -69,6 +69,11 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
 @click.option("--brightness", default=0.1, type=click.FloatRange(0, 1))
 @click.option("--seed", default=0, type=_COUNT, help="Of split, order and augmentation.")
 @click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    help="Cross-validate: train so many times, each tested on another part; in OUT/fold-1, …",
+)
+@click.option(
     "--recall",
     type=click.FloatRange(0, 1, min_open=True),
     help="Of each class that thresholds shall reach; chosen on the validation images.",
@@ -80,7 +85,13 @@ _SHARE = click.FloatRange(0, 1, max_open=True)
 )
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
 def train(
-    data: Path, out: Path, overwrite: bool, recall: float | None, masks: Path | None, **options: Any
+    data: Path,
+    out: Path,
+    overwrite: bool,
+    folds: int | None,
+    recall: float | None,
+    masks: Path | None,
+    **options: Any,
 ) -> None:
     """Fine-tune a classifier on DATA, a folder of images per class.
 
@@ -90,6 +101,12 @@ def train(
     from ..edge_runtime.quiet import quiet_tensorflow
 
     quiet_tensorflow()
+    if folds is not None:
+        from .folds import train_folds
+
+        result = train_folds(config, folds, overwrite=overwrite, recall=recall, masks=masks)
+        click.echo(result.text())
+        return
     from .training import train_classifier
 
     scores = train_classifier(config, overwrite=overwrite, recall=recall, masks=masks)

@@ -111,19 +111,14 @@ def settings_table(config: dict[str, Any], metrics: dict[str, Any]) -> Table:
 
 
 def settings(config: dict[str, Any], metrics: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the settings of a training by name; folders are told by their name alone."""
+    """Return the settings of a training by name."""
     found = [
         (name.replace("_", " "), _told(value))
         for name, value in config.items()
-        if name not in {"edgeclf_version", "data", "phases", "augment", "weights", "groups"}
+        if name not in {"edgeclf_version", "phases"}
     ]
-    for name in ("weights", "groups"):
-        found.append((name, str(config.get(name) or NONE).rpartition("/")[2]))
     for phase in config.get("phases", []):
-        told = ", ".join(f"{key.replace('_', ' ')} {_told(phase[key])}" for key in phase)
-        found.append(("phase", told.removeprefix("name ")))
-    augment = config.get("augment", {})
-    found.append(("augmentation", ", ".join(f"{key} {_told(augment[key])}" for key in augment)))
+        found.append(("phase", _told(phase).removeprefix("name ")))
     best = metrics.get("best_epoch")
     if best:
         found.append(("epoch that was kept", f"{best.get('phase')} {best.get('epoch')}"))
@@ -136,8 +131,11 @@ def settings(config: dict[str, Any], metrics: dict[str, Any]) -> list[tuple[str,
 
 
 def _told(value: Any) -> str:
+    """Return a value as text; of a path only the name, since the rest tells of the machine."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_told(item)}" for key, item in value.items())
     if isinstance(value, list):
         return " × ".join(_told(item) for item in value)
     if isinstance(value, float):
         return f"{value:g}"
-    return NONE if value is None else str(value)
+    return NONE if value is None else str(value).rpartition("/")[2]
