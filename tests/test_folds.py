@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -53,12 +54,12 @@ def data(tmp_path: Path) -> Path:
 def test_folds_are_runs_and_their_images_are_pooled(train_tiny, data: Path, tmp_path: Path) -> None:
     groups = tmp_path / "groups.csv"
     paths = sorted(path.relative_to(data).as_posix() for path in data.rglob("*.png"))
-    lines = [f"{path},{path.split('/')[0]}{index % 3}" for index, path in enumerate(paths)]
+    lines = [f"{path},{path.split('/')[0]}{index % 4}" for index, path in enumerate(paths)]
     groups.write_text("\n".join(["path,group", *lines]) + "\n")
     out = tmp_path / "cross"
-    result = train_tiny(data, out, "--folds", 3, "--groups", groups, "--epochs", 1)
+    result = train_tiny(data, out, "--folds", 2, "--groups", groups, "--epochs", 1)
     told = json.loads((out / "folds.json").read_text())
-    assert [fold["run"] for fold in told["folds"]] == ["fold-1", "fold-2", "fold-3"]
+    assert [fold["run"] for fold in told["folds"]] == ["fold-1", "fold-2"]
     assert not (out / "model.keras").exists()
 
     tested: list[str] = []
@@ -68,7 +69,7 @@ def test_folds_are_runs_and_their_images_are_pooled(train_tiny, data: Path, tmp_
         assert (run / "report.html").exists()
         with (run / "split.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
-        assert len({(row["group"], row["split"]) for row in rows}) == 12
+        assert len({(row["group"], row["split"]) for row in rows}) == 16
         tested += [row["path"] for row in rows if row["split"] == "test"]
         test = json.loads((run / "metrics.json").read_text())["test"]
         assert fold["accuracy"]["value"] == test["accuracy"]
@@ -80,7 +81,7 @@ def test_folds_are_runs_and_their_images_are_pooled(train_tiny, data: Path, tmp_
     assert told["pooled"]["top1"]["interval"] == [interval.low, interval.high]
     low, high = told["accuracy_by_group"]
     assert low <= hits / 24 <= high
-    assert f"pooled      24     {hits / 24:.3f} [" in " ".join(result.output.split("\n"))
+    assert re.search(rf"pooled +24 +{hits / 24:.3f} \[", result.output)
 
     result = train_tiny(data, out, "--folds", 3, code=1)
     assert "is there already; choose another --out" in result.output

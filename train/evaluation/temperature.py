@@ -15,11 +15,16 @@ from ...edge_runtime.scoring import Labels
 
 # Beyond, the validation images are too few or too easy to say anything.
 COLDEST, HOTTEST = 0.25, 4.0
-# On fewer, the temperature is mostly chance.
+# On fewer, the temperature is largely chance.
 FEW_IMAGES = 50
 
+# What is expected of its logarithm before an image is seen: that it is within a factor of 2 of 1
+# twice in three times.
+_SPREAD = float(np.log(2))
+
 _LEAST = float(np.finfo(np.float32).tiny)
-_STEPS = 60  # of the golden section: the interval shrinks to 3e-13 of its width
+_GRID = 161
+_STEPS = 40  # of the golden section: from a step of the grid to 1e-10 of it
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,10 @@ class Temperature:
 def fit_temperature(scores: ClassScores, truth: Labels) -> Temperature:
     """Return the temperature of the least negative log-likelihood on images not trained on.
 
-    Where all n images are right, any further certainty would pay. So the truth counts as sure as
-    n images can tell, (n + 1) / (n + 2): Laplace's rule of succession, as in Platt, Probabilistic
-    outputs for support vector machines (1999).
+    A few images must not speak louder than they can. Where all n of them are right, any further
+    certainty would pay: so the truth counts as sure as n images can tell, (n + 1) / (n + 2)
+    (Laplace's rule of succession, as in Platt, Probabilistic outputs for support vector machines,
+    1999). And the temperature has a prior around 1, which a few hundred images outweigh.
 
     Args:
         scores: of the uncalibrated model, float32 of shape (images, classes), 0 to 1.
@@ -54,15 +60,16 @@ def fit_temperature(scores: ClassScores, truth: Labels) -> Temperature:
     targets[np.arange(images), truth] = 1 - doubt
     logits = _logits(scores)
 
-    def loss(factor: float) -> float:
-        log_scores = _log_softmax(factor * logits)
-        return float(-(targets * log_scores).sum() / images)
+    def loss(log_temperature: float) -> float:
+        log_scores = _log_softmax(logits / np.exp(log_temperature))
+        return float(-(targets * log_scores).sum() + (log_temperature / _SPREAD) ** 2 / 2)
 
-    # The loss is convex in one over the temperature.
-    lowest, highest = 1 / HOTTEST, 1 / COLDEST
-    factor = _least(loss, lowest, highest)
-    at_bound = min(factor - lowest, highest - factor) < 1e-6
-    return Temperature(1 / factor, images, at_bound)
+    grid = np.linspace(np.log(COLDEST), np.log(HOTTEST), _GRID)
+    best = int(np.argmin([loss(value) for value in grid]))
+    at_bound = best in (0, _GRID - 1)
+    low, high = grid[max(best - 1, 0)], grid[min(best + 1, _GRID - 1)]
+    value = float(np.exp(grid[best] if at_bound else _least(loss, float(low), float(high))))
+    return Temperature(value, images, at_bound)
 
 
 def at_temperature(scores: ClassScores, temperature: float) -> ClassScores:
