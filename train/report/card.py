@@ -108,7 +108,7 @@ def _figures(evaluation: Evaluation) -> Iterator[str]:
 def _limits(run: Run, evaluation: Evaluation, metrics: dict[str, Any]) -> Iterator[str]:
     yield (
         "The figures are of the float model on photographs like those of the folder; another "
-        "camera, light or place needs its own test. What quantization changes, `edgeclf convert` "
+        "camera, light or place needs its own test. What quantization changes, edgeclf convert "
         "measures."
     )
     yield (

@@ -75,8 +75,8 @@ def thresholds_table(evaluation: Evaluation) -> Table:
         "named by run",
     ]  # fmt: skip
     note = (
-        "An image may reach the thresholds of several classes: the best of them is what `edgeclf "
-        "run` names, and `unknown` where none is reached."
+        "An image may reach the thresholds of several classes: edgeclf run names the best of them, "
+        "and unknown where none is reached."
     )
     return Table("Thresholds", header, rows, note)
 
