@@ -172,6 +172,10 @@ def test_a_corrupt_image_is_skipped_and_listed(train_tiny, data: Path, tmp_path:
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["warnings"] == [f"skipped {bad}: the image is cut short"]
     assert sum(metrics["images"].values()) == 39
+    for name in ("MODEL_CARD.md", "report.html"):
+        text = (tmp_path / "run" / name).read_text()
+        assert "skipped oil/oil" in text.replace("\\", "")
+        assert str(tmp_path) not in text
 
 
 def test_a_class_that_is_lost_to_corruption_stops_with_every_file_named(

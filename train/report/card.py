@@ -15,7 +15,13 @@ from ...edge_runtime.words import count
 from ...models.run import CONFIG_NAME, Run
 from ..evaluation.evaluate import Evaluation
 from . import tables
-from .words import cautions, figure, temperature_sentence, verdict_sentence
+from .words import (
+    cautions,
+    figure,
+    temperature_sentence,
+    training_warnings,
+    verdict_sentence,
+)
 
 _WITHOUT_TABLE = 100  # classes, beyond which they are in metrics.json alone
 
@@ -53,7 +59,7 @@ def _blocks(run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Pat
     yield "## How well it does"
     yield from _figures(evaluation)
     yield "## Limits"
-    yield "\n".join(f"- {escaped(limit)}" for limit in _limits(run, evaluation, metrics))
+    yield "\n".join(f"- {escaped(limit)}" for limit in _limits(run, evaluation, metrics, data))
     yield "## Weights and their licence"
     yield weights_licence(str(config.get("weights")), run.info.architecture)
     yield "## Training"
@@ -105,7 +111,7 @@ def _figures(evaluation: Evaluation) -> Iterator[str]:
     yield escaped(f"{temperature_sentence(evaluation)}. What is made of this run carries it.")
 
 
-def _limits(run: Run, evaluation: Evaluation, metrics: dict[str, Any]) -> Iterator[str]:
+def _limits(run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Path) -> Iterator[str]:
     yield (
         "The figures are of the float model on photographs like those of the folder; another "
         "camera, light or place needs its own test. What quantization changes, edgeclf convert "
@@ -123,7 +129,7 @@ def _limits(run: Run, evaluation: Evaluation, metrics: dict[str, Any]) -> Iterat
     if untested:
         yield f"No test image of {', '.join(sorted(untested))}: nothing is known of it."
     yield from cautions(evaluation)
-    yield from metrics.get("warnings", [])
+    yield from training_warnings(metrics, data, run.data)
 
 
 def weights_licence(weights: str, network: str) -> str:

@@ -17,7 +17,7 @@ from ..evaluation.evaluate import Evaluation
 from ..record import HISTORY_NAME
 from . import charts, tables
 from .gallery import draw_looks
-from .words import cautions, temperature_sentence, verdict_sentence
+from .words import cautions, temperature_sentence, training_warnings, verdict_sentence
 
 _FREQUENT = 20
 
@@ -34,7 +34,7 @@ def page(run: Run, evaluation: Evaluation, metrics: dict[str, Any], *, data: Pat
     told = verdict_sentence(evaluation)
     return document(
         f"Run: {told}",
-        _header(run, evaluation, metrics, told),
+        _header(run, evaluation, metrics, data, told),
         tag("main", *_sections(run, evaluation, metrics, data)),
         tag(
             "footer",
@@ -44,7 +44,9 @@ def page(run: Run, evaluation: Evaluation, metrics: dict[str, Any], *, data: Pat
     )
 
 
-def _header(run: Run, evaluation: Evaluation, metrics: dict[str, Any], told: str) -> Markup:
+def _header(
+    run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Path, told: str
+) -> Markup:
     accuracy = evaluation.accuracy
     measured = [
         "edgeclf train",
@@ -61,7 +63,7 @@ def _header(run: Run, evaluation: Evaluation, metrics: dict[str, Any], told: str
             ("calibration error", accuracy.calibration_error),
         )
     ]
-    warned = [*metrics.get("warnings", []), *cautions(evaluation)]
+    warned = [*training_warnings(metrics, data, run.data), *cautions(evaluation)]
     return tag(
         "header",
         tag("p", " · ".join(measured), class_="meta"),

@@ -1,9 +1,15 @@
 """What an evaluation found, in sentences."""
 
+import re
+from pathlib import Path
+from typing import Any
+
 from ...edge_runtime.statistics import Estimate
 from ...edge_runtime.words import NONE, count, ends, number
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.temperature import FEW_IMAGES
+
+_FOLDERS = re.compile(r"(?<!\S)/(?:[^/\s]+/)+")
 
 
 def figure(estimate: Estimate | None) -> str:
@@ -46,6 +52,18 @@ def temperature_sentence(evaluation: Evaluation) -> str:
 
 def _change(before: Estimate, after: Estimate) -> str:
     return f"{number(after.value, '.3f')} instead of {number(before.value, '.3f')}"
+
+
+def training_warnings(metrics: dict[str, Any], *folders: Path) -> list[str]:
+    """Return what a training warned of, with files called relative to the data `folders`, and
+    others by their names: where they lie tells of the machine."""
+    found = []
+    for warning in metrics.get("warnings") or ():
+        told = str(warning)
+        for folder in folders:
+            told = told.replace(f"{folder}/", "")
+        found.append(_FOLDERS.sub("", told))
+    return found
 
 
 def cautions(evaluation: Evaluation) -> list[str]:
