@@ -17,6 +17,7 @@ from .edge_runtime.quiet import quiet_opencv
 _COMMANDS = {
     "data": "train.check.command",
     "train": "train.command",
+    "evaluate": "train.evaluate_command",
     "convert": "convert.command",
     "run": "edge_runtime.command",
     "doctor": "edge_runtime.doctor.command",

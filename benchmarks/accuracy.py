@@ -1,73 +1,16 @@
-"""Accuracy figures with their intervals, from class scores."""
+"""How a model compares with the reference on the same images."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..edge_runtime.scoring import (
-    Labels,
-    accuracy_drop,
-    confusion_matrix,
-    recall_drops,
-    score_predictions,
-)
-from ..edge_runtime.statistics import (
-    Interval,
-    bootstrap_interval,
-    mean_share_interval,
-    wilson_interval,
-)
-from .results import Accuracy, Against, CalibrationBin, ClassRecall, Disagreement, Estimate
+from ..edge_runtime.accuracy import ClassScores
+from ..edge_runtime.scoring import Labels, accuracy_drop, recall_drops
+from ..edge_runtime.statistics import share_estimate
+from .results import Against, Disagreement
 
-_BINS = 15
 _SHOWN = 50
-_MOST_CLASSES_OF_CONFUSION = 100
-_RESAMPLES = 2000
-
-ClassScores = NDArray[np.float32]
-
-
-def measure_accuracy(truth: Labels, scores: ClassScores, *, labels: tuple[str, ...]) -> Accuracy:
-    """Return the figures of a model.
-
-    Args:
-        truth: class indices, of shape (images,), at least one.
-        scores: float32 of shape (images, classes), 0 to 1.
-        labels: class names in the order of the scores.
-    """
-    guess = scores.argmax(1)
-    told = score_predictions(truth, guess, labels=labels)
-    classes = tuple(
-        ClassRecall(
-            label=score.label,
-            images=score.support,
-            hits=round(score.recall * score.support),
-            recall=_share(round(score.recall * score.support), score.support),
-            precision=score.precision,
-            f1=score.f1,
-        )
-        for score in told.classes
-        if score.support
-    )
-    balanced = Estimate(
-        told.balanced_accuracy,
-        mean_share_interval(
-            [one.recall.value for one in classes], [one.recall.interval for one in classes]
-        ),
-    )
-    return Accuracy(
-        top1=_share(int((guess == truth).sum()), len(truth)),
-        top5=_top5(truth, scores),
-        macro_f1=_macro_f1(truth, guess, told.macro_f1, balanced),
-        balanced_accuracy=balanced,
-        calibration_error=_calibration_error(truth, scores),
-        calibration=_calibration(truth, scores),
-        classes=classes,
-        confusion=told.confusion if len(labels) <= _MOST_CLASSES_OF_CONFUSION else None,
-        guesses=tuple(int(index) for index in guess),
-    )
 
 
 def measure_against(
@@ -95,7 +38,7 @@ def measure_against(
     surest_first = np.lexsort((-scores.max(1)[differing], kind))
     return Against(
         drop=accuracy_drop(truth, reference=expected, guess=guess),
-        agreement=_share(int((guess == expected).sum()), len(truth)),
+        agreement=share_estimate(int((guess == expected).sum()), images=len(truth)),
         recall_drops=recall_drops(truth, reference=expected, guess=guess, labels=labels),
         disagreements=len(differing),
         shown=tuple(
@@ -110,94 +53,6 @@ def measure_against(
             for i in differing[surest_first][:_SHOWN]
         ),
     )
-
-
-def calibration_error(right: NDArray[np.bool_], best: NDArray[np.floating]) -> float:
-    """Return the expected calibration error of 15 equal ranges of scores, 0 to 1.
-
-    The mean distance between how sure the model is and how often it is right: Guo, Pleiss, Sun and
-    Weinberger, On calibration of modern neural networks, ICML 2017, equation 3.
-
-    Args:
-        right: whether the best class is the true one, of shape (images,).
-        best: the best score of each image, 0 to 1.
-    """
-    gaps = np.bincount(_bin(best), weights=right - best.astype(np.float64), minlength=_BINS)
-    return float(np.abs(gaps).sum() / len(best))
-
-
-def calibration_interval(
-    right: NDArray[np.bool_], best: NDArray[np.floating], *, seed: int = 0
-) -> Interval:
-    """Return the interval of `calibration_error`, of the same arguments.
-
-    The error is too large by chance alone, and the bootstrap's are too large once more, so the
-    interval is the pivotal one, which turns the distances of the bootstrap around (Efron and
-    Tibshirani 1993, chapter 13). It starts from 0 where a perfectly calibrated model could have
-    shown this error: Bröcker and Smith, Weather and Forecasting 22 (2007) 651-661.
-    """
-    error = calibration_error(right, best)
-    drawn = bootstrap_interval(
-        lambda index: calibration_error(right[index], best[index]),
-        images=len(right),
-        resamples=_RESAMPLES,
-        seed=seed,
-    )
-    rng = np.random.default_rng(seed)
-    by_chance = [
-        calibration_error(rng.random(len(best)) < best, best) for _ in range(_RESAMPLES // 4)
-    ]
-    is_chance = error <= np.quantile(by_chance, 0.95)
-    low = 0.0 if is_chance else max(2 * error - drawn.high, 0.0)
-    return Interval(min(low, error), max(2 * error - drawn.low, error))
-
-
-def _bin(best: NDArray[np.floating]) -> NDArray[np.intp]:
-    return np.asarray(np.clip(np.ceil(best * _BINS) - 1, 0, _BINS - 1), np.intp)
-
-
-def _calibration_error(truth: Labels, scores: ClassScores) -> Estimate:
-    right, best = scores.argmax(1) == truth, scores.max(1)
-    return Estimate(calibration_error(right, best), calibration_interval(right, best))
-
-
-def _calibration(truth: Labels, scores: ClassScores) -> tuple[CalibrationBin, ...]:
-    right, best = scores.argmax(1) == truth, scores.max(1)
-    bins = _bin(best)
-    return tuple(
-        CalibrationBin(
-            images=int((bins == i).sum()),
-            score=float(best[bins == i].mean()),
-            accuracy=float(right[bins == i].mean()),
-        )
-        for i in np.unique(bins)
-    )
-
-
-def _macro_f1(truth: Labels, guess: Labels, value: float, balanced: Estimate) -> Estimate:
-    # With nothing wrong the bootstrap has nothing to draw; F1 and recall are the same share then.
-    if value == 1:
-        return Estimate(value, balanced.interval)
-    classes = int(max(truth.max(), guess.max())) + 1
-
-    def macro_f1(index: NDArray[np.intp]) -> float:
-        confusion = confusion_matrix(truth[index], guess[index], classes=classes)
-        support, called = confusion.sum(1), confusion.sum(0)
-        f1 = 2 * np.diag(confusion) / np.maximum(support + called, 1)
-        return float(f1[support > 0].mean())
-
-    return Estimate(value, bootstrap_interval(macro_f1, images=len(truth), resamples=_RESAMPLES))
-
-
-def _top5(truth: Labels, scores: ClassScores) -> Estimate | None:
-    if scores.shape[1] <= 10:
-        return None
-    best = np.argpartition(-scores, 5, axis=1)[:, :5]
-    return _share(int((best == truth[:, np.newaxis]).any(1).sum()), len(truth))
-
-
-def _share(hits: int, images: int) -> Estimate:
-    return Estimate(hits / images, wilson_interval(hits, images=images))
 
 
 def _told(path: Path, folder: Path) -> str:

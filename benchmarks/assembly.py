@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..edge_runtime.accuracy import measure_accuracy
 from ..edge_runtime.files import sha256_of
 from ..edge_runtime.scoring import Labels
 from ..models.photographs import Photographs
-from .accuracy import measure_accuracy, measure_against
+from .accuracy import measure_against
 from .estimates import median, percentile_estimate, ratio_estimate
 from .measurement import Measured, Trial
 from .results import DataSet, Model, Stages, Timing

@@ -6,8 +6,7 @@ from math import exp, lgamma, log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge_runtime.statistics import Interval, student_interval, student_quantile
-from .results import Estimate
+from ..edge_runtime.statistics import Estimate, Interval, student_interval, student_quantile
 
 Samples = Sequence[float] | NDArray[np.float64]
 Milliseconds = Samples

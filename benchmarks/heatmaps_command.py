@@ -9,14 +9,15 @@ import click
 from ..edge_runtime.classifier import Classifier
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import check_folder, write_json
+from ..edge_runtime.records import to_json
+from ..edge_runtime.statistics import Estimate
 from ..edge_runtime.table import format_table
+from ..models.masks import MaskedImages, load_masked_images
 from ..models.photographs import Photographs, labelled_photographs, run_photographs
+from ..models.pointing import CUT, TOLERANCE, choose_cut
 from ..models.run import Run, read_run
 from .candidates import check_alike, names_of, read_candidate
-from .heatmaps import CUT, TOLERANCE, ModelHeatmaps, choose_cut, make_maps, score_model
-from .masks import MaskedImages, load_masked_images
-from .records import to_json
-from .results import Estimate
+from .heatmaps import ModelHeatmaps, make_maps, score_model
 
 SCHEMA = 1
 

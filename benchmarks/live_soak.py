@@ -31,7 +31,7 @@ from ..edge_runtime.live.sinks.options import SinkOptions, open_sinks
 from ..edge_runtime.quiet import quiet_opencv
 from .estimates import slope_estimate
 from .memory import memory_of_our_own
-from .results import Estimate
+from ..edge_runtime.statistics import Estimate
 
 _WARM_UP_SHARE = 1 / 6  # allocators fill their pools
 _FLAT_MB_AN_HOUR = 1.0

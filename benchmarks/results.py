@@ -7,90 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..edge_runtime import records
+from ..edge_runtime.accuracy import Accuracy
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json, write_json
 from ..edge_runtime.machine import MachineState
 from ..edge_runtime.scoring import Drop
-from ..edge_runtime.statistics import Interval
-from . import records
+from ..edge_runtime.statistics import Estimate
 
 SCHEMA = 2
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with the interval that holds the true one.
-
-    Attributes:
-        value: as measured.
-        interval: of 95 %.
-    """
-
-    value: float
-    interval: Interval
-
-
-@dataclass(frozen=True)
-class ClassRecall:
-    """How one class fared with one model.
-
-    Attributes:
-        label: the class.
-        images: how many it has.
-        hits: how many of these were called so.
-        recall: their share, with Wilson's interval.
-        precision: share of the images called so that are so; 0 if none was called so.
-        f1: harmonic mean of the two.
-    """
-
-    label: str
-    images: int
-    hits: int
-    recall: Estimate
-    precision: float
-    f1: float
-
-
-@dataclass(frozen=True)
-class CalibrationBin:
-    """The images whose best score lies in one of 15 equal ranges.
-
-    Attributes:
-        images: how many.
-        score: their mean best score.
-        accuracy: share of them that is right.
-    """
-
-    images: int
-    score: float
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """How a model fared on the images.
-
-    Attributes:
-        top1: share of images whose best class is right; Wilson's interval.
-        top5: share whose class is among the best five, Wilson's; None up to 10 classes.
-        macro_f1: mean F1 of the classes that have images; bootstrap.
-        balanced_accuracy: mean of their recalls.
-        calibration_error: expected calibration error, 0 to 1; bootstrap.
-        calibration: the bins behind it that hold images, from low scores to high.
-        classes: one entry for each class that has images, in the order of the labels.
-        confusion: counts, truth by guess, over all labels; None beyond 100.
-        guesses: index of the best class of each image, in the order of the data set.
-    """
-
-    top1: Estimate
-    top5: Estimate | None
-    macro_f1: Estimate
-    balanced_accuracy: Estimate
-    calibration_error: Estimate
-    calibration: tuple[CalibrationBin, ...]
-    classes: tuple[ClassRecall, ...]
-    confusion: tuple[tuple[int, ...], ...] | None
-    guesses: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ class Prediction:
     """What the model says of one image.
 
     Attributes:
-        label: the class with the highest score, or `unknown` when that is below the threshold.
-        score: the highest score, 0 to 1.
+        label: the best of the classes that reach their thresholds, or `unknown` if none does.
+        score: its score, 0 to 1; the highest for `unknown`.
         top: the best classes with their scores, best first.
         ms: preprocessing and inference, in milliseconds.
-        heatmap: where the best class was seen, as `class_activation_map` returns it; None unless
+        heatmap: where that class was seen, as `class_activation_map` returns it; None unless
             asked for.
     """
 
@@ -137,8 +137,8 @@ class Classifier:
         Args:
             rgb: the image.
             top: how many classes the prediction lists.
-            threshold: a best score below it makes the label `unknown`.
-            heatmap: whether the prediction tells where the best class was seen.
+            threshold: the score from which a class is believed that has no threshold in the spec.
+            heatmap: whether the prediction tells where its class was seen.
 
         Raises:
             EdgeclfError: a heatmap is asked of a file that cannot make one.
@@ -150,9 +150,9 @@ class Classifier:
         ms = (time.perf_counter() - start) * 1000
         prediction = self.name_best(scores, top=top, threshold=threshold, ms=ms)
         if heatmap:
-            prediction = replace(
-                prediction, heatmap=self.class_activation_map(int(scores.argmax()))
-            )
+            is_known = prediction.label in self.spec.labels
+            index = self.spec.labels.index(prediction.label) if is_known else int(scores.argmax())
+            prediction = replace(prediction, heatmap=self.class_activation_map(index))
         return prediction
 
     def name_best(
@@ -161,10 +161,12 @@ class Classifier:
         """Return the prediction that `scores` of shape (classes,) make; `ms` is what they took."""
         best_first = np.argsort(-scores, kind="stable")[:top]
         best = tuple((self.spec.labels[i], float(scores[i])) for i in best_first)
-        label, score = best[0]
-        return Prediction(
-            label=label if score >= threshold else UNKNOWN, score=score, top=best, ms=ms
-        )
+        own = self.spec.thresholds
+        least = [own.get(label, threshold) for label in self.spec.labels] if own else threshold
+        sure = scores >= np.asarray(least)
+        index = int(np.where(sure, scores, scores - 2).argmax())
+        label = self.spec.labels[index] if sure[index] else UNKNOWN
+        return Prediction(label=label, score=float(scores[index]), top=best, ms=ms)
 
     def self_test(self) -> SelfTestResult:
         """Compute the outputs again that the file carries, and compare.

@@ -165,7 +165,8 @@ def _json_line(frame: Frame, prediction: Prediction, _width: int) -> str:
 
 
 def _table_line(frame: Frame, prediction: Prediction, width: int) -> str:
-    others = ", ".join(f"{label} {score:.2f}" for label, score in prediction.top[1:])
+    named = prediction.top[0][0] if prediction.label == UNKNOWN else prediction.label
+    others = ", ".join(f"{label} {score:.2f}" for label, score in prediction.top if label != named)
     where = f"{frame.source}#{frame.index}" if is_video(Path(frame.source)) else frame.source
     return (
         f"{prediction.label:<{width}}  {prediction.score:.3f}  {prediction.ms:7.1f} ms  {where}"

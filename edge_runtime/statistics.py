@@ -31,6 +31,19 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A figure with the interval that holds the true one.
+
+    Attributes:
+        value: as measured.
+        interval: of 95 %.
+    """
+
+    value: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
 class PairedCounts:
     """Two models on the same images, by who is right: the paired 2x2 table.
 
@@ -76,6 +89,11 @@ def wilson_interval(hits: int, *, images: int, confidence: float = 0.95) -> Inte
     half = sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
     # At the ends the formula gives 0 and 1 too, but for the rounding.
     return Interval(centre - half if hits else 0.0, centre + half if hits < images else 1.0)
+
+
+def share_estimate(hits: int, *, images: int) -> Estimate:
+    """Return the share `hits` / `images` of at least one image, with Wilson's interval."""
+    return Estimate(hits / images, wilson_interval(hits, images=images))
 
 
 def paired_interval(counts: PairedCounts, *, confidence: float = 0.95) -> Interval:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
 from ..edge_runtime.spec import ModelSpec
 from .architectures import architecture
 from .augment import AugmentConfig
+from .calibration import Calibration, read_calibration
 
 MODEL_NAME = "model.keras"
 LABELS_NAME = "labels.txt"
@@ -54,6 +55,7 @@ class FloatModelInfo:
         input_hw: input height and width in pixels.
         resize: how a photograph is brought to that size.
         weights: the file that holds them.
+        calibration: of its scores.
     """
 
     architecture: str
@@ -61,6 +63,7 @@ class FloatModelInfo:
     input_hw: tuple[int, int]
     resize: ResizeRule
     weights: Path
+    calibration: Calibration = field(default_factory=Calibration)
 
     def spec(self, recipe: str) -> ModelSpec:
         """Return the spec of this model quantized by `recipe`."""
@@ -71,6 +74,7 @@ class FloatModelInfo:
             recipe=recipe,
             architecture=self.architecture,
             edgeclf_version=__version__,
+            thresholds=self.calibration.thresholds,
         )
 
 
@@ -115,6 +119,7 @@ class Run:
             "seed": self.seed,
             "images": dict(sorted(Counter(image.split for image in self.images).items())),
             "test": test,
+            "temperature": round(self.info.calibration.temperature, 6),
         }
 
 
@@ -137,6 +142,9 @@ class FloatModel:
             architecture(info.architecture), classes=len(info.labels), input_hw=info.input_hw
         )
         set_weights(self.keras_model, weights, source=str(info.weights), head=True)
+        # Here, so that whatever is made of the float model says the same.
+        head = self.keras_model.get_layer(HEAD_NAME)
+        head.set_weights([each / info.calibration.temperature for each in head.get_weights()])
 
     def scores(self, inputs: NDArray[np.uint8], *, batch_size: int = 32) -> NDArray[np.float32]:
         """Return float32 scores of shape (images, classes) for RGB uint8 (images, h, w, 3)."""
@@ -174,6 +182,7 @@ def read_run(folder: Path) -> Run:
             input_hw=(int(config["input_hw"][0]), int(config["input_hw"][1])),
             resize=RESIZE_RULES[RESIZE_RULES.index(config["resize"])],
             weights=folder / MODEL_NAME,
+            calibration=read_calibration(folder, labels),
         )
         return Run(
             folder=folder,

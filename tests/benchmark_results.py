@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeclf.benchmarks.accuracy import measure_accuracy, measure_against
+from edgeclf.benchmarks.accuracy import measure_against
 from edgeclf.benchmarks.estimates import median, percentile_estimate, ratio_estimate
 from edgeclf.benchmarks.results import (
     SCHEMA,
@@ -22,6 +22,7 @@ from edgeclf.benchmarks.results import (
     Timing,
 )
 from edgeclf.benchmarks.verdict import decide
+from edgeclf.edge_runtime.accuracy import measure_accuracy
 from edgeclf.edge_runtime.machine import MachineState
 
 LABELS = ("good", "oil", "scratch", "stain")

@@ -7,26 +7,19 @@ import cv2
 import numpy as np
 import pytest
 
-from edgeclf.benchmarks.heatmaps import (
-    CUTS,
-    Maps,
-    choose_cut,
-    hottest_places,
-    on_defect,
-    overlaps,
-    score_model,
-)
-from edgeclf.benchmarks.masks import MaskedImage, fit_mask, load_masked_images
+from edgeclf.benchmarks.heatmaps import Maps, score_model
 from edgeclf.benchmarks.surfaces import write_surfaces
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.images import read_image
 from edgeclf.edge_runtime.preprocess import RESIZE_RULES, preprocess
+from edgeclf.models.masks import MaskedImage, fit_mask, load_masked_images
 from edgeclf.models.photographs import Photographs, folder_photographs
+from edgeclf.models.pointing import CUTS, choose_cut, hottest_places, on_defect, overlaps
 from edgeclf.models.run import read_run
 
 
 def masked(mask: np.ndarray, label: str = "oil") -> MaskedImage:
-    return MaskedImage(label, np.zeros((*mask.shape, 3), np.uint8), mask)
+    return MaskedImage(label, np.zeros((*mask.shape, 3), np.uint8), mask, Path("a.png"))
 
 
 def square(size: int, rows: slice, columns: slice) -> np.ndarray:

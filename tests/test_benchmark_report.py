@@ -18,11 +18,11 @@ from conftest import Cli
 from edgeclf.benchmarks.report.charts.scatter import p50_interval
 from edgeclf.benchmarks.report.markdown import markdown
 from edgeclf.benchmarks.report.page import page
-from edgeclf.benchmarks.report.scales import Scale, scale_over, spread, tick_label
-from edgeclf.benchmarks.report.words import shortened
 from edgeclf.benchmarks.results import Benchmark, Model, read_benchmark, write_benchmark
 from edgeclf.benchmarks.surfaces import draw_surface
 from edgeclf.benchmarks.verdict import decide
+from edgeclf.edge_runtime.page.scales import Scale, scale_over, spread, tick_label
+from edgeclf.edge_runtime.words import shortened
 
 NASTY = '<b>&"'
 SECTIONS = [

@@ -9,18 +9,18 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from edgeclf.benchmarks import accuracy
-from edgeclf.benchmarks.accuracy import (
-    calibration_error,
-    calibration_interval,
-    measure_accuracy,
-    measure_against,
-)
+from edgeclf.benchmarks.accuracy import measure_against
 from edgeclf.benchmarks.estimates import (
     median,
     percentile_estimate,
     ratio_estimate,
     slope_estimate,
+)
+from edgeclf.edge_runtime import accuracy
+from edgeclf.edge_runtime.accuracy import (
+    calibration_error,
+    calibration_interval,
+    measure_accuracy,
 )
 from edgeclf.edge_runtime.statistics import (
     Interval,

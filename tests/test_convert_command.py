@@ -156,15 +156,20 @@ def test_the_same_run_gives_the_same_bytes(cli, tiny_models, tiny_run, tmp_path:
         assert (tmp_path / name).read_bytes() == (tiny_models / name).read_bytes()
 
 
-def test_a_weights_file_without_a_run(cli, tiny_run, tiny_models, surfaces, tmp_path) -> None:
+def test_a_weights_file_without_a_run(cli, tiny_run, surfaces, tmp_path) -> None:
     result = cli(
         *("convert", "--arch", "densenet-tiny", "--weights", tiny_run / "model.keras"),
         *("--labels", tiny_run / "labels.txt", "--out", tmp_path, "--recipes", "float32,int8"),
         *("--calibration", surfaces / "oil", "--calibration-images", 10, "--data", surfaces),
     )
     assert "int8" in result.output
+    # A temperature is the run's, not the file's.
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    (run / "calibration.json").unlink()
+    cli("convert", run, "--out", tmp_path / "ours", "--recipes", "float32")
     (bare, bare_spec), (ours, our_spec) = (
-        read_model(folder / "float32.tflite") for folder in (tmp_path, tiny_models)
+        read_model(folder / "float32.tflite") for folder in (tmp_path, tmp_path / "ours")
     )
     assert bare[: flatbuffer_size(bare)] == ours[: flatbuffer_size(ours)]
     assert bare_spec == replace(our_spec, provenance=bare_spec.provenance)

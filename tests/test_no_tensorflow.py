@@ -31,7 +31,16 @@ for name in HEAVY:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "doctor", "help", "help of service", "help of train", "help of convert"]
+    "command",
+    [
+        "run",
+        "doctor",
+        "help",
+        "help of service",
+        "help of train",
+        "help of evaluate",
+        "help of convert",
+    ],
 )
 def test_the_device_loads_nothing_heavy(
     fresh_python: FreshPython, tiny_models: Path, surfaces: Path, command: str
@@ -42,6 +51,7 @@ def test_the_device_loads_nothing_heavy(
         "help": (["--help"], "benchmark"),
         "help of service": (["service", "--help"], "--install"),
         "help of train": (["train", "--help"], "--epochs"),
+        "help of evaluate": (["evaluate", "--help"], "--recall"),
         "help of convert": (["convert", "--help"], "--recipes"),
     }[command]
     done = fresh_python(HEAVY + RUN + SHOW, *arguments)

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ import pytest
 from edgeclf.benchmarks.surfaces import write_surfaces
 from edgeclf.edge_runtime.scoring import score_predictions
 from edgeclf.models import weights
+from edgeclf.models.calibration import Calibration
 from edgeclf.models.photographs import load_photographs, run_photographs
 from edgeclf.models.run import FloatModel, read_run
 from edgeclf.train.record import Record
@@ -27,6 +29,9 @@ LEFT = {
     "config.json",
     "curves.png",
     "confusion.png",
+    "calibration.json",
+    "report.html",
+    "MODEL_CARD.md",
 }
 
 
@@ -69,7 +74,7 @@ def test_the_metrics_are_those_of_the_saved_model_on_the_test_split(tiny_run: Pa
 def test_keras_itself_opens_the_saved_model(tiny_run: Path) -> None:
     model = keras.models.load_model(tiny_run / "model.keras")
     image = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
-    ours = FloatModel(read_run(tiny_run).info).scores(image)
+    ours = FloatModel(replace(read_run(tiny_run).info, calibration=Calibration())).scores(image)
     np.testing.assert_allclose(model.predict(image.astype("float32")), ours, atol=1e-6)
 
 
@@ -167,6 +172,10 @@ def test_a_corrupt_image_is_skipped_and_listed(train_tiny, data: Path, tmp_path:
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["warnings"] == [f"skipped {bad}: the image is cut short"]
     assert sum(metrics["images"].values()) == 39
+    for name in ("MODEL_CARD.md", "report.html"):
+        text = (tmp_path / "run" / name).read_text()
+        assert "skipped oil/oil" in text.replace("\\", "")
+        assert str(tmp_path) not in text
 
 
 def test_a_class_that_is_lost_to_corruption_stops_with_every_file_named(

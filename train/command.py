@@ -11,7 +11,7 @@ from ..models.architectures import ARCHITECTURES, architecture
 from ..models.augment import AugmentConfig, Flip
 from ..models.examples import ClassWeights, Sampling
 from ..models.mix import MixConfig
-from .config import DistillConfig, PhaseConfig, Schedule, TrainConfig
+from .config import DistillConfig, PhaseConfig, RunOptions, Schedule, TrainConfig
 from .sections import SectionedCommand
 
 _POSITIVE = click.IntRange(min=1)
@@ -31,6 +31,7 @@ class _Train(SectionedCommand):
             "rotation", "zoom", "flip", "brightness", "randaugment", "randaugment_magnitude",
             "mixup", "cutmix",
         ),
+        "Evaluation": ("folds", "recall", "masks", "test_draws"),
         "Distillation": ("distill_from", "distill_temperature", "distill_weight"),
     }  # fmt: skip
 
@@ -136,13 +137,36 @@ class _Train(SectionedCommand):
     help="Looks at each test image, augmented, for figures beside the plain ones.",
 )
 @click.option("--seed", default=0, type=_COUNT, help="Of split, order and augmentation.")
+@click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    help="Cross-validate: train so many times, each tested on another part; in OUT/fold-1, …",
+)
+@click.option(
+    "--recall",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Of each class that thresholds shall reach; chosen on the validation images.",
+)
+@click.option(
+    "--masks",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Of defects, for the report. [default: DATA-masks, if it exists]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
 @click.option(
     "--resume", is_flag=True, help="Go on with the same training if it was interrupted in --out."
 )
 @click.option("--tensorboard", is_flag=True, help="Write curves for TensorBoard to OUT/logs.")
 def train(
-    data: Path, out: Path, overwrite: bool, resume: bool, tensorboard: bool, **options: Any
+    data: Path,
+    out: Path,
+    folds: int | None,
+    overwrite: bool,
+    resume: bool,
+    tensorboard: bool,
+    recall: float | None,
+    masks: Path | None,
+    **options: Any,
 ) -> None:
     """Fine-tune a classifier on DATA, a folder of images per class.
 
@@ -152,9 +176,15 @@ def train(
     from ..edge_runtime.quiet import quiet_tensorflow
 
     quiet_tensorflow()
+    run_options = RunOptions(overwrite, resume, tensorboard, recall, masks)
+    if folds is not None:
+        from .folds import train_folds
+
+        click.echo(train_folds(config, folds, run_options).text())
+        return
     from .training import train_classifier
 
-    scores = train_classifier(config, overwrite=overwrite, resume=resume, tensorboard=tensorboard)
+    scores = train_classifier(config, run_options)
     click.echo(
         f"{out}: accuracy {scores.accuracy:.3f}, macro-F1 {scores.macro_f1:.3f} "
         f"on {scores.images} test images"

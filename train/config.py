@@ -102,3 +102,22 @@ class TrainConfig:
     distill: DistillConfig | None
     test_draws: int
     seed: int
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What is done besides the training; it does not change what is learned.
+
+    Attributes:
+        overwrite: whether a run that is there already may be replaced.
+        resume: whether to go on where a training that was interrupted has come to, if it has.
+        tensorboard: whether to write its curves for TensorBoard, too.
+        recall: of each class that the model's thresholds shall reach; None for no thresholds.
+        masks: of the defects in the test images; None for `DATA-masks` where that exists.
+    """
+
+    overwrite: bool = False
+    resume: bool = False
+    tensorboard: bool = False
+    recall: float | None = None
+    masks: Path | None = None

@@ -21,7 +21,7 @@ from .check.columns import column_of
 from .check.near_duplicates import near_duplicates_of
 from .config import TrainConfig
 from .distillation import teacher_split
-from .split import split_images
+from .split import fold_images, split_images
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,13 @@ class Dataset:
     warnings: tuple[str, ...]
 
 
-def read_dataset(config: TrainConfig) -> Dataset:
+def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) -> Dataset:
     """Read the images of `config.data`, skip what is unreadable, and split the rest.
+
+    Args:
+        config: the training.
+        fold: which fold of a cross-validation is the test, from 0, and how many there are; None
+            for the split that `config` wants.
 
     Raises:
         EdgeclfError: the folder cannot serve for training; every reason is named.
@@ -63,7 +68,7 @@ def read_dataset(config: TrainConfig) -> Dataset:
     _check_none_lost(labels, kept, loaded.errors)
 
     paths = [image.path.relative_to(config.data).as_posix() for image in kept]
-    groups, splits, warnings = _groups_and_splits(kept, paths, config)
+    groups, splits, warnings = _groups_and_splits(kept, paths, config, fold)
     classes = np.asarray([labels.index(image.label) for image in kept])
     with click.progressbar(length=len(kept), label="Looking for duplicates") as bar:
         seen = _seen_in_training(loaded.pixels, splits, advance=bar.update)
@@ -114,12 +119,15 @@ def _check_none_lost(
 
 
 def _groups_and_splits(
-    images: list[LabelledImage], paths: list[str], config: TrainConfig
+    images: list[LabelledImage],
+    paths: list[str],
+    config: TrainConfig,
+    fold: tuple[int, int] | None,
 ) -> tuple[list[str], list[str], list[str]]:
     """Return the group and the split of each image, which a teacher decides, and warnings."""
     if config.distill is None:
         groups, warnings = _read_groups(config.groups, paths)
-        return groups, _split(images, groups, config), warnings
+        return groups, _split(images, groups, config, fold), warnings
     known, warnings = teacher_split(
         config.distill.teacher,
         paths=paths,
@@ -139,11 +147,30 @@ def _read_groups(csv_path: Path | None, paths: list[str]) -> tuple[list[str], li
     return groups, warnings
 
 
-def _split(images: list[LabelledImage], groups: list[str], config: TrainConfig) -> list[str]:
+def _split(
+    images: list[LabelledImage],
+    groups: list[str],
+    config: TrainConfig,
+    fold: tuple[int, int] | None,
+) -> list[str]:
     """Keep the folders' own splits, and carve what is missing out of `train`."""
     # An image without a group is a group of one.
     names = [group or f"\0{index}" for index, group in enumerate(groups)]
     given = {image.split for image in images}
+    if fold is not None:
+        if given != {None}:
+            raise EdgeclfError(
+                f"{config.data}: --folds deals out all images, but the folder has a split of its "
+                "own; give one with a folder of images per class"
+            )
+        index, folds = fold
+        return fold_images(
+            [image.label for image in images],
+            names,
+            folds=folds,
+            val_fraction=config.val_fraction,
+            seed=config.seed,
+        )[index]
     if given == {None}:
         val, test = config.val_fraction, config.test_fraction
         return split_images(

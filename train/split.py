@@ -35,25 +35,82 @@ def split_images(
         EdgeclfError: a class cannot be on all sides; every such class is named.
     """
     classes, label_index = np.unique(np.asarray(labels), return_inverse=True)
-    names, group_index = np.unique(np.asarray(groups), return_inverse=True)
-    counts = np.zeros((len(names), len(classes)))
-    np.add.at(counts, (group_index, label_index), 1)
-
-    # A class with few images still wants one of them on each side.
-    share = np.asarray(fractions)[:, np.newaxis]
-    wanted = np.where(share > 0, np.maximum(share * counts.sum(0), 1), 0)
-
+    _, group_index = np.unique(np.asarray(groups), return_inverse=True)
+    split = _part(label_index, group_index, shares=np.asarray(fractions), seed=seed)
     open_splits = np.flatnonzero(np.asarray(fractions) > 0)
-    rng = np.random.default_rng(seed)
-    deals = [_deal(counts, wanted, open_splits, rng.permutation(len(names)))]
-    # Groups of several classes or sizes may come out better in another order.
-    while not deals[-1].is_exact and len(deals) < _TRIES:
-        deals.append(_deal(counts, wanted, open_splits, rng.permutation(len(names))))
-    best = min(deals, key=lambda deal: float(((deal.misses / counts.sum(0)) ** 2).sum()))
-
-    split = best.split_of_group[group_index]
     _check_every_class(classes, label_index, group_index, split, open_splits)
     return [SPLITS[index] for index in split]
+
+
+def fold_images(
+    labels: Sequence[str], groups: Sequence[str], *, folds: int, val_fraction: float, seed: int
+) -> list[list[str]]:
+    """Return the splits of the trainings of a cross-validation, each as `split_images` does.
+
+    Each image is in the test of one of them; from the others, validation images are dealt out.
+
+    Args:
+        labels: class of each image.
+        groups: group of each image; whole groups are in one fold.
+        folds: number of trainings, at least 2.
+        val_fraction: share of all images, for the validation of each training.
+        seed: of the order.
+
+    Raises:
+        EdgeclfError: a class has not enough groups; every such class is named.
+    """
+    classes, label_index = np.unique(np.asarray(labels), return_inverse=True)
+    _, group_index = np.unique(np.asarray(groups), return_inverse=True)
+    fold = _part(label_index, group_index, shares=np.full(folds, 1 / folds), seed=seed)
+    # Testing on one fold, a class needs two groups in the others: to train and to validate.
+    problems = []
+    for index, name in enumerate(classes):
+        own = label_index == index
+        of_fold = [len(np.unique(group_index[own & (fold == k)])) for k in range(folds)]
+        if min(of_fold) == 0 or sum(of_fold) - max(of_fold) < 2:
+            problems.append(
+                f"class {str(name)!r}: {own.sum()} images in {sum(of_fold)} groups cannot fill "
+                f"{folds} folds beside training and validation; use other --folds, add images or "
+                "remove the class"
+            )
+    if problems:
+        raise EdgeclfError("\n".join(problems))
+    val = min(val_fraction / (1 - 1 / folds), 0.5)
+    found = []
+    for k in range(folds):
+        rest = np.flatnonzero(fold != k).tolist()
+        split = np.full(len(labels), "test", dtype=object)
+        split[rest] = split_images(
+            [labels[i] for i in rest],
+            [groups[i] for i in rest],
+            fractions=(1 - val, val, 0),
+            seed=seed,
+        )
+        found.append(split.tolist())
+    return found
+
+
+def _part(
+    label_index: NDArray[np.intp],
+    group_index: NDArray[np.intp],
+    *,
+    shares: NDArray[np.float64],
+    seed: int,
+) -> NDArray[np.intp]:
+    """Return the part of each image, of as many as there are `shares`, which add up to 1."""
+    counts = np.zeros((group_index.max() + 1, label_index.max() + 1))
+    np.add.at(counts, (group_index, label_index), 1)
+    # A class with few images still wants one of them on each side.
+    share = shares[:, np.newaxis]
+    wanted = np.where(share > 0, np.maximum(share * counts.sum(0), 1), 0)
+    open_parts = np.flatnonzero(shares > 0)
+    rng = np.random.default_rng(seed)
+    deals = [_deal(counts, wanted, open_parts, rng.permutation(len(counts)))]
+    # Groups of several classes or sizes may come out better in another order.
+    while not deals[-1].is_exact and len(deals) < _TRIES:
+        deals.append(_deal(counts, wanted, open_parts, rng.permutation(len(counts))))
+    best = min(deals, key=lambda deal: float(((deal.misses / counts.sum(0)) ** 2).sum()))
+    return best.split_of_group[group_index]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import remove_leftovers, sha256_of, write_json, write_text
+from ..edge_runtime.files import remove_leftovers, sha256_of, write_text
 from ..edge_runtime.scoring import Scores, score_predictions
+from ..models.calibration import CALIBRATION_NAME
+from ..models.photographs import Photographs
 from ..models.run import (
     LABELS_NAME,
     METRICS_NAME,
@@ -25,99 +27,121 @@ from ..models.run import (
 )
 from .averaging import averaged_scores
 from .checkpoint import CHECKPOINT_NAME, Checkpoint, training_key
-from .config import TrainConfig
+from .config import RunOptions, TrainConfig
 from .dataset import Dataset, read_dataset
 from .distribute import find_strategy, is_chief
+from .evaluation.evaluate import Evaluation, evaluate
+from .evaluation.sight import find_masks
 from .event_log import LOGS_NAME, EventLog, remove_events
 from .features import KEPT_NAME
 from .fit import FitResult, build_model, fit
 from .lessons import prepare_lessons
 from .plots import draw_confusion, draw_curves
 from .record import Record
+from .report.writing import write_evaluation
+
+_DEFAULTS = RunOptions()
 
 
-def train_classifier(
-    config: TrainConfig,
-    *,
-    overwrite: bool = False,
-    resume: bool = False,
-    tensorboard: bool = False,
-) -> Scores:
+def train_classifier(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Scores:
     """Train as `config` says, leave the run in `config.out`, and return its test scores.
 
     Of several workers only the chief writes there.
-
-    Args:
-        config: the training.
-        overwrite: whether a run that is there already may be replaced.
-        resume: whether to go on where a training that was interrupted has come to, if it has.
-        tensorboard: whether to write its curves for TensorBoard, too.
 
     Raises:
         EdgeclfError: the data or the weights cannot serve, or `config.out` holds another training.
     """
     strategy = find_strategy()
-    if not is_chief(strategy):
-        with tempfile.TemporaryDirectory() as folder:
-            own = Path(folder)
-            if resume and (config.out / CHECKPOINT_NAME).exists():
-                shutil.copy(config.out / CHECKPOINT_NAME, own)
-            return _train(replace(config, out=own), strategy, resume=resume)
-    return _train(config, strategy, overwrite=overwrite, resume=resume, tensorboard=tensorboard)
+    if is_chief(strategy):
+        check_out(config.out, options)
+        return train_on(read_dataset(config), config, options, strategy=strategy)[0]
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder)
+        if options.resume and (config.out / CHECKPOINT_NAME).exists():
+            shutil.copy(config.out / CHECKPOINT_NAME, own)
+        elsewhere = replace(config, out=own)
+        quiet = replace(options, tensorboard=False)
+        return train_on(read_dataset(elsewhere), elsewhere, quiet, strategy=strategy)[0]
 
 
-def _train(
-    config: TrainConfig,
-    strategy: tf.distribute.Strategy | None,
-    *,
-    overwrite: bool = False,
-    resume: bool = False,
-    tensorboard: bool = False,
-) -> Scores:
-    out = config.out
+def check_out(out: Path, options: RunOptions) -> None:
+    """Raise EdgeclfError if `out` holds what `options` do not allow to replace or to finish."""
     unfinished = (out / CHECKPOINT_NAME).exists()
-    if unfinished and not resume and not overwrite:
+    if unfinished and not options.resume and not options.overwrite:
         raise EdgeclfError(
             f"{out}: holds a training that was interrupted; go on with --resume, or start anew "
             "with --overwrite"
         )
-    if (out / MODEL_NAME).exists() and not unfinished and not overwrite:
+    if (out / MODEL_NAME).exists() and not unfinished and not options.overwrite:
         raise EdgeclfError(f"{out}: holds a run already; choose another --out, or add --overwrite")
-    dataset = read_dataset(config)
+
+
+def train_on(
+    dataset: Dataset,
+    config: TrainConfig,
+    options: RunOptions,
+    *,
+    strategy: tf.distribute.Strategy | None = None,
+) -> tuple[Scores, Evaluation]:
+    """Train on `dataset`; otherwise as `train_classifier`."""
+    out = config.out
     for warning in dataset.warnings:
         click.echo(f"Warning: {warning}", err=True)
+    photographs = _test_photographs(dataset, config.data)
+    masked = find_masks(
+        photographs,
+        data=config.data,
+        masks=options.masks,
+        size_hw=config.input_hw,
+        rule=config.resize,
+    )
     model = build_model(config, classes=len(dataset.labels))
     lessons = prepare_lessons(dataset, config)
 
-    record = Record(model, out, events=EventLog(out / LOGS_NAME) if tensorboard else None)
+    events = EventLog(out / LOGS_NAME) if options.tensorboard else None
+    record = Record(model, out, events=events)
     checkpoint = Checkpoint(out, key=training_key(_plain(config), dataset, model), record=record)
-    if unfinished and resume:
+    if options.resume and (out / CHECKPOINT_NAME).exists():
         checkpoint.read()
 
     # All input is known to be good: only now is the folder touched.
-    _make_room(out, resume=resume)
+    _make_room(out, resume=options.resume)
     write_text(out / LABELS_NAME, "\n".join(dataset.labels) + "\n")
     write_split(out, dataset.images)
     write_config(out, _plain(config))
 
     result = fit(model, lessons, config, checkpoint=checkpoint, strategy=strategy)
     draw_curves(out / "curves.png", result.history)
-    guess = FloatModel(read_run(out).info).scores(dataset.splits["test"].pixels).argmax(1)
+    run = read_run(out)
+    evaluation = evaluate(
+        run.info,
+        val=dataset.splits["val"],
+        test=dataset.splits["test"],
+        photographs=photographs,
+        masked=masked,
+        recall=options.recall,
+    )
+    guess = evaluation.scores.argmax(1)
     scores = _score(dataset, guess)
     draw_confusion(out / "confusion.png", scores, dataset.labels)
-    metrics = _metrics(scores, result, dataset, record.seconds)
+    metrics = _metrics(scores, result, dataset, record.seconds) | evaluation.to_json()
     metrics |= _unseen(scores, dataset, guess) | _averaged(dataset, config)
-    write_json(out / METRICS_NAME, metrics)
+    write_evaluation(run, evaluation, metrics, data=config.data)
     if not result.interrupted:
         for name in (CHECKPOINT_NAME, KEPT_NAME):
             (out / name).unlink(missing_ok=True)
-    return scores
+    return scores, evaluation
+
+
+def _test_photographs(dataset: Dataset, data: Path) -> Photographs:
+    images = [image for image in dataset.images if image.split == "test"]
+    return Photographs(tuple(data / i.path for i in images), tuple(i.label for i in images))
 
 
 def _make_room(out: Path, *, resume: bool) -> None:
     """Remove what an earlier training has left, but nothing that is needed to go on."""
     of_another = () if resume else (MODEL_NAME, METRICS_NAME, CHECKPOINT_NAME, KEPT_NAME)
-    for name in of_another:
+    for name in (CALIBRATION_NAME, *of_another):
         (out / name).unlink(missing_ok=True)
     if not resume:
         remove_events(out / LOGS_NAME)

@@ -7,7 +7,7 @@ import numpy as np
 
 from edgeclf.benchmarks.estimates import median, percentile_estimate, ratio_estimate
 from edgeclf.benchmarks.peers.race import Heat, Race
-from edgeclf.benchmarks.results import Estimate
+from edgeclf.edge_runtime.statistics import Estimate
 
 
 @dataclass(frozen=True)

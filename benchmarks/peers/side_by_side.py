@@ -30,10 +30,10 @@ from edgeclf.benchmarks.peers.exchange import Exchange
 from edgeclf.benchmarks.peers.preparation import DEFAULT_WORK, prepare
 from edgeclf.benchmarks.peers.race import Race, race
 from edgeclf.benchmarks.peers.report import Row, markdown_table, rows_of
-from edgeclf.benchmarks.records import to_json
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import check_folder, sha256_of, write_json, write_text
 from edgeclf.edge_runtime.machine import machine_state
+from edgeclf.edge_runtime.records import to_json
 
 SCHEMA = 1
 

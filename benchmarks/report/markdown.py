@@ -1,18 +1,15 @@
 """The same as Markdown: the verdict and every table."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...edge_runtime.files import write_text
-from ...edge_runtime.page.markup import printable
+from ...edge_runtime.page.markdown import escaped, markdown_table
 from ...edge_runtime.page.table import Table
 from ..results import Benchmark, Model
 from . import circumstances, tables, words
 from .gallery import kind_of
 from .sentence import headline, verdict_sentence, worst_class
-
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
 
 
 def write_markdown(path: Path, benchmark: Benchmark) -> None:
@@ -27,14 +24,14 @@ def markdown(benchmark: Benchmark) -> str:
 
 def _blocks(benchmark: Benchmark) -> Iterator[str]:
     yield "# Benchmark"
-    yield f"**{_text(headline(benchmark))}**"
+    yield f"**{escaped(headline(benchmark))}**"
     if benchmark.void:
-        yield _text(f"If they counted: {verdict_sentence(benchmark)}")
+        yield escaped(f"If they counted: {verdict_sentence(benchmark)}")
     worst = worst_class(benchmark.verdict) if benchmark.verdict else None
     if worst:
-        yield _text(worst)
+        yield escaped(worst)
     for warning in circumstances.warnings(benchmark):
-        yield _text(warning)
+        yield escaped(warning)
     held = [model for model in benchmark.models if model.against]
     for table in (
         tables.accuracy_table(benchmark),
@@ -52,7 +49,7 @@ def _blocks(benchmark: Benchmark) -> Iterator[str]:
         circumstances.method_table(benchmark),
     ):
         if table.rows:
-            yield from _table(table)
+            yield from markdown_table(table)
     yield "Intervals are of 95 % and take the images as independent draws."
 
 
@@ -91,18 +88,3 @@ def _sustained(benchmark: Benchmark) -> Iterator[Table]:
         ]
         title = f"Continuous work of {series.name} on {words.count(series.threads, 'thread')}"
         yield Table(title, header, rows)
-
-
-def _table(table: Table) -> Iterator[str]:
-    yield f"## {_text(table.title)}"
-    columns = list(zip(*table.rows, strict=True))
-    marks = ["---:" if all(cell[:1] in "0123456789+−—<" for cell in c) else "---" for c in columns]
-    marks[0] = "---"
-    lines = [list(map(_text, table.header)), marks, *(list(map(_text, row)) for row in table.rows)]
-    yield "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    if table.note:
-        yield _text(table.note)
-
-
-def _text(told: str) -> str:
-    return _SPECIAL.sub(r"\\\1", " ".join(printable(told).split()))

@@ -5,16 +5,17 @@ from functools import partial
 from pathlib import Path
 
 from ...edge_runtime.files import write_text
-from ...edge_runtime.page.document import document, section
+from ...edge_runtime.page.document import document, panels, section
+from ...edge_runtime.page.drawing import HALF, both_widths
 from ...edge_runtime.page.markup import Markup, join, tag
+from ...edge_runtime.page.matrix import MOST_CLASSES, matrix_width
 from ...edge_runtime.page.table import draw_table
 from ...edge_runtime.page.thumbnails import Thumbnails
 from ..results import Benchmark, Model
 from . import circumstances, tables, words
 from .charts.distributions import draw_distributions
-from .charts.drawing import HALF, both_widths
 from .charts.forest import draw_drops, draw_speeds
-from .charts.heatmap import MOST_CLASSES, draw_heatmap, heatmap_width
+from .charts.heatmap import draw_heatmap
 from .charts.scatter import draw_scatter
 from .charts.slopes import LABELLED, draw_slopes, slopes_width
 from .charts.sustained import draw_sustained
@@ -61,7 +62,7 @@ def _tradeoff(benchmark: Benchmark) -> Iterator[Markup]:
     if len(counts) == 1:
         drawn = both_widths(partial(draw_scatter, benchmark, threads=counts[0]))
     else:
-        drawn = _panels([draw_scatter(benchmark, threads=count, width=HALF) for count in counts])
+        drawn = panels([draw_scatter(benchmark, threads=count, width=HALF) for count in counts])
     if drawn:
         note = "Up and to the left is better. Bars are intervals of 95 %: Wilson’s of the images, "
         note += "Student’s t of the rounds."
@@ -69,7 +70,7 @@ def _tradeoff(benchmark: Benchmark) -> Iterator[Markup]:
             note += " All models saw the same images, so that their differences, below, are surer "
             note += "than these bars suggest."
         yield section("Accuracy against latency", drawn, note=note)
-    against = _panels([draw_drops(benchmark), draw_speeds(benchmark)])
+    against = panels([draw_drops(benchmark), draw_speeds(benchmark)])
     if against and benchmark.reference:
         note = f"On the same images and in the same rounds as {benchmark.reference.name}."
         yield section("What is lost, what is gained", against, note=note)
@@ -94,8 +95,8 @@ def _recalls(benchmark: Benchmark) -> Iterator[Markup]:
         note += "Recall, from the reference to each model; orange is lost, blue is gained. "
         if len(benchmark.data.labels) > LABELLED:
             note += f"The {LABELLED} most changed classes have names."
-    panels = _panels(list(charts.values()), three=slopes_width(benchmark) < HALF)
-    yield section("Class by class", panels, note=note)
+    drawn = panels(charts.values(), three=slopes_width(benchmark) < HALF)
+    yield section("Class by class", drawn, note=note)
 
 
 def _confusions(benchmark: Benchmark) -> Iterator[Markup]:
@@ -110,7 +111,7 @@ def _confusions(benchmark: Benchmark) -> Iterator[Markup]:
         note = "Mistakes that are made more or less often than by the reference."
         yield section("Confusion", tag("div", *lists, class_="pair"), note=note)
         return
-    width = heatmap_width(len(benchmark.data.labels))
+    width = matrix_width(len(benchmark.data.labels))
     note = "Images of a class (row) that are called a class (column), less those of the reference. "
     note += "Orange is worse: more mistakes, fewer hits on the diagonal; blue is better."
     charts = [draw_heatmap(benchmark, one) for one in changed]
@@ -122,7 +123,7 @@ def _confusions(benchmark: Benchmark) -> Iterator[Markup]:
         ]
         yield section("Confusion", _folded(benchmark, parts), note=note)
     else:
-        yield section("Confusion", _panels(charts, three=width < HALF), note=note)
+        yield section("Confusion", panels(charts, three=width < HALF), note=note)
 
 
 def _disagreements(benchmark: Benchmark, thumbnails: Thumbnails) -> Iterator[Markup]:
@@ -198,9 +199,3 @@ def _machine(benchmark: Benchmark) -> Markup:
         ),
         draw_table(circumstances.method_table(benchmark)),
     )
-
-
-def _panels(charts: list[Markup | None], *, three: bool = False) -> Markup | None:
-    """Return the charts side by side, two or three in a row; None if there is none."""
-    found = [tag("figure", chart) for chart in charts if chart]
-    return tag("div", *found, class_="panels three" if three else "panels") if found else None

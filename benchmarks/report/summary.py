@@ -1,9 +1,9 @@
 """The top of the page."""
 
-import re
 from collections.abc import Iterator
 
-from ...edge_runtime.page.markup import Markup, join, tag
+from ...edge_runtime.page.document import muted, tiles
+from ...edge_runtime.page.markup import Markup, tag
 from ..results import Benchmark
 from . import words
 from .circumstances import warnings
@@ -21,7 +21,7 @@ def draw_summary(benchmark: Benchmark) -> Markup:
     ]
     parts = [
         tag("p", " · ".join(measured), class_="meta"),
-        tag("h1", _muted(headline(benchmark)), class_="alert" if benchmark.void else None),
+        tag("h1", muted(headline(benchmark)), class_="alert" if benchmark.void else None),
     ]
     if benchmark.void:
         parts.append(tag("p", f"If they counted: {verdict_sentence(benchmark)}"))
@@ -30,14 +30,6 @@ def draw_summary(benchmark: Benchmark) -> Markup:
         parts.append(tag("p", worst))
     parts += [tag("p", warning, class_="alert") for warning in warnings(benchmark)]
     return tag("header", *parts, *_tiles(benchmark))
-
-
-def _muted(sentence: str) -> Markup:
-    """Return a sentence with its intervals in the background."""
-    parts = re.split(r"(\[[^ \]]+, [^ \]]+\])", sentence)
-    return join(
-        tag("span", part, class_="interval") if i % 2 else part for i, part in enumerate(parts)
-    )
 
 
 def _tiles(benchmark: Benchmark) -> Iterator[Markup]:
@@ -60,11 +52,4 @@ def _tiles(benchmark: Benchmark) -> Iterator[Markup]:
         (words.milliseconds(timing.p50_ms), "ms", f"median, {threads}"),
         (words.megabytes(model.bytes), "MB", f"{100 * verdict.bytes_ratio:.0f} % of its size"),
     ]  # fmt: skip
-    yield tag(
-        "ul",
-        *(
-            tag("li", tag("b", value, " ", tag("small", unit)), tag("span", about))
-            for value, unit, about in told
-        ),
-        class_="tiles",
-    )
+    yield tiles(told)

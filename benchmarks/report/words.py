@@ -1,36 +1,28 @@
 """Figures in words: each with its unit and, where it has one, its interval of 95 %."""
 
 from ...edge_runtime.scoring import Drop
-from ...edge_runtime.statistics import Interval
-from ...edge_runtime.words import count as count  # noqa: PLC0414 (exported)
-from ..results import Estimate
+from ...edge_runtime.statistics import Estimate, Interval
+from ...edge_runtime.words import NONE, count, ends, number, share, shortened
 
-NONE = "—"
-
-
-def number(value: float | None, digits: str = ".2f") -> str:
-    """Return a number with a true minus sign, or a dash for None."""
-    if value is None:
-        return NONE
-    told = f"{value:{digits}}"
-    return (told if float(told) else f"{0:{digits}}").replace("-", "−")
+__all__ = [
+    "NONE",
+    "count",
+    "ends",
+    "megabytes",
+    "milliseconds",
+    "number",
+    "p_value",
+    "points",
+    "share",
+    "shortened",
+    "speed",
+    "times_as_fast",
+]
 
 
 def milliseconds(value: float | None) -> str:
     """Return a time to a hundredth of a millisecond, or to a thousandth below one."""
     return number(value, ".3f" if value is not None and value < 1 else ".2f")
-
-
-def ends(interval: Interval, digits: str) -> str:
-    """Return an interval in brackets."""
-    return f"[{number(interval.low, digits)}, {number(interval.high, digits)}]"
-
-
-def share(estimate: Estimate | None) -> str:
-    """Return a share, 0 to 1."""
-    if estimate is None:
-        return NONE
-    return f"{number(estimate.value, '.4f')} {ends(estimate.interval, '.3f')}"
 
 
 def points(drop: Drop) -> str:
@@ -59,10 +51,3 @@ def megabytes(size: int | None) -> str:
 def p_value(p: float) -> str:
     """Return a p-value."""
     return "<0.0001" if p < 0.0001 else f"{p:.4f}"
-
-
-def shortened(label: str, *, length: int) -> str:
-    """Return a label that fits; numbered names differ at their end, so the middle goes."""
-    if len(label) <= length:
-        return label
-    return f"{label[: length // 2].rstrip()}…{label[length // 2 - length + 1 :].lstrip()}"

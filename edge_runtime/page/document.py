@@ -1,8 +1,10 @@
 """A page: one file that holds all it shows."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from .markup import Markup, tag
+from .markup import Markup, join, tag
 
 _STYLE = Path(__file__).with_name("style.css")
 
@@ -24,3 +26,29 @@ def section(title: str, *parts: Markup | None, note: str = "") -> Markup:
     """Return the parts that there are under a title and a note on how to read them."""
     told = [tag("p", note, class_="note")] if note else []
     return tag("section", tag("h2", title), *told, *(part for part in parts if part))
+
+
+def tiles(told: Iterable[tuple[str, str, str]]) -> Markup:
+    """Return the figures at the top of a page: each with its unit, and what it is about."""
+    return tag(
+        "ul",
+        *(
+            tag("li", tag("b", value, " ", tag("small", unit)), tag("span", about))
+            for value, unit, about in told
+        ),
+        class_="tiles",
+    )
+
+
+def panels(charts: Iterable[Markup | None], *, three: bool = False) -> Markup | None:
+    """Return the charts side by side, two or three in a row; None if there is none."""
+    found = [tag("figure", chart) for chart in charts if chart]
+    return tag("div", *found, class_="panels three" if three else "panels") if found else None
+
+
+def muted(sentence: str) -> Markup:
+    """Return a sentence with its intervals in the background."""
+    parts = re.split(r"(\[[^ \]]+, [^ \]]+\])", sentence)
+    return join(
+        tag("span", part, class_="interval") if i % 2 else part for i, part in enumerate(parts)
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 
-from ..images import ImageError, read_image
+from ..images import ImageError, RGBImage, read_image
 
 _SIDE = 144  # shown at 96 to 140, so that it is sharp enough
 
@@ -30,8 +30,13 @@ def _thumbnail(path: Path) -> str | None:
         image = read_image(path)
     except ImageError:
         return None
+    return picture_of(image)
+
+
+def picture_of(image: RGBImage, *, side: int = _SIDE) -> str:
+    """Return an RGB image as a data URI, made at most `side` pixels wide and high."""
     height, width = image.shape[:2]
-    factor = min(1.0, _SIDE / max(height, width))
+    factor = min(1.0, side / max(height, width))
     size = max(1, round(width * factor)), max(1, round(height * factor))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     _, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 78])

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...edge_runtime.files import write_text
-from ...edge_runtime.page.document import document, section
+from ...edge_runtime.page.document import document, section, tiles
 from ...edge_runtime.page.markup import Markup, join, tag
 from ...edge_runtime.page.table import Table, draw_table
 from ...edge_runtime.page.thumbnails import Thumbnails
@@ -40,7 +40,7 @@ def page(check: DataCheck, *, allowed: tuple[str, ...] = ()) -> str:
 
 def _header(check: DataCheck, told: str) -> Markup:
     members = check.members()
-    tiles = [
+    figures = [
         (f"{len(check.photographs):,}", "images", count(len(check.classes()), "class", "classes")),
         (str(len(check.corrupt)), "corrupt", "files that cannot be read"),
         (
@@ -58,14 +58,7 @@ def _header(check: DataCheck, told: str) -> Markup:
         "header",
         tag("p", f"edgeclf data check · {check.data}", class_="meta"),
         tag("h1", _sentence(told)),
-        tag(
-            "ul",
-            *(
-                tag("li", tag("b", value, " ", tag("small", unit)), tag("span", about))
-                for value, unit, about in tiles
-            ),
-            class_="tiles",
-        ),
+        tiles(figures),
     )
 
 

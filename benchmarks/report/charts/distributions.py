@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ....edge_runtime.page.drawing import label, line, path, svg, x_axis
 from ....edge_runtime.page.markup import Markup, join, tag
+from ....edge_runtime.page.scales import Scale, scale_over
 from ...results import Benchmark, Model, Timing
 from .. import words
-from ..scales import Scale, scale_over
-from .drawing import colour_classes, label, line, path, svg, x_axis
+from .colours import colour_classes
 
 _PLACES = 200
 

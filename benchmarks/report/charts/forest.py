@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ....edge_runtime.page.drawing import HALF, label, line, svg, x_axis
 from ....edge_runtime.page.markup import Markup, join, tag
-from ...results import Benchmark, Estimate
+from ....edge_runtime.page.scales import Scale, scale_over
+from ....edge_runtime.statistics import Estimate
+from ...results import Benchmark
 from .. import words
-from ..scales import Scale, scale_over
-from .drawing import HALF, colour_classes, label, line, svg, x_axis
+from .colours import colour_classes
 
 _ROW = 34
 _LEFT = 104

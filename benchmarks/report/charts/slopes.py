@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ....edge_runtime.accuracy import ClassRecall
+from ....edge_runtime.page.drawing import HALF, THIRD, label, line, svg
 from ....edge_runtime.page.markup import Markup, join, tag
+from ....edge_runtime.page.scales import Scale, scale_over, spread
 from ....edge_runtime.scoring import Drop
-from ...results import Benchmark, ClassRecall, Model
+from ...results import Benchmark, Model
 from .. import words
-from ..scales import Scale, scale_over, spread
-from .drawing import HALF, THIRD, label, line, svg
 
 LABELLED = 10
 _PLAIN = 100  # further ones would be one grey area

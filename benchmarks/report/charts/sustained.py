@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
+from ....edge_runtime.page.drawing import label, path, svg, x_axis, y_axis
 from ....edge_runtime.page.markup import Markup, join, tag
+from ....edge_runtime.page.scales import Scale, scale_over
 from ...results import Moment, Sustained
 from .. import words
-from ..scales import Scale, scale_over
-from .drawing import label, path, svg, x_axis, y_axis
 
 _HIGH, _GAP = 120, 56
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from ....edge_runtime.page.markup import Markup, join, tag
-from ...results import Benchmark
-from ..scales import Scale, tick_label
+from .markup import Markup, join, tag
+from .scales import Scale, tick_label
 
 # A chart is drawn twice where it is not made of panels: for a page and for a telephone.
 WIDE, NARROW = 880, 360
@@ -78,13 +77,6 @@ def y_axis(scale: Scale, *, left: float, right: float, name: str, ticks: int = 6
         for value in values
     ]  # fmt: skip
     return join([*parts, label(0, scale.end - 16, name, class_="axis")])
-
-
-def colour_classes(benchmark: Benchmark) -> dict[str, str]:
-    """Return the class of style of each model: ink for the reference, a colour for the others."""
-    others = [model.name for model in benchmark.models if not model.reference]
-    classes = {name: f"c{i % 7}" for i, name in enumerate(others)}
-    return classes | ({benchmark.reference.name: "ref"} if benchmark.reference else {})
 
 
 def path(points: Sequence[tuple[float, float]], *, closed: bool = False) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.images import IMAGE_SUFFIXES, RGBImage, read_image
 from ..edge_runtime.preprocess import ResizeRule, preprocess
-from ..models.photographs import Photographs
+from .photographs import Photographs
 
 Mask = NDArray[np.bool_]
 
@@ -22,11 +22,13 @@ class MaskedImage:
         label: its class.
         pixels: RGB uint8 of shape (height, width, 3), the model's input.
         mask: bool of shape (height, width): the defect.
+        path: the file.
     """
 
     label: str
     pixels: RGBImage
     mask: Mask
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def load_masked_images(
         mask = fit_mask(drawn, size_hw=size_hw, rule=rule)
         if mask.any():
             pixels = preprocess(rgb, size_hw=size_hw, rule=rule)
-            images.append(MaskedImage(label, pixels, mask))
+            images.append(MaskedImage(label, pixels, mask, path))
         else:
             empty += 1
     if not images:

@@ -6,8 +6,8 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.statistics import Interval
+from .errors import EdgeclfError
+from .statistics import Interval
 
 Record = TypeVar("Record")
 

@@ -1,0 +1,35 @@
+"""`edgeclf evaluate`: a finished run in, its figures, report and model card anew."""
+
+from pathlib import Path
+
+import click
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--data", type=_FOLDER, help="The run's data folder, if moved.")
+@click.option(
+    "--recall",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Choose thresholds that reach it in each class. [default: the run's]",
+)
+@click.option("--masks", type=_FOLDER, help="Masks of defects. [default: DATA-masks, if it exists]")
+def evaluate(run: Path, data: Path | None, recall: float | None, masks: Path | None) -> None:
+    """Evaluate RUN, the folder that `edgeclf train` left, on its test images again.
+
+    Temperature and thresholds are chosen on its validation images and go into what `edgeclf
+    convert` makes of it. Writes calibration.json, metrics.json, report.html and MODEL_CARD.md.
+    """
+    from ..edge_runtime.quiet import quiet_tensorflow
+
+    quiet_tensorflow()
+    from .evaluate_run import evaluate_run
+    from .report.words import temperature_sentence, verdict_sentence
+    from .report.writing import REPORT_NAME
+
+    evaluation = evaluate_run(run, data=data, recall=recall, masks=masks)
+    click.echo(verdict_sentence(evaluation))
+    click.echo(temperature_sentence(evaluation))
+    click.echo(str(run / REPORT_NAME))

@@ -1,0 +1,64 @@
+"""A run that is finished, evaluated from its folder."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..edge_runtime.errors import EdgeclfError
+from ..edge_runtime.files import read_json
+from ..edge_runtime.scoring import score_predictions
+from ..models.examples import Split
+from ..models.photographs import Photographs, readable_photographs, run_photographs
+from ..models.run import METRICS_NAME, Run, read_run
+from .evaluation.evaluate import Evaluation, evaluate
+from .evaluation.sight import find_masks
+from .report.writing import write_evaluation
+
+
+def evaluate_run(
+    folder: Path,
+    *,
+    data: Path | None = None,
+    recall: float | None = None,
+    masks: Path | None = None,
+) -> Evaluation:
+    """Evaluate the run in `folder` again, and write what that leaves there.
+
+    Args:
+        folder: what `edgeclf train` left.
+        data: the images' folder, if it has moved.
+        recall: what thresholds shall reach of each class; None for what the run has.
+        masks: of the defects in the test images; None for `DATA-masks` where that exists.
+    """
+    run = read_run(folder)
+    path = folder / METRICS_NAME
+    metrics = read_json(path) if path.exists() else {}
+    if not isinstance(metrics, dict):
+        raise EdgeclfError(f"{path}: damaged: no JSON object; remove it")
+    root = data or run.data
+    val, _ = _read(run, "val", data)
+    test, photographs = _read(run, "test", data)
+    masked = find_masks(
+        photographs, data=root, masks=masks, size_hw=run.info.input_hw, rule=run.info.resize
+    )
+    evaluation = evaluate(
+        run.info,
+        val=val,
+        test=test,
+        photographs=photographs,
+        masked=masked,
+        recall=recall or run.info.calibration.recall,
+    )
+    guess = evaluation.scores.argmax(1)
+    scores = score_predictions(test.classes, guess, labels=run.info.labels)
+    metrics |= {"test": scores.to_json()} | evaluation.to_json()
+    write_evaluation(run, evaluation, metrics, data=root)
+    return evaluation
+
+
+def _read(run: Run, split: str, data: Path | None) -> tuple[Split, Photographs]:
+    pixels, photographs = readable_photographs(
+        run_photographs(run, split, data=data), size_hw=run.info.input_hw, rule=run.info.resize
+    )
+    classes = np.asarray([run.info.labels.index(label) for label in photographs.labels], np.intp)
+    return Split(pixels, classes), photographs

@@ -1,0 +1,165 @@
+"""The report of a run: one file that holds all it shows."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...edge_runtime.files import read_json
+from ...edge_runtime.page.document import document, muted, panels, section, tiles
+from ...edge_runtime.page.drawing import HALF
+from ...edge_runtime.page.markup import Markup, tag
+from ...edge_runtime.page.matrix import matrix_width
+from ...edge_runtime.page.table import draw_table
+from ...edge_runtime.words import count, ends, number
+from ...models.run import CONFIG_NAME, Run
+from ..evaluation.evaluate import Evaluation
+from ..record import HISTORY_NAME
+from . import charts, tables
+from .gallery import draw_looks
+from .words import cautions, temperature_sentence, training_warnings, verdict_sentence
+
+_FREQUENT = 20
+
+
+def page(run: Run, evaluation: Evaluation, metrics: dict[str, Any], *, data: Path) -> str:
+    """Return the page as HTML that is well-formed XML too.
+
+    Args:
+        run: a finished training.
+        evaluation: of it.
+        metrics: the content of its `metrics.json`.
+        data: the folder of the images.
+    """
+    told = verdict_sentence(evaluation)
+    return document(
+        f"Run: {told}",
+        _header(run, evaluation, metrics, data, told),
+        tag("main", *_sections(run, evaluation, metrics, data)),
+        tag(
+            "footer",
+            "Intervals are of 95 % and take the images as independent draws; where photographs of "
+            "the same thing are among them, the true ones are wider.",
+        ),
+    )
+
+
+def _header(
+    run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Path, told: str
+) -> Markup:
+    accuracy = evaluation.accuracy
+    measured = [
+        "edgeclf train",
+        run.data.name,
+        run.info.architecture,
+        count(len(evaluation.truth), "test image"),
+    ]
+    figures = [
+        (number(estimate.value, ".3f"), "", f"{name} {ends(estimate.interval, '.2f')}")
+        for name, estimate in (
+            ("accuracy", accuracy.top1),
+            ("macro-F1", accuracy.macro_f1),
+            ("mean recall", accuracy.balanced_accuracy),
+            ("calibration error", accuracy.calibration_error),
+        )
+    ]
+    warned = [*training_warnings(metrics, data, run.data), *cautions(evaluation)]
+    return tag(
+        "header",
+        tag("p", " · ".join(measured), class_="meta"),
+        tag("h1", muted(f"{told}.")),
+        *(tag("p", warning, class_="alert") for warning in warned),
+        tiles(figures),
+    )
+
+
+def _sections(
+    run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Path
+) -> Iterator[Markup]:
+    labels = run.info.labels
+    matrix = charts.draw_confusion(evaluation, labels)
+    wide = matrix_width(len(labels)) > HALF
+    yield section(
+        "Class by class",
+        draw_table(tables.classes_table(evaluation)),
+        tag("div", matrix, class_=f"matrix{' scroll' if wide else ''}") if matrix else None,
+        draw_table(tables.mistakes_table(evaluation, labels, at_most=_FREQUENT))
+        if matrix is None
+        else None,
+    )
+    yield from _sight(evaluation, data)
+    yield section(
+        "Whether the scores are honest",
+        panels(
+            [
+                charts.draw_reliability(evaluation.before, title="as trained"),
+                charts.draw_reliability(evaluation.after, title="calibrated"),
+            ]
+        ),
+        draw_table(tables.calibration_table(evaluation)),
+        note=f"On the diagonal, the model is as often right as it is sure; below, it is too sure. "
+        f"{temperature_sentence(evaluation)}. What is made of this run carries the temperature.",
+    )
+    if evaluation.thresholds:
+        yield section(
+            "Thresholds",
+            draw_table(tables.thresholds_table(evaluation)),
+            note=f"Chosen on the validation images so that {evaluation.recall:.0%} of each class "
+            "reach its threshold; what is made of this run carries them.",
+        )
+    if evaluation.curves:
+        note = (
+            "Over all thresholds. The area under the ROC curve (AUC) is the chance that an image "
+        )
+        note += "of the class scores higher than another; the average precision (AP) is the area "
+        note += "under the other curve, and falls with the share of the class among the images."
+        drawn = [
+            charts.draw_roc(evaluation.curves),
+            charts.draw_precision_recall(evaluation.curves),
+        ]
+        yield section("One class against the rest", panels(drawn), note=note)
+    yield from _training(run, metrics)
+
+
+def _sight(evaluation: Evaluation, data: Path) -> Iterator[Markup]:
+    sight = evaluation.sight
+    wrong = int((evaluation.guess != evaluation.truth).sum())
+    if sight.mistakes:
+        note = f"{len(sight.mistakes)} of {count(wrong, 'mistake')}, the surest first: the image "
+        note += "as the model takes it, and where it sees what it calls it."
+        yield section("Mistakes", draw_looks(sight.mistakes, data=data), note=note)
+    if not sight.examples:
+        return
+    if sight.examples[0].heatmap is None:
+        yield section("Where it looks", note="This network makes no class activation maps.")
+        return
+    note = "Class activation maps of the images’ own class: bright is what speaks for it."
+    note += " The line is the defect as drawn." if sight.pointing else ""
+    yield section(
+        "Where it looks",
+        draw_looks(sight.examples, data=data),
+        draw_table(tables.pointing_table(evaluation)) if sight.pointing else None,
+        note=note,
+    )
+
+
+def _training(run: Run, metrics: dict[str, Any]) -> Iterator[Markup]:
+    rows = _history(run.folder / HISTORY_NAME)
+    best = metrics.get("best_epoch") or {}
+    kept = str(best.get("phase")), str(best.get("epoch"))
+    drawn = panels(charts.draw_learning(rows, name, kept=kept) for name in ("loss", "accuracy"))
+    if drawn:
+        note = (
+            "Blue is training, with its augmentation; orange is validation. The dot is the epoch "
+        )
+        note += "that was kept, that of the least validation loss."
+        yield section("Learning", drawn, note=note)
+    config = read_json(run.folder / CONFIG_NAME)
+    yield section("Settings", draw_table(tables.settings_table(config, metrics)))
+
+
+def _history(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
