@@ -35,7 +35,7 @@ from .results import Estimate
 
 _WARM_UP_MINUTES = 5.0  # until allocators have filled their pools
 _FLAT_MB_AN_HOUR = 1.0
-_SAMPLE_S = 1.0
+_SAMPLE_S = 0.5
 _MOST_MS = 10_000
 _HEADER = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=soak\r\n\r\n"
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -83,7 +83,7 @@ def _jpeg(bgr: NDArray[np.uint8]) -> bytes:
 
 
 class _Watch:
-    """A sink that takes down, every second, what must not grow."""
+    """A sink that takes down, twice a second, what must not grow."""
 
     name = "soak"
 
