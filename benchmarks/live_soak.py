@@ -33,9 +33,9 @@ from .estimates import slope_estimate
 from .memory import memory_of_our_own
 from ..edge_runtime.statistics import Estimate
 
-_WARM_UP_SHARE = 1 / 6  # allocators fill their pools
+_WARM_UP_MINUTES = 5.0  # until allocators have filled their pools
 _FLAT_MB_AN_HOUR = 1.0
-_SAMPLE_S = 1.0
+_SAMPLE_S = 0.5
 _MOST_MS = 10_000
 _HEADER = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=soak\r\n\r\n"
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -83,7 +83,7 @@ def _jpeg(bgr: NDArray[np.uint8]) -> bytes:
 
 
 class _Watch:
-    """A sink that takes down, every second, what must not grow."""
+    """A sink that takes down, twice a second, what must not grow."""
 
     name = "soak"
 
@@ -177,9 +177,9 @@ def _descriptors() -> int:
     return len(list(_DESCRIPTORS.iterdir())) if _DESCRIPTORS.is_dir() else 0
 
 
-def _growth_mb_an_hour(samples: NDArray[np.float64]) -> Estimate:
+def _growth_mb_an_hour(samples: NDArray[np.float64], *, warm_up_minutes: float) -> Estimate:
     """Return by how much memory grew once the warm-up was over."""
-    later = samples[samples[:, 0] >= samples[-1, 0] * _WARM_UP_SHARE]
+    later = samples[samples[:, 0] * 60 >= warm_up_minutes]
     try:
         return slope_estimate(later[:, 0], later[:, 1])
     except ValueError:
@@ -222,7 +222,8 @@ def soak(
     after = threading.active_count(), _descriptors()
     counts = source.health().counts
     ages = watch.ages_ms(0.5, 0.99, 1 - 1e-12)
-    growth = _growth_mb_an_hour(watch.samples)
+    warm_up_minutes = min(_WARM_UP_MINUTES, minutes / 2)
+    growth = _growth_mb_an_hour(watch.samples, warm_up_minutes=warm_up_minutes)
     click.echo(
         f"{frames} classified of {counts.received}, {counts.disconnects} disconnects, "
         f"{counts.damaged} damaged, {counts.timeouts} timeouts; age {ages[0]} ms median, "
@@ -231,7 +232,7 @@ def soak(
     )
     click.echo(
         f"memory {watch.samples[0, 1]:.1f} MB at the start, {watch.samples[-1, 1]:.1f} MB at the "
-        f"end; after the first {minutes * _WARM_UP_SHARE:.1f} minutes {growth.value:+.2f} MB an "
+        f"end; after the first {warm_up_minutes:g} minutes {growth.value:+.2f} MB an "
         f"hour (95 %: {growth.interval.low:+.2f} to {growth.interval.high:+.2f})"
     )
     for sink in further:
