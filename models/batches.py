@@ -40,7 +40,7 @@ class TrainBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._weights = image_weights(split.classes, rule=class_weights)
         self._batch_size = batch_size
         self._config = config
-        self._sampling = sampling
+        self._sampling: Sampling = sampling
         self._mix = mix or MixConfig()
         self._teacher = teacher
         self._seed = seed
