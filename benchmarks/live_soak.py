@@ -29,9 +29,9 @@ from ..edge_runtime.live.observation import Event, Observation, Sink, SourceHeal
 from ..edge_runtime.live.shared_classifier import SharedClassifier
 from ..edge_runtime.live.sinks.options import SinkOptions, open_sinks
 from ..edge_runtime.quiet import quiet_opencv
+from ..edge_runtime.statistics import Estimate
 from .estimates import slope_estimate
 from .memory import memory_of_our_own
-from ..edge_runtime.statistics import Estimate
 
 _WARM_UP_MINUTES = 5.0  # until allocators have filled their pools
 _FLAT_MB_AN_HOUR = 1.0

@@ -5,13 +5,14 @@ does and as plain `fit` does with the same frozen network, which computes its fe
 epoch; by turns, round by round. Then it takes a step of the fine-tune apart.
 """
 
-import csv
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from math import exp, log
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import click
 import numpy as np
@@ -56,9 +57,11 @@ def training_speed(
             ours.append(median(epochs))
             once.append(features)
             run = read_run(out)
-            pixels, classes, paths = _train_images(run)
+            pixels, classes, _ = _train_images(run)
             plain.append(median(_plain_head(run, pixels, classes, batch_size)))
             _report_round(index + 1, ours[-1], once[-1], plain[-1])
+        run = read_run(Path(folder) / "0")
+        pixels, classes, paths = _train_images(run)
         _report_head(ours, plain, len(pixels))
         _report_step(run, pixels, classes, paths, batch_size)
     click.echo(f"Other processes kept {others.cores()} cores busy meanwhile")
@@ -68,15 +71,26 @@ def _our_head(data: Path, out: Path, options: list[str]) -> tuple[list[float], f
     """Train the head by the command line.
 
     Returns:
-        The seconds of each epoch but the first, which traces, and those of all before them.
+        The seconds from the start of an epoch to that of the next, but of the first, which traces;
+        and the seconds of all that is not an epoch.
     """
-    epochs = ["--head-epochs", str(_TIMED_EPOCHS + 1), "--head-draws", str(_DRAWS), "--epochs", "0"]
+    from ..train.record import Record
+
+    epochs = ["--head-epochs", str(_TIMED_EPOCHS + 2), "--head-draws", str(_DRAWS), "--epochs", "0"]
+    starts: list[float] = []
     started = time.perf_counter()
-    train([str(data), "--out", str(out), *epochs, *options], standalone_mode=False)
+    with patch.object(Record, "on_train_batch_begin", _noted(starts)):
+        train([str(data), "--out", str(out), *epochs, *options], standalone_mode=False)
     total = time.perf_counter() - started
-    with (out / "history.csv").open(newline="") as file:
-        seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
-    return seconds[1:], total - sum(seconds)
+    return [float(seconds) for seconds in np.diff(starts)[1:]], total - (starts[-1] - starts[0])
+
+
+def _noted(starts: list[float]) -> Callable[..., None]:
+    def on_train_batch_begin(_self: Any, batch: int, logs: Any = None) -> None:  # noqa: ARG001
+        if batch == 0:
+            starts.append(time.perf_counter())
+
+    return on_train_batch_begin
 
 
 def _plain_head(run: Run, pixels: Any, classes: Any, batch_size: int) -> list[float]:
@@ -118,9 +132,11 @@ def _report_round(number: int, ours: float, once: float, plain: float) -> None:
 
 
 def _report_head(ours: list[float], plain: list[float], images: int) -> None:
-    ratios = [np.log(b / a) for a, b in zip(ours, plain, strict=True)]
-    interval = student_interval([float(ratio) for ratio in ratios])
-    middle, low, high = np.exp([np.mean(ratios), interval.low, interval.high])
+    ratios = [log(b / a) for a, b in zip(ours, plain, strict=True)]
+    interval = student_interval(ratios)
+    middle, low, high = (
+        exp(value) for value in (sum(ratios) / len(ratios), interval.low, interval.high)
+    )
     click.echo(
         f"\nHead, {images} training images: plain Keras takes {middle:.1f} [{low:.1f}, {high:.1f}] "
         f"times as long for an epoch, which shows each image once; ours shows it {_DRAWS} times"

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from .densenet import FEATURES_NAME, HEAD_NAME
+from .classifier import FEATURES_NAME, HEAD_NAME
 from .run import FloatModel
 
 _BATCH = 32

@@ -86,7 +86,6 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.epochs_done = 0
         self._saved: _Saved | None = None
         self._others: Sequence[keras.callbacks.Callback] = ()
-        self._best: tuple[NDArray[Any], ...] = ()
 
     def read(self) -> None:
         """Read the file, and take up the history in it.
@@ -128,21 +127,21 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             Whether the phase is over already.
         """
         self.set_model(model)
+        self.record.best_weights = tuple(model.get_weights())
         self._others = others
         model.optimizer.build(model.trainable_variables)
         if self._saved is None or self._saved.told["phase"] != self.phase:
             self._saved = None
             self.epochs_done = 0
-            self._best = tuple(model.get_weights())
             self._write(over=False)
             return False
 
         told = self._saved.told
-        self.epochs_done, self._best = told["epochs"], self._saved.best
-        model.set_weights(self._best)
+        self.epochs_done = told["epochs"]
         if self.record.rows:
-            # The files may be those of an epoch after the checkpoint.
-            self.record.save()
+            # The files may be those of another epoch.
+            self.record.best_weights = self._saved.best
+            self.save_best()
             self.record.write_history()
         for variable, array in zip(self._variables(), self._saved.variables, strict=True):
             variable.assign(array)
@@ -158,10 +157,13 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self._saved = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        if self.record.rows[-1] is self.record.best:
-            self._best = tuple(self.model.get_weights())
         self.epochs_done = epoch + 1
         self._write(over=self.model.stop_training or self.epochs_done == self.params["epochs"])
+
+    def save_best(self) -> None:
+        """Bring the model to its best epoch and write it."""
+        self.model.set_weights(self.record.best_weights)
+        self.record.save()
 
     def _variables(self) -> list[Any]:
         """Return all that changes from step to step, the dropout's random state among it."""
@@ -182,7 +184,10 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         }
         arrays: dict[str, Any] = {
             f"{name}{index}": np.asarray(value)
-            for name, values in (("variable", self._variables()), ("best", self._best))
+            for name, values in (
+                ("variable", self._variables()),
+                ("best", self.record.best_weights),
+            )
             for index, value in enumerate(values)
         }
         with whole_file(self.path) as temporary, temporary.open("wb") as file:

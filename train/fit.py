@@ -89,10 +89,11 @@ def fit(
                 _fit_head(model, lessons, config, phase, seed, checkpoint)
             else:
                 _fit_whole(model, lessons, config, phase, seed, checkpoint, strategy)
-            set_weights(model, read_weights(record.path), source=str(record.path), head=True)
+            checkpoint.save_best()
     except KeyboardInterrupt:
-        if not record.rows:
+        if not record.rows or not checkpoint.model:
             raise
+        checkpoint.save_best()
         interrupted = True
         click.echo(
             "\nInterrupted: the best epoch so far is kept and scored; the same command with "

@@ -106,14 +106,15 @@ def train_folds(config: TrainConfig, folds: int, options: RunOptions) -> CrossVa
         raise EdgeclfError("--folds cannot --resume; start anew with --overwrite")
     if config.distill is not None:
         raise EdgeclfError(
-            "--folds deals out all images, of which the teacher of --distill-from has learned some; "
-            "give one of the two"
+            "--folds tests on every image, and the teacher of --distill-from has learned some of "
+            "them; give one of the two"
         )
     taken = [out / FOLDS_NAME, out / MODEL_NAME, *(out / _name(k) for k in range(folds))]
     found = next((path for path in taken if path.exists()), None)
     if found and not options.overwrite:
         raise EdgeclfError(f"{found} is there already; choose another --out, or add --overwrite")
     done: list[Fold] = []
+    results: list[CrossValidation] = []
     for index in range(folds):
         own = replace(config, out=out / _name(index))
         dataset = read_dataset(own, fold=(index, folds))
@@ -124,11 +125,11 @@ def train_folds(config: TrainConfig, folds: int, options: RunOptions) -> CrossVa
         _, evaluation = train_on(dataset, own, options)
         interrupted = bool(read_json(own.out / METRICS_NAME)["interrupted"])
         done.append(Fold(_name(index), evaluation, _groups(dataset), interrupted))
-        result = _pool(done, planned=folds, labels=dataset.labels)
-        write_json(out / FOLDS_NAME, result.to_json())
+        results.append(_pool(done, planned=folds, labels=dataset.labels))
+        write_json(out / FOLDS_NAME, results[-1].to_json())
         if interrupted:
             break
-    return result
+    return results[-1]
 
 
 def _name(index: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import whole_file, write_text
@@ -28,6 +29,7 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
         self.path = out / MODEL_NAME
         self.rows: list[dict[str, Any]] = []
         self.phase = ""
+        self.best_weights: tuple[NDArray[Any], ...] = ()
         self.seconds_before = 0.0
         self.mirrored: keras.Model | None = None  # what is trained in the classifier's place
         self._classifier = classifier
@@ -65,7 +67,9 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
             **{name: round(value, 6) for name, value in values.items()},
         }
         if not self.rows or row["val_loss"] < self.best["val_loss"]:
-            self.save()
+            self.best_weights = tuple(self.model.get_weights())
+            if self.phase != "head":  # whose epochs are shorter than this; it is saved at its end
+                self.save()
         self.rows.append(row)
         self.write_history()
         if self._events:
