@@ -117,6 +117,7 @@ def train_folds(
     if found and not overwrite:
         raise EdgeclfError(f"{found} is there already; choose another --out, or add --overwrite")
     done: list[Fold] = []
+    result: CrossValidation | None = None
     for index in range(folds):
         own = replace(config, out=out / _name(index))
         dataset = read_dataset(own, fold=(index, folds))
@@ -131,6 +132,7 @@ def train_folds(
         write_json(out / FOLDS_NAME, result.to_json())
         if interrupted:
             break
+    assert result is not None  # of the first fold
     return result
 
 
