@@ -76,11 +76,10 @@ def convert_model(
         path = out / f"{recipe.name}.tflite"
         trained = None
         if recipe.trains or (recipe.activations == "int8" and not graph.foreign):
-            recipe_graph, ranges = prepared.int8_for(recipe)
+            recipe_graph, ranges = prepared.int8
             if recipe.trains:
                 assert qat is not None
-                wanted = prepared.graph_for(recipe)
-                trained = _fine_tune(wanted, ranges, recipe_graph, info, qat, out / CHECKPOINT_NAME)
+                trained = _fine_tune(graph, ranges, recipe_graph, info, qat, out / CHECKPOINT_NAME)
                 recipe_graph, ranges = trained.graph, trained.ranges
             flatbuffer = emit_rounded(recipe_graph, ranges, features=features)
         else:

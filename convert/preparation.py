@@ -46,7 +46,6 @@ class Preparation:
         self._graph = graph
         self._info = info
         self._plan = plan
-        self._improved: dict[tuple[Technique, ...], Graph] = {}
 
     @cached_property
     def inputs(self) -> NDArray[np.uint8]:
@@ -72,21 +71,16 @@ class Preparation:
         """Return the graph that `recipe` quantizes."""
         if not recipe.calibrates:
             return self._graph
-        techniques = self._techniques_for(recipe)
-        if techniques not in self._improved:
-            self._improved[techniques] = apply_techniques(self._graph, techniques, self.inputs)
-        return self._improved[techniques]
+        return self._improved
 
-    def int8_for(self, recipe: Recipe) -> tuple[Graph, dict[str, TensorRange]]:
-        """Return the graph that `recipe`, an int8 one, rounds or trains, and its ranges."""
-        return calibrate_int8(self.graph_for(recipe), self._techniques_for(recipe), self.inputs)
+    @cached_property
+    def int8(self) -> tuple[Graph, dict[str, TensorRange]]:
+        """The graph that int8 recipes round or train, and its ranges."""
+        return calibrate_int8(self._improved, self._plan.techniques, self.inputs)
 
-    def _techniques_for(self, recipe: Recipe) -> tuple[Technique, ...]:
-        return tuple(
-            technique
-            for technique in self._plan.techniques
-            if not (recipe.trains and technique.trained_away)
-        )
+    @cached_property
+    def _improved(self) -> Graph:
+        return apply_techniques(self._graph, self._plan.techniques, self.inputs)
 
     def to_json(self) -> dict[str, Any]:
         """Return what was done so far as a JSON object."""

@@ -27,14 +27,12 @@ class Technique:
         name: what it is called on the command line.
         apply: takes a deploy graph and RGB uint8 images (images, height, width, 3) to calibrate
             on; returns the graph that is better to quantize.
-        trained_away: whether quantization-aware training does better from the graph before it.
         correct: what it does once int8's ranges stand, to a graph that has all techniques behind
             it; for int8 alone, other recipes go without.
     """
 
     name: str
     apply: Callable[[Graph, NDArray[np.uint8]], Graph] = lambda graph, _: graph
-    trained_away: bool = False
     correct: Callable[[Graph, dict[str, TensorRange], NDArray[np.uint8]], Graph] | None = None
 
 
@@ -63,7 +61,7 @@ _ALL = (
     Technique("averages", lambda graph, _: pools_to_depthwise(graph)),
     Technique("concatenations", _equalize_concats),
     Technique("layers", _equalize_layers),
-    Technique("rounding", _round_weights, trained_away=True),
+    Technique("rounding", _round_weights),
     Technique("head", lambda graph, _: widen_dense(graph)),
     Technique("biases", correct=correct_biases),
 )
