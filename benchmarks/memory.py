@@ -14,7 +14,8 @@ def memory_of_process() -> tuple[int, int]:
     """
     if _STATUS.exists():
         # ru_maxrss would remember the parent that forked us.
-        return _told("VmHWM"), _told("VmRSS")
+        told = _read_status()  # once, so that the most is not of a moment before
+        return told["VmHWM"], told["VmRSS"]
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return peak, peak
@@ -26,9 +27,14 @@ def memory_of_our_own() -> int:
     Pages of program files come and go with what other processes need; where the system does not
     tell them apart, they are in it.
     """
-    return _told("RssAnon") if _STATUS.exists() else memory_of_process()[1]
+    return _read_status()["RssAnon"] if _STATUS.exists() else memory_of_process()[1]
 
 
-def _told(name: str) -> int:
+def _read_status() -> dict[str, int]:
+    """Return what the system tells of our memory, in bytes."""
     lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
-    return int(lines[name].split()[0]) * 1024
+    return {
+        name: int(text.split()[0]) * 1024
+        for name, text in lines.items()
+        if name in {"VmHWM", "VmRSS", "RssAnon"}
+    }
