@@ -16,7 +16,39 @@ from .mix import Batch, MixConfig, mix_batch
 Teacher = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
-class TrainBatches(keras.utils.PyDataset):  # type: ignore[misc]
+class SeededBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches in an order that each epoch draws anew: the same for the same seed and epoch.
+
+    What `_draw_order` of a subclass reads must be there before this is initialised.
+    """
+
+    def __init__(self, *, batch_size: int, seed: tuple[int, ...], **options: Any) -> None:
+        super().__init__(**options)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = 0
+        self._order = self._draw_order()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._order) / self._batch_size)
+
+    def on_epoch_end(self) -> None:
+        """Go on to the next epoch, with an order of its own."""
+        self._epoch += 1
+        self._order = self._draw_order()
+
+    def _draw_order(self) -> NDArray[np.intp]:
+        """Return what is shown in this epoch, as indices, in order."""
+        raise NotImplementedError
+
+    def _part(self, index: int) -> slice:
+        return slice(index * self._batch_size, (index + 1) * self._batch_size)
+
+    def _rng(self, *stream: int) -> np.random.Generator:
+        return np.random.default_rng([*self._seed, self._epoch, *stream])
+
+
+class TrainBatches(SeededBatches):
     """The training split in seeded order, augmented: the same for the same seed and epoch."""
 
     def __init__(
@@ -34,28 +66,21 @@ class TrainBatches(keras.utils.PyDataset):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         """Show `split`, whose targets the scores of a teacher follow if there is one."""
-        super().__init__(**options)
         self._split = split
         self._targets = np.eye(classes, dtype=np.float32)[split.classes]
         self._weights = image_weights(split.classes, rule=class_weights)
-        self._batch_size = batch_size
         self._config = config
         self._sampling: Sampling = sampling
         self._mix = mix or MixConfig()
         self._teacher = teacher
-        self._seed = seed
-        self._epoch = 0
-        self._order = self._draw_order()
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._order) / self._batch_size)
+        super().__init__(batch_size=batch_size, seed=seed, **options)
 
     def __getitem__(self, index: int) -> Batch:
         """Return images (batch, h, w, 3) in 0..255, targets and sample weights, float32.
 
         Targets are (batch, classes) and add up to 1, or with a teacher (batch, 2 * classes).
         """
-        part = slice(index * self._batch_size, (index + 1) * self._batch_size)
+        part = self._part(index)
         chosen = self._order[part]
         images = np.stack(
             [
@@ -67,11 +92,6 @@ class TrainBatches(keras.utils.PyDataset):  # type: ignore[misc]
         images, targets, weights = mix_batch(batch, self._mix, self._rng(0, index + 1))
         return images, with_teacher(targets, images, self._teacher), weights
 
-    def on_epoch_end(self) -> None:
-        """Draw a new order and new augmentations."""
-        self._epoch += 1
-        self._order = self._draw_order()
-
     def _draw_order(self) -> NDArray[np.intp]:
         order = draw_order(self._split.classes, sampling=self._sampling, rng=self._rng(0))
         # An image that is shown again is augmented otherwise: its stream lies a split further on.
@@ -80,9 +100,6 @@ class TrainBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._repeats = np.empty_like(order)
         self._repeats[by_image] = len(order) * (np.arange(len(order)) - first)
         return order
-
-    def _rng(self, *stream: int) -> np.random.Generator:
-        return np.random.default_rng([*self._seed, self._epoch, *stream])
 
 
 class ValidationBatches(keras.utils.PyDataset):  # type: ignore[misc]

@@ -5,7 +5,6 @@ images as they are and for a few augmented draws of each; the head then trains o
 """
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from ..edge_runtime.files import DAMAGED_ARRAYS, whole_file
 from ..edge_runtime.preprocess import preprocess
 from ..models.architectures import architecture
+from ..models.batches import SeededBatches
 from ..models.classifier import FEATURES_NAME, build_classifier
 from ..models.mix import Batch
 from .config import TrainConfig
@@ -153,32 +153,19 @@ def head_of(model: keras.Model) -> keras.Model:
     return keras.Model(start, x)
 
 
-class FeatureBatches(keras.utils.PyDataset):  # type: ignore[misc]
+class FeatureBatches(SeededBatches):
     """Features in seeded order: the same for the same seed and epoch."""
 
     def __init__(
         self, features: Features, *, batch_size: int, seed: tuple[int, ...], **options: Any
     ) -> None:
-        super().__init__(**options)
         self._arrays = (features.values, features.targets, features.weights)
-        self._batch_size = batch_size
-        self._seed = seed
-        self._epoch = 0
-        self._order = self._draw_order()
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._order) / self._batch_size)
+        super().__init__(batch_size=batch_size, seed=seed, **options)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], ...]:
         """Return features (batch, features), targets and sample weights, float32."""
-        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        chosen = self._order[self._part(index)]
         return tuple(array[chosen] for array in self._arrays)
 
-    def on_epoch_end(self) -> None:
-        """Draw a new order."""
-        self._epoch += 1
-        self._order = self._draw_order()
-
     def _draw_order(self) -> NDArray[np.intp]:
-        rng = np.random.default_rng([*self._seed, self._epoch])
-        return rng.permutation(len(self._arrays[0]))
+        return self._rng().permutation(len(self._arrays[0]))
