@@ -22,7 +22,7 @@ layers: .venv/installed
 	$(BIN)/lint-imports
 
 pytest: .venv/installed
-	$(BIN)/pytest -n 2 --cov --cov-report=term
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term
 
 # Converts and trains on the real photographs beside the repository: three quarters of an hour.
 acceptance: .venv/installed
