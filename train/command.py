@@ -11,7 +11,7 @@ from ..models.architectures import ARCHITECTURES, architecture
 from ..models.augment import AugmentConfig, Flip
 from ..models.examples import ClassWeights, Sampling
 from ..models.mix import MixConfig
-from .config import DistillConfig, PhaseConfig, RunOptions, Schedule, TrainConfig
+from .config import DistillConfig, PhaseConfig, Precision, RunOptions, Schedule, TrainConfig
 from .sections import SectionedCommand
 
 _POSITIVE = click.IntRange(min=1)
@@ -25,7 +25,7 @@ class _Train(SectionedCommand):
         "Network": ("arch", "weights", "input_size", "fine_size", "dropout"),
         "Phases": (
             "head_epochs", "head_draws", "head_learning_rate", "epochs", "learning_rate",
-            "schedule", "layer_decay", "patience", "batch_size", "label_smoothing",
+            "schedule", "layer_decay", "patience", "batch_size", "precision", "label_smoothing",
         ),
         "Augmentation": (
             "rotation", "zoom", "flip", "brightness", "randaugment", "randaugment_magnitude",
@@ -60,6 +60,12 @@ class _Train(SectionedCommand):
 @click.option("--val-fraction", default=0.15, type=click.FloatRange(0.01, 0.5))
 @click.option("--test-fraction", default=0.2, type=click.FloatRange(0.01, 0.5))
 @click.option("--batch-size", default=16, type=_POSITIVE)
+@click.option(
+    "--precision",
+    default="float32",
+    type=click.Choice(get_args(Precision)),
+    help="Of the whole network's steps; bfloat16 is faster where the processor has it.",
+)
 @click.option("--head-epochs", default=15, type=_COUNT, help="Backbone frozen; at most so many.")
 @click.option(
     "--head-draws",
@@ -199,8 +205,8 @@ def _config(data: Path, out: Path, **options: Any) -> TrainConfig:
     balanced = options["sampling"] == "balanced"
     teacher = options["distill_from"]
     same = (
-        "weights", "groups", "resize", "val_fraction", "test_fraction", "batch_size", "head_draws",
-        "patience", "label_smoothing", "dropout", "sampling", "test_draws", "seed",
+        "weights", "groups", "resize", "val_fraction", "test_fraction", "batch_size", "precision",
+        "head_draws", "patience", "label_smoothing", "dropout", "sampling", "test_draws", "seed",
     )  # fmt: skip
     return TrainConfig(
         data=data,

@@ -10,6 +10,7 @@ from ..models.examples import ClassWeights, Sampling
 from ..models.mix import MixConfig
 
 Schedule = Literal["plateau", "cosine"]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class TrainConfig:
         val_fraction: share of the images for validation.
         test_fraction: share of the images for the test.
         batch_size: images of a step.
+        precision: of the steps that train the whole network.
         phases: in order.
         head_draws: how often an epoch of the head shows each image, once as it is and then
             augmented.
@@ -90,6 +92,7 @@ class TrainConfig:
     val_fraction: float
     test_fraction: float
     batch_size: int
+    precision: Precision
     phases: tuple[PhaseConfig, ...]
     head_draws: int
     patience: int

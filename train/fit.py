@@ -20,6 +20,7 @@ from .features import FeatureBatches, head_features, head_of
 from .layerwise import LayerwiseAdam, layer_shares
 from .lessons import Lessons
 from .losses import DistillationLoss, accuracy
+from .precision import check_precision, computing_in
 from .record import Record
 
 
@@ -43,6 +44,7 @@ def build_model(config: TrainConfig, *, classes: int) -> keras.Model:
     keras.utils.set_random_seed(config.seed)
     chosen = architecture(config.architecture)
     check_input(chosen, config.head_input_hw)
+    check_precision(config.precision)
     model = build_classifier(
         chosen,
         classes=classes,
@@ -140,7 +142,7 @@ def _fit_whole(
     for layer in trained.layers:
         is_bn = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = phase.name == "scratch" or not is_bn
-    with strategy.scope() if strategy else nullcontext():
+    with computing_in(config.precision), strategy.scope() if strategy else nullcontext():
         _run(
             trained,
             config,
