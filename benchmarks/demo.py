@@ -19,7 +19,7 @@ _SIZE = 64
 @click.command(context_settings={"show_default": True})
 @click.option("--out", default="demo-run", type=click.Path(path_type=Path), help="Folder to make.")
 @click.option("--per-class", default=_PER_CLASS, type=click.IntRange(min=10), help="Images.")
-@click.option("--epochs", default=40, type=click.IntRange(min=1), help="At most so many.")
+@click.option("--epochs", default=50, type=click.IntRange(min=1), help="At most so many.")
 @click.option("--seed", default=0, type=click.IntRange(min=0))
 def demo(out: Path, per_class: int, epochs: int, seed: int) -> None:
     """Draw photographs of surfaces, then train, convert, benchmark and classify.
