@@ -13,7 +13,7 @@ from ..edge_runtime.quiet import quiet_stderr
 from ..edge_runtime.tflite_file import IDENTIFIER, parse_tflite
 from .build import build_tf_keras
 from .graph import Graph
-from .head import wide_dense, widen_head
+from .head import complete_scores, has_softmax_head, wide_dense, widen_head
 from .ranges import TensorRange, calibrate_ranges
 from .recipes import Recipe
 from .rounded import annotate, on_grid
@@ -74,7 +74,8 @@ def emit_tflite(
         converter.target_spec.supported_types = [tf.float16]
     flatbuffer = _converted(converter)
     if recipe.activations == "int16":
-        return widen_int16(flatbuffer)
+        widened = widen_int16(flatbuffer)
+        return complete_scores(widened) if has_softmax_head(graph) else widened
     wide = recipe.activations == "int8" and wide_dense(graph)
     return widen_head(flatbuffer) if wide else flatbuffer
 

@@ -46,6 +46,11 @@ def wide_dense(graph: Graph) -> Dense | None:
     return dense if dense is not None and dense.wide else None
 
 
+def has_softmax_head(graph: Graph) -> bool:
+    """Tell whether `graph` ends in a dense layer and a softmax."""
+    return _last_dense(graph) is not None
+
+
 def _last_dense(graph: Graph) -> Dense | None:
     softmax = graph.output
     if not isinstance(softmax, Activation) or softmax.function != "softmax":
@@ -58,7 +63,20 @@ def widen_head(flatbuffer: bytes) -> bytes:
     """Return the int8 model `flatbuffer` with its last dense layer and its softmax in int16."""
     model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer))
     _Head(model).widen()
-    builder = _AlignedBuilder(len(flatbuffer) + 4096)
+    return _packed(model, len(flatbuffer))
+
+
+def complete_scores(flatbuffer: bytes) -> bytes:
+    """Return the int16 model `flatbuffer` with what its softmax leaves of the best classes' scores.
+
+    See `_STEPS_OF_NOTHING`. With few classes that is nothing, and the file stays as it is.
+    """
+    model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer))
+    return _packed(model, len(flatbuffer)) if _Head(model).complete() else flatbuffer
+
+
+def _packed(model: Any, size: int) -> bytes:
+    builder = _AlignedBuilder(size + 4096)
     builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
 
@@ -91,15 +109,27 @@ class _Head:
         wide = self._new_tensor(self._tensors[scores], b"scores", 1 / (_LARGEST + 1))
         reader = next(op for op in self._graph.operators if scores in op.inputs)
         softmax.outputs = np.array([wide], np.int32)
-        classes = int(self._tensors[scores].shape[-1])
-        if classes >= _MANY_CLASSES:
-            missed = _STEPS_OF_NOTHING * classes / (_LARGEST + 1)
-            wide = self._insert_gain(wide, 1 + missed, before=reader)
-        self._insert_quantize(wide, scores, before=reader)
+        self._insert_quantize(self._whole(wide, before=reader), scores, before=reader)
         for name, version in _VERSIONS.items():
             for code in self._model.operatorCodes:
                 if code.builtinCode == self._codes[name]:
                     code.version = max(code.version, version)
+
+    def complete(self) -> bool:
+        """Give readers of an int16 softmax whole scores; return whether that changes anything."""
+        scores = self._softmax.outputs[0]
+        reader = next(op for op in self._graph.operators if scores in op.inputs)
+        whole = self._whole(scores, before=reader)
+        reader.inputs = np.array([whole], np.int32)
+        return bool(whole != scores)
+
+    def _whole(self, scores: int, *, before: Any) -> int:
+        """Return the tensor of the scores in full, which `before` will read."""
+        classes = int(self._tensors[scores].shape[-1])
+        if classes < _MANY_CLASSES:
+            return scores
+        missed = _STEPS_OF_NOTHING * classes / (_LARGEST + 1)
+        return self._insert_gain(scores, 1 + missed, before=before)
 
     def _operators(self, name: str) -> list[Any]:
         codes = self._model.operatorCodes
