@@ -71,6 +71,7 @@ def find_changes(
             f"{', '.join(new.data.labels[:8])}; compare those of one task"
         )
     after = {model.name: model for model in new.models}
+    ratios = sum(timing.ratio is not None for model in old.models for timing in model.timings)
     changes: list[Change] = []
     for model in old.models:
         other = after.get(model.name)
@@ -81,7 +82,7 @@ def find_changes(
                 )
         elif model.error is None:
             changes += _accuracies(old, new, model, other, points=points)
-            changes += _latencies(old, new, model, other, tolerance=tolerance)
+            changes += _latencies(old, new, model, other, tolerance=tolerance, tests=ratios)
             changes += _sizes(model, other, tolerance=tolerance)
     return changes
 
@@ -136,7 +137,7 @@ def _accuracy(
 
 
 def _latencies(
-    old: Benchmark, new: Benchmark, before: Model, after: Model, *, tolerance: float
+    old: Benchmark, new: Benchmark, before: Model, after: Model, *, tolerance: float, tests: int
 ) -> Iterator[Change]:
     counts = [timing.threads for timing in before.timings]
     for threads in counts:
@@ -151,7 +152,8 @@ def _latencies(
                 before.name, figure, one.p50_ms, other.p50_ms, change, "%", None, "unjudged"
             )
             continue
-        logs = welch_interval(ratios[1], ratios[0])
+        # All of them move with their one reference: Bonferroni, as among classes.
+        logs = welch_interval(ratios[1], ratios[0], confidence=1 - 0.05 / tests)
         interval = Interval(100 * (exp(logs.low) - 1), 100 * (exp(logs.high) - 1))
         first, second = (exp(sum(each) / len(each)) for each in (ratios[0], ratios[1]))
         change = 100 * (second / first - 1)

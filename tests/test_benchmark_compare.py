@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from benchmark_results import make_benchmark, with_error
 from click.testing import Result
 
+from edgeclf.benchmarks.changes import find_changes
 from edgeclf.benchmarks.estimates import ratio_estimate
 from edgeclf.benchmarks.results import Benchmark, Model, write_benchmark
 
@@ -154,3 +156,34 @@ def test_other_classes_and_other_files_are_one_line(
         result = cli("benchmark", "compare", tmp_path / "old.json", tmp_path / name, code=1)
         assert line in result.stderr
         assert result.stderr.count("\n") == 1
+
+
+def test_the_noise_of_one_reference_alarms_for_all_models_together_in_one_pair_of_twenty(
+    old: Benchmark,
+) -> None:
+    rng = np.random.default_rng(0)
+
+    def measured_again() -> Benchmark:
+        rounds = {
+            model.name: np.exp(rng.normal(0, 0.05, 5))[:, None] * np.ones((5, 3))
+            for model in old.models
+        }
+        reference = rounds[old.models[0].name]
+
+        def timed(model: Model) -> Model:
+            [timing] = model.timings
+            times = tuple(map(tuple, rounds[model.name]))
+            ratio = None if model.reference else ratio_estimate(times, reference=reference)
+            return replace(model, timings=(replace(timing, rounds_ms=times, ratio=ratio),))
+
+        return replace(old, models=tuple(map(timed, old.models)))
+
+    pairs = 400
+    alarms = sum(
+        any(
+            change.figure == "p50 / reference" and change.judgement != "same"
+            for change in find_changes(measured_again(), measured_again(), tolerance=0, points=0)
+        )
+        for _ in range(pairs)
+    )
+    assert alarms / pairs < 0.07  # 0.05 and two standard errors
