@@ -129,7 +129,7 @@ def _converter(serve: Callable[[Any], Any], model: Any, image: Any) -> Any:
     function = tf.function(serve).get_concrete_function(image)
     # TFLite saves this on its way. A Keras model would have each of its layers traced anew for it,
     # most of a conversion's time; the function needs no more of it than the variables.
-    kept = tf.Module()
+    kept: Any = tf.Module()
     kept.variables_of_model = model.variables
     return tf.lite.TFLiteConverter.from_concrete_functions([function], kept)
 
