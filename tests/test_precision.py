@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -30,7 +31,7 @@ def test_a_training_in_bfloat16_leaves_a_float32_model(
     monkeypatch.setattr(precision, "_CPU_INFO", tmp_path / "cpuinfo")
     options = ("--arch", "densenet-tiny", "--weights", "none", "--epochs", 1)
     cli("train", surfaces, "--out", tmp_path / "run", *options, "--precision", "bfloat16")
-    model = tf.keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)
+    model = keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)
     assert {weight.dtype for weight in model.weights} == {"float32"}
     assert json.loads((tmp_path / "run" / "config.json").read_text())["precision"] == "bfloat16"
 
