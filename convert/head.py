@@ -107,7 +107,7 @@ class _Head:
         self._widen_logits(self._tensors[dense.outputs[0]])
         scores = softmax.outputs[0]
         wide = self._new_tensor(self._tensors[scores], b"scores", 1 / (_LARGEST + 1))
-        reader = next(op for op in self._graph.operators if scores in op.inputs)
+        reader = self._reader(scores)
         softmax.outputs = np.array([wide], np.int32)
         self._insert_quantize(self._whole(wide, before=reader), scores, before=reader)
         for name, version in _VERSIONS.items():
@@ -118,7 +118,7 @@ class _Head:
     def complete(self) -> bool:
         """Give readers of an int16 softmax whole scores; return whether that changes anything."""
         scores = self._softmax.outputs[0]
-        reader = next(op for op in self._graph.operators if scores in op.inputs)
+        reader = self._reader(scores)
         whole = self._whole(scores, before=reader)
         reader.inputs = np.array([whole], np.int32)
         return bool(whole != scores)
@@ -130,6 +130,9 @@ class _Head:
             return scores
         missed = _STEPS_OF_NOTHING * classes / (_LARGEST + 1)
         return self._insert_gain(scores, 1 + missed, before=before)
+
+    def _reader(self, tensor: int) -> Any:
+        return next(op for op in self._graph.operators if tensor in op.inputs)
 
     def _operators(self, name: str) -> list[Any]:
         codes = self._model.operatorCodes

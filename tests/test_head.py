@@ -1,5 +1,7 @@
 """The head in int16: no float operator, and scores that int8's logits are too coarse for."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -52,19 +54,26 @@ def converted(graph: Graph, recipe: str = "int8") -> bytes:
     return emit_tflite(graph, RECIPES[recipe], calibration=IMAGES)
 
 
-def scores(flatbuffer: bytes) -> np.ndarray:
-    """Return the scores 0..1 of an int8 file, or of an int16x8 one, which are float."""
-    interpreter = open_interpreter(flatbuffer, name="head", threads=1)
+def outputs(interpreter: Any) -> np.ndarray:
     taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     found = []
     for image in IMAGES:
         interpreter.set_tensor(taken["index"], image[np.newaxis])
         interpreter.invoke()
         found.append(interpreter.get_tensor(given["index"])[0])
-    if found[0].dtype == np.float32:
-        return np.array(found)
+    return np.array(found)
+
+
+def scores(flatbuffer: bytes, recipe: str = "int8") -> np.ndarray:
+    """Return the scores 0..1 of a file, which has no float operator if it is an int8 one."""
+    interpreter = open_interpreter(flatbuffer, name="head", threads=1)
+    found = outputs(interpreter)
+    if recipe == "int16x8":
+        assert found.dtype == np.float32
+        return found
     assert float_operators(interpreter) == {}
-    return np.array(found) / 256
+    assert found.dtype == np.uint8
+    return found / 256
 
 
 @pytest.mark.parametrize("reshaped", [False, True])
@@ -83,7 +92,7 @@ def test_a_sure_class_gets_its_whole_score(classes: int, recipe: str) -> None:
     expected = build_tf_keras(graph).predict_on_batch(IMAGES.astype(np.float32))
     sure = expected.max(1) > 0.9999
     assert sure.any()
-    found = scores(converted(widen_dense(graph), recipe))[sure]
+    found = scores(converted(widen_dense(graph), recipe), recipe)[sure]
     assert (found.argmax(1) == expected[sure].argmax(1)).all()
     assert found.max(1).min() >= 255 / 256
 
