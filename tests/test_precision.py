@@ -37,7 +37,6 @@ def test_a_training_in_bfloat16_leaves_a_float32_model(
 
 
 def test_only_what_is_traced_meanwhile_is_narrow() -> None:
-    """Both are near the truth; the narrow one is no nearer than bfloat16's eight bits."""
     left, right = np.random.default_rng(0).normal(size=(2, 64, 64)).astype(np.float32)
     truth = left.astype(np.float64) @ right
 
@@ -45,6 +44,13 @@ def test_only_what_is_traced_meanwhile_is_narrow() -> None:
         made = tf.function(lambda a, b: tf.nn.relu(tf.matmul(a, b)))(left, right)
         return float(np.abs(made - np.maximum(truth, 0)).max())
 
+    def is_narrow() -> bool:
+        return tf.config.optimizer.get_experimental_options().get(precision._OPTION, False)
+
+    with computing_in("float32"):
+        assert not is_narrow()
     with computing_in("bfloat16"):
+        assert is_narrow()
         assert error() < 1
+    assert not is_narrow()
     assert error() < 1e-4
