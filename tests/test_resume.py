@@ -161,8 +161,35 @@ def test_after_a_full_disk(cli, whole, tiny_run, surfaces: Path, copy: Path) -> 
     assert "holds a training that was interrupted; go on with --resume" in result.stderr
     cli(*command, "--resume")
     assert_same(copy, whole)
+    before = contents(copy)
+    assert f"{copy}: finished already" in cli(*command, "--resume").output
+    result = cli(*command, "--resume", "--dropout", 0.3, code=1)
+    assert "metrics.json: of a training with dropout 0.2, now it is 0.3; repeat" in result.stderr
+    assert contents(copy) == before
+    result = cli(*command, code=1)
+    assert "holds a run already" in result.stderr
+    (copy / "metrics.json").unlink()
     result = cli(*command, "--resume", code=1)
     assert "holds a run already" in result.stderr
+
+
+def test_folds_go_on_in_the_one_that_was_killed(cli, surfaces: Path, tmp_path: Path) -> None:
+    command = ("train", surfaces, "--arch", "densenet-tiny", "--weights", "none", "--epochs", 2)
+    command = (*command, "--folds", 2, "--out")
+    cli(*command, tmp_path / "whole")
+    killed = (*command, tmp_path / "killed", "--resume")
+    kill("scratch", 2, "in a step", killed)
+    output = kill("scratch", 1, "in a step", killed)  # the first fold is beyond that
+    assert "Going on after epoch 1 of" in output
+    assert "Fold 2 of 2" in output
+    first = contents(tmp_path / "killed" / "fold-1")
+    result = cli(*killed)
+    assert "fold-1: finished already" in result.output
+    assert contents(tmp_path / "killed" / "fold-1") == first
+    for name in ("fold-1", "fold-2"):
+        assert_same(tmp_path / "killed" / name, tmp_path / "whole" / name)
+    one, two = ((tmp_path / run / "folds.json").read_text() for run in ("killed", "whole"))
+    assert one == two
 
 
 def test_no_training_goes_on_from_another_s(cli, tiny_run, surfaces: Path, copy: Path) -> None:

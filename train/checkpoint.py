@@ -14,7 +14,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import DAMAGED_ARRAYS, whole_file
+from ..edge_runtime.files import DAMAGED_ARRAYS, read_json, whole_file
+from ..models.run import METRICS_NAME
 from .dataset import Dataset
 from .record import Record
 
@@ -52,6 +53,36 @@ def training_key(settings: dict[str, Any], dataset: Dataset, model: keras.Model)
     }
     plain: Key = json.loads(json.dumps(key))
     return plain
+
+
+def is_finished(folder: Path, key: Key) -> bool:
+    """Return whether the training of `key` has come to its end in `folder`.
+
+    Raises:
+        EdgeclfError: another training has.
+    """
+    path = folder / METRICS_NAME
+    if (folder / CHECKPOINT_NAME).exists() or not path.exists():
+        return False
+    metrics = read_json(path)
+    theirs = metrics.get("trained_with") if isinstance(metrics, dict) else None
+    if not isinstance(theirs, dict):
+        raise EdgeclfError(
+            f"{path}: does not say what it was trained with; start anew with --overwrite and "
+            "without --resume"
+        )
+    _check_same(path, theirs, key)
+    return True
+
+
+def _check_same(path: Path, theirs: Key, ours: Key) -> None:
+    for name in sorted(theirs.keys() | ours.keys()):
+        if theirs.get(name) != ours.get(name):
+            raise EdgeclfError(
+                f"{path}: of a training with {name} {theirs.get(name)}, now it is "
+                f"{ours.get(name)}; repeat that command with --resume, or start anew with "
+                "--overwrite and without --resume"
+            )
 
 
 @dataclass(frozen=True)
@@ -106,13 +137,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
                 f"{self.path}: no readable checkpoint ({reason}); start anew with --overwrite and "
                 "without --resume"
             ) from None
-        for name in sorted(theirs.keys() | self.key.keys()):
-            if theirs.get(name) != self.key.get(name):
-                raise EdgeclfError(
-                    f"{self.path}: of a training with {name} {theirs.get(name)}, now it is "
-                    f"{self.key.get(name)}; repeat that command with --resume, or start anew with "
-                    "--overwrite and without --resume"
-                )
+        _check_same(self.path, theirs, self.key)
         self._saved = saved
         self.phase = told["phase"]
 

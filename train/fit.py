@@ -32,11 +32,13 @@ class FitResult:
         history: a row per epoch: phase, epoch, seconds, learning_rate, losses and accuracies.
         best: the row of the epoch that was kept.
         interrupted: whether Ctrl-C ended it early.
+        seconds: what it took, before an interruption included.
     """
 
     history: tuple[dict[str, Any], ...]
     best: dict[str, Any]
     interrupted: bool
+    seconds: float
 
 
 def build_model(config: TrainConfig, *, classes: int) -> keras.Model:
@@ -102,7 +104,7 @@ def fit(
             "--resume goes on.",
             err=True,
         )
-    return FitResult(tuple(record.rows), record.best, interrupted)
+    return FitResult(tuple(record.rows), record.best, interrupted, record.seconds)
 
 
 def _fit_head(

@@ -96,20 +96,20 @@ def train_folds(config: TrainConfig, folds: int, options: RunOptions) -> CrossVa
     Args:
         config: of each training; `test_fraction` does not count.
         folds: how many, at least 2.
-        options: as in `train_classifier`; folds cannot be taken up again.
+        options: as in `train_classifier`; to resume is to leave out the folds that are finished.
 
     Raises:
         EdgeclfError: the data cannot fill the folds, or `config.out` holds a run already.
     """
     out = config.out
-    if options.resume:
-        raise EdgeclfError("--folds cannot --resume; start anew with --overwrite")
     if config.distill is not None:
         raise EdgeclfError(
             "--folds tests on every image, and the teacher of --distill-from has learned some of "
             "them; give one of the two"
         )
-    taken = [out / FOLDS_NAME, out / MODEL_NAME, *(out / _name(k) for k in range(folds))]
+    taken = [out / MODEL_NAME]
+    if not options.resume:
+        taken += [out / FOLDS_NAME, *(out / _name(k) for k in range(folds))]
     found = next((path for path in taken if path.exists()), None)
     if found and not options.overwrite:
         raise EdgeclfError(f"{found} is there already; choose another --out, or add --overwrite")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from ..models.run import (
     write_split,
 )
 from .averaging import averaged_scores
-from .checkpoint import CHECKPOINT_NAME, Checkpoint, training_key
+from .checkpoint import CHECKPOINT_NAME, Checkpoint, Key, is_finished, training_key
 from .config import RunOptions, TrainConfig
 from .dataset import Dataset, read_dataset
 from .distribute import find_strategy, is_chief
@@ -59,6 +60,8 @@ def train_classifier(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Sc
         own = Path(folder)
         if options.resume and (config.out / CHECKPOINT_NAME).exists():
             shutil.copy(config.out / CHECKPOINT_NAME, own)
+        elif options.resume and (config.out / METRICS_NAME).exists():
+            shutil.copytree(config.out, own, dirs_exist_ok=True)
         elsewhere = replace(config, out=own)
         quiet = replace(options, tensorboard=False)
         return train_on(read_dataset(elsewhere), elsewhere, quiet, strategy=strategy)[0]
@@ -72,7 +75,8 @@ def check_out(out: Path, options: RunOptions) -> None:
             f"{out}: holds a training that was interrupted; go on with --resume, or start anew "
             "with --overwrite"
         )
-    if (out / MODEL_NAME).exists() and not unfinished and not options.overwrite:
+    asked = options.overwrite or (options.resume and (out / METRICS_NAME).exists())
+    if (out / MODEL_NAME).exists() and not unfinished and not asked:
         raise EdgeclfError(f"{out}: holds a run already; choose another --out, or add --overwrite")
 
 
@@ -96,22 +100,12 @@ def train_on(
         rule=config.resize,
     )
     model = build_model(config, classes=len(dataset.labels))
-    lessons = prepare_lessons(dataset, config)
-
-    events = EventLog(out / LOGS_NAME) if options.tensorboard else None
-    record = Record(model, out, events=events)
-    checkpoint = Checkpoint(out, key=training_key(_plain(config), dataset, model), record=record)
-    if options.resume and (out / CHECKPOINT_NAME).exists():
-        checkpoint.read()
-
-    # All input is known to be good: only now is the folder touched.
-    _make_room(out, resume=options.resume)
-    write_text(out / LABELS_NAME, "\n".join(dataset.labels) + "\n")
-    write_split(out, dataset.images)
-    write_config(out, _plain(config))
-
-    result = fit(model, lessons, config, checkpoint=checkpoint, strategy=strategy)
-    draw_curves(out / "curves.png", result.history)
+    key = training_key(_plain(config), dataset, model)
+    result = None
+    if options.resume and is_finished(out, key):
+        click.echo(f"{out}: finished already")
+    else:
+        result = _fit(model, key, dataset, config, options, strategy)
     run = read_run(out)
     evaluation = evaluate(
         run.info,
@@ -123,14 +117,43 @@ def train_on(
     )
     guess = evaluation.scores.argmax(1)
     scores = _score(dataset, guess)
+    if result is None:
+        return scores, evaluation
     draw_confusion(out / "confusion.png", scores, dataset.labels)
-    metrics = _metrics(scores, result, dataset, record.seconds) | evaluation.to_json()
+    metrics = _metrics(scores, result, dataset, key) | evaluation.to_json()
     metrics |= _unseen(scores, dataset, guess) | _averaged(dataset, config)
     write_evaluation(run, evaluation, metrics, data=config.data)
     if not result.interrupted:
         for name in (CHECKPOINT_NAME, KEPT_NAME):
             (out / name).unlink(missing_ok=True)
     return scores, evaluation
+
+
+def _fit(
+    model: keras.Model,
+    key: Key,
+    dataset: Dataset,
+    config: TrainConfig,
+    options: RunOptions,
+    strategy: tf.distribute.Strategy | None,
+) -> FitResult:
+    """Train `model`, from a checkpoint if `options` say so, and leave it in the run's folder."""
+    out = config.out
+    lessons = prepare_lessons(dataset, config)
+    events = EventLog(out / LOGS_NAME) if options.tensorboard else None
+    checkpoint = Checkpoint(out, key=key, record=Record(model, out, events=events))
+    if options.resume and checkpoint.path.exists():
+        checkpoint.read()
+
+    # All input is known to be good: only now is the folder touched.
+    _make_room(out, resume=options.resume)
+    write_text(out / LABELS_NAME, "\n".join(dataset.labels) + "\n")
+    write_split(out, dataset.images)
+    write_config(out, _plain(config))
+
+    result = fit(model, lessons, config, checkpoint=checkpoint, strategy=strategy)
+    draw_curves(out / "curves.png", result.history)
+    return result
 
 
 def _test_photographs(dataset: Dataset, data: Path) -> Photographs:
@@ -191,14 +214,15 @@ def _averaged(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
     return {"test_averaged": {"draws": config.test_draws, **scores.to_json()}}
 
 
-def _metrics(scores: Scores, result: FitResult, dataset: Dataset, seconds: float) -> dict[str, Any]:
+def _metrics(scores: Scores, result: FitResult, dataset: Dataset, key: Key) -> dict[str, Any]:
     return {
         "test": scores.to_json(),
         "images": {name: len(split.classes) for name, split in dataset.splits.items()},
         "best_epoch": result.best,
         "epochs": len(result.history),
-        "seconds": round(seconds, 1),
+        "seconds": round(result.seconds, 1),
         "interrupted": result.interrupted,
+        "trained_with": key,
         "warnings": list(dataset.warnings),
     }
 
