@@ -273,7 +273,8 @@ class Verdict:
     """What the benchmark says in a sentence: which model to ship, and at what price.
 
     It is the fastest of the models whose drop is not significant (McNemar p of 0.05 or more, or
-    nothing lost), on the first number of threads; if all lose, the one that loses least.
+    nothing lost), on the first number of threads; of those that are at most 2 % slower,
+    the one that loses least. If all lose, it is the one that loses least of all.
 
     Attributes:
         model: its name.

@@ -6,6 +6,9 @@ from .results import Model, Verdict
 
 _SIGNIFICANT = 0.05
 
+# Less is neither felt nor measured again on another day.
+_AS_FAST = 1.02
+
 
 def decide(models: Sequence[Model]) -> Verdict | None:
     """Return the verdict on `models`; None without a reference, or without another that ran."""
@@ -14,10 +17,7 @@ def decide(models: Sequence[Model]) -> Verdict | None:
     if reference is None or not contenders:
         return None
     harmless = [model for model in contenders if not _loses(model)]
-    if harmless:
-        best = min(harmless, key=lambda model: model.timings[0].p50_ms)
-    else:
-        best = min(contenders, key=_points)
+    best = min(_about_the_fastest(harmless) or contenders, key=_points)
     assert best.against is not None
     assert best.timings[0].ratio is not None
     losses = [drop for drop in best.against.recall_drops if drop.points > 0]
@@ -30,6 +30,12 @@ def decide(models: Sequence[Model]) -> Verdict | None:
         ratio=best.timings[0].ratio,
         bytes_ratio=(best.bytes or 0) / (reference.bytes or 1),
     )
+
+
+def _about_the_fastest(models: Sequence[Model]) -> list[Model]:
+    """Return the fastest of `models`, and those that nobody could tell from it, in their order."""
+    least = min((model.timings[0].p50_ms for model in models), default=0.0)
+    return [model for model in models if model.timings[0].p50_ms <= least * _AS_FAST]
 
 
 def _loses(model: Model) -> bool:

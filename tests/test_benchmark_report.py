@@ -217,6 +217,28 @@ def test_the_verdict_stands_first(benchmark: Benchmark, root: ElementTree.Elemen
     assert f"**{told}**" == markdown(benchmark).splitlines()[2].replace("\\", "")
 
 
+@pytest.mark.parametrize(
+    ("ms", "points", "shipped"),
+    [(12.3, 0.0, "int8"), (12.3, 0.5, "int8-qat"), (12.4, 0.0, "int8-qat")],
+)
+def test_of_two_as_fast_the_better_is_shipped(ms: float, points: float, shipped: str) -> None:
+    told = make_benchmark(threads=(1,))
+    changed = []
+    for model in told.models:
+        if model.name.startswith("int8"):
+            is_first = model.name == "int8"
+            assert model.against
+            drop = replace(model.against.drop, points=points if is_first else 0.1, p_value=1.0)
+            timing = replace(model.timings[0], p50_ms=ms if is_first else 12.1)
+            against = replace(model.against, drop=drop)
+            changed.append(replace(model, against=against, timings=(timing,)))
+        else:
+            changed.append(model)
+    verdict = decide(changed)
+    assert verdict
+    assert verdict.model == shipped
+
+
 def test_a_gain_is_told_as_one(benchmark: Benchmark) -> None:
     verdict = benchmark.verdict
     assert verdict
