@@ -162,7 +162,9 @@ def test_after_a_full_disk(cli, whole, tiny_run, surfaces: Path, copy: Path) -> 
     cli(*command, "--resume")
     assert_same(copy, whole)
     before = contents(copy)
-    assert f"{copy}: finished already" in cli(*command, "--resume").output
+    assert f"{copy}: finished already\n" in cli(*command, "--resume").output
+    told = cli(*command, "--resume", "--recall", 0.9).output
+    assert f"left as they are, edgeclf evaluate {copy} --recall 0.9" in told
     result = cli(*command, "--resume", "--dropout", 0.3, code=1)
     assert "metrics.json: of a training with dropout 0.2, now it is 0.3; repeat" in result.stderr
     assert contents(copy) == before

@@ -103,7 +103,7 @@ def train_on(
     key = training_key(_plain(config), dataset, model)
     result = None
     if options.resume and is_finished(out, key):
-        click.echo(f"{out}: finished already")
+        click.echo(f"{out}: finished already{_thresholds_elsewhere(out, options)}")
     else:
         result = _fit(model, key, dataset, config, options, strategy)
     run = read_run(out)
@@ -154,6 +154,13 @@ def _fit(
     result = fit(model, lessons, config, checkpoint=checkpoint, strategy=strategy)
     draw_curves(out / "curves.png", result.history)
     return result
+
+
+def _thresholds_elsewhere(out: Path, options: RunOptions) -> str:
+    if options.recall is None:
+        return ""
+    command = f"edgeclf evaluate {out} --recall {options.recall}"
+    return f"; its thresholds are left as they are, {command} changes them"
 
 
 def _test_photographs(dataset: Dataset, data: Path) -> Photographs:

@@ -50,7 +50,7 @@ def _reason(benchmark: Benchmark) -> str:
     held = [model for model in benchmark.models if model.against]
     if len(held) == 1:
         return "without a significant loss"
-    return "the fastest of those without a significant loss"
+    return "as fast as any of those without a significant loss"
 
 
 def _change(verdict: Verdict) -> str:
