@@ -9,8 +9,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from .build import build_tf_keras
-from .equalize import ChannelRange
 from .graph import Graph
+from .scales import ChannelRange
 
 T = TypeVar("T")
 

@@ -14,26 +14,19 @@ channel's gain is paid for by the reader's weights, which spread: each takes hal
 in the middle of the ranges, too).
 """
 
-from dataclasses import dataclass, replace
-from enum import IntEnum
-
 import numpy as np
 
-from .graph import (
-    Activation,
-    Affine,
-    Array,
-    Concat,
-    Conv,
-    Dense,
-    Depthwise,
-    GlobalAverage,
-    Graph,
-    Node,
-    Pool,
-    ZeroPad,
-)
+from .graph import Activation, Affine, Array, Concat, Conv, Dense, Depthwise, Graph, Pool, ZeroPad
 from .rewrite import fold_affine
+from .scales import (
+    ChannelRange,
+    Passes,
+    inverse_of,
+    linear_layer,
+    passes_through,
+    undo_in,
+    undone_in,
+)
 
 # Channels that hardly vary keep this share of the widest range, lest their inverse explode.
 _NARROWEST = 1e-4
@@ -41,30 +34,6 @@ _NARROWEST = 1e-4
 # Share of a channel's distance from the widest, in octaves, that is made up for between two layers.
 _HALFWAY = 0.5
 _NARROWEST_BETWEEN = 1e-3
-
-
-@dataclass(frozen=True)
-class ChannelRange:
-    """Calibrated extremes of a tensor, each of shape (channels,)."""
-
-    low: Array
-    high: Array
-
-    @property
-    def width(self) -> Array:
-        return np.asarray(self.high - self.low)
-
-    def union(self, other: "ChannelRange") -> "ChannelRange":
-        """Return what holds both."""
-        return ChannelRange(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
-
-
-class _Passes(IntEnum):
-    """What of y' = (y - t) / h can be made, or undone, at a place of the graph."""
-
-    NOTHING = 0
-    SCALE = 1
-    SCALE_AND_SHIFT = 2
 
 
 def concat_parts(graph: Graph) -> tuple[str, ...]:
@@ -98,10 +67,10 @@ def equalize_concats(
     for part in parts:
         producer, made = _find_producer(graph, part)
         passes = min(made, _undone_after(graph, part))
-        if passes is _Passes.NOTHING:
+        if passes is Passes.NOTHING:
             continue
         undo[part] = _to_unit_range(ranges[part], passes)
-        nodes[producer] = fold_affine(_linear(nodes[producer]), _inverse(undo[part]))
+        nodes[producer] = fold_affine(linear_layer(nodes[producer]), inverse_of(undo[part]))
 
     for node in graph:
         before = [undo.get(name) for name in node.inputs]
@@ -116,7 +85,7 @@ def equalize_concats(
                 np.concatenate([piece.shift for piece in pieces]),
             )
         elif isinstance(node, Conv | Depthwise | Dense):
-            nodes[node.name] = _undo_in(_linear(nodes[node.name]), undo[node.inputs[0]])
+            nodes[node.name] = undo_in(linear_layer(nodes[node.name]), undo[node.inputs[0]])
         else:
             undo[node.name] = undo[node.inputs[0]]
     return Graph(list(nodes.values())), tuple(part for part in parts if part not in undo)
@@ -135,9 +104,9 @@ def layer_pairs(graph: Graph) -> dict[str, tuple[str, str]]:
         name, last = maker.name, maker.name
         while len(readers := graph.consumers(last)) == 1:
             [reader] = readers
-            if isinstance(reader, Conv | Depthwise) and _undone_in(reader):
+            if isinstance(reader, Conv | Depthwise) and undone_in(reader):
                 pairs[name] = maker.name, reader.name
-            passes = isinstance(reader, Activation | Pool | ZeroPad) and _passes_through(reader)
+            passes = isinstance(reader, Activation | Pool | ZeroPad) and passes_through(reader)
             if not passes:
                 break
             last = reader.name
@@ -161,94 +130,54 @@ def equalize_layers(graph: Graph, ranges: dict[str, ChannelRange]) -> Graph:
         share = 1 if isinstance(nodes[reader], Depthwise) else _HALFWAY
         scale = np.asarray((width / width.max()) ** share, np.float32)
         undo = Affine("", (), scale, np.zeros_like(scale))
-        nodes[maker] = fold_affine(_linear(nodes[maker]), _inverse(undo))
-        nodes[reader] = _undo_in(_linear(nodes[reader]), undo)
+        nodes[maker] = fold_affine(linear_layer(nodes[maker]), inverse_of(undo))
+        nodes[reader] = undo_in(linear_layer(nodes[reader]), undo)
     return Graph(list(nodes.values()))
 
 
-def _find_producer(graph: Graph, part: str) -> tuple[str, _Passes]:
+def _find_producer(graph: Graph, part: str) -> tuple[str, Passes]:
     """Walk up from `part` to the convolution that makes it, and tell what passes down from there.
 
     A ReLU, or zeros around the image, let a scale through but no shift.
     """
-    node, passes = graph[part], _Passes.SCALE_AND_SHIFT
+    node, passes = graph[part], Passes.SCALE_AND_SHIFT
     while True:
         if isinstance(node, Conv | Depthwise):
             return node.name, passes
-        passes = min(passes, _passes_through(node))
-        if passes is _Passes.NOTHING or isinstance(node, Concat):
-            return node.name, _Passes.NOTHING
+        passes = min(passes, passes_through(node))
+        if passes is Passes.NOTHING or isinstance(node, Concat):
+            return node.name, Passes.NOTHING
         before = graph[node.inputs[0]]
         if len(graph.consumers(before.name)) != 1:
-            return before.name, _Passes.NOTHING
+            return before.name, Passes.NOTHING
         node = before
 
 
-def _undone_after(graph: Graph, name: str) -> _Passes:
+def _undone_after(graph: Graph, name: str) -> Passes:
     """Tell what all readers of `name` can undo; the model's output has none."""
     return min(
         (
-            _undone_in(node)
+            undone_in(node)
             if isinstance(node, Conv | Depthwise | Dense)
-            else min(_passes_through(node), _undone_after(graph, node.name))
+            else min(passes_through(node), _undone_after(graph, node.name))
             for node in graph.consumers(name)
         ),
-        default=_Passes.NOTHING,
+        default=Passes.NOTHING,
     )
 
 
-def _passes_through(node: Node) -> _Passes:
-    if isinstance(node, Concat | Pool | GlobalAverage):
-        return _Passes.SCALE_AND_SHIFT
-    if isinstance(node, ZeroPad) or (isinstance(node, Activation) and node.function == "relu"):
-        return _Passes.SCALE
-    return _Passes.NOTHING
-
-
-def _undone_in(node: Conv | Depthwise | Dense) -> _Passes:
-    if isinstance(node, Conv) and node.groups > 1:
-        return _Passes.NOTHING
-    if isinstance(node, Conv | Depthwise) and node.sees_zeros:
-        return _Passes.SCALE
-    return _Passes.SCALE_AND_SHIFT
-
-
-def _to_unit_range(channels: ChannelRange, passes: _Passes) -> Affine:
+def _to_unit_range(channels: ChannelRange, passes: Passes) -> Affine:
     """Return y = h y' + t, which takes the channels back from within 0..1.
 
     Without a shift, channels that go below zero come from within -1..1.
     """
-    shifts = passes is _Passes.SCALE_AND_SHIFT
+    shifts = passes is Passes.SCALE_AND_SHIFT
     low = channels.low if shifts else np.zeros_like(channels.low)
     high = channels.high if shifts else np.maximum(channels.high, -channels.low)
     width: Array = np.maximum(high - low, 0).astype(np.float32)
     width = width.clip(np.float32(_NARROWEST) * width.max())
     width[width == 0] = 1
     return Affine("", (), width, np.asarray(low, np.float32))
-
-
-def _inverse(affine: Affine) -> Affine:
-    inverse = np.reciprocal(affine.scale)
-    return Affine(affine.name, (), inverse, -affine.shift * inverse)
-
-
-def _undo_in(node: Conv | Depthwise | Dense, affine: Affine) -> Node:
-    """Return `node` on `affine` of its input as one node."""
-    shifted = node.kernel * affine.shift[:, np.newaxis]
-    if isinstance(node, Depthwise):
-        shift = shifted.sum((0, 1), dtype=np.float64).ravel()
-    else:
-        shift = shifted.reshape(-1, len(node.bias)).sum(0, dtype=np.float64)
-    return replace(
-        node,
-        kernel=node.kernel * affine.scale[:, np.newaxis],
-        bias=node.bias + shift.astype(np.float32),
-    )
-
-
-def _linear(node: Node) -> Conv | Depthwise | Dense:
-    assert isinstance(node, Conv | Depthwise | Dense)
-    return node
 
 
 def _identity(channels: int) -> Affine:

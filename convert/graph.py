@@ -3,7 +3,7 @@
 Tensors are float32, images as (height, width, channels). A node has one output, known by its name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -234,3 +234,14 @@ class Graph:
         if isinstance(node, GlobalAverage):
             return node.keepdims
         return self.is_image(node.inputs[0])
+
+
+def joined_by(nodes: Iterable[Node], joins: Callable[[Node], bool]) -> list[set[str]]:
+    """Return the names of `nodes` in sets: what a node reads is in its own set if it `joins`."""
+    sets: dict[str, set[str]] = {}
+    for node in nodes:
+        sets[node.name] = {node.name}
+        if joins(node):
+            joined = sets[node.name].union(*(sets[name] for name in node.inputs))
+            sets.update(dict.fromkeys(joined, joined))
+    return list({id(names): names for names in sets.values()}.values())

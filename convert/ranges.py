@@ -1,13 +1,11 @@
 """Which tensors of a deploy graph are quantized in int8, and over what ranges."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .calibrate import channel_ranges
-from .equalize import ChannelRange
 from .graph import (
     Activation,
     Concat,
@@ -22,7 +20,9 @@ from .graph import (
     Pool,
     Reshape,
     ZeroPad,
+    joined_by,
 )
+from .scales import ChannelRange
 
 # A tensor that never differs from zero still needs a width.
 _NARROWEST = 1e-6
@@ -75,7 +75,7 @@ def calibrate_ranges(graph: Graph, inputs: NDArray[np.uint8]) -> dict[str, Tenso
         channel_ranges(graph, names, inputs[start::2]) for start in range(min(2, len(inputs)))
     ]
     ranges = {}
-    for sharing in _sharing(stored):
+    for sharing in joined_by(stored, _shares):
         members = [node for node in stored if node.name in sharing]
         fixed = [one for node in members if (one := _fixed(node))]
         channels = [[half[node.name] for half in halves] for node in members if not _fixed(node)]
@@ -112,17 +112,6 @@ def _shares(node: Node) -> bool:
     return isinstance(node, Concat | Pool | Reshape | ZeroPad) or (
         isinstance(node, Elementwise) and node.kind in {"maximum", "minimum"}
     )
-
-
-def _sharing(nodes: Iterable[Node]) -> list[set[str]]:
-    """Return the tensors in sets of those that share their range."""
-    sets: dict[str, set[str]] = {}
-    for node in nodes:
-        sets[node.name] = {node.name}
-        if _shares(node):
-            joined = sets[node.name].union(*(sets[name] for name in node.inputs))
-            sets.update(dict.fromkeys(joined, joined))
-    return list({id(names): names for names in sets.values()}.values())
 
 
 def _around(ranges: list[TensorRange]) -> TensorRange:

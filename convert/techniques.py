@@ -11,6 +11,7 @@ from ..edge_runtime.errors import EdgeclfError
 from .biases import correct_biases
 from .calibrate import channel_ranges
 from .equalize import concat_parts, equalize_concats, equalize_layers, layer_pairs
+from .equalize_sums import equalize_sums, summed
 from .graph import Graph
 from .head import widen_dense
 from .pooling import pools_to_depthwise
@@ -47,6 +48,10 @@ def _equalize_concats(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
     return equalized
 
 
+def _equalize_sums(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
+    return equalize_sums(graph, channel_ranges(graph, summed(graph), inputs))
+
+
 def _equalize_layers(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
     return equalize_layers(graph, channel_ranges(graph, tuple(layer_pairs(graph)), inputs))
 
@@ -60,6 +65,7 @@ _ALL = (
     Technique("pixels", lambda graph, _: pair_pixels(graph)),
     Technique("averages", lambda graph, _: pools_to_depthwise(graph)),
     Technique("concatenations", _equalize_concats),
+    Technique("sums", _equalize_sums),
     Technique("layers", _equalize_layers),
     Technique("rounding", _round_weights),
     Technique("head", lambda graph, _: widen_dense(graph)),

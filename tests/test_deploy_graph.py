@@ -9,10 +9,11 @@ from keras import layers
 
 from edgeclf.convert.build import build_tf_keras
 from edgeclf.convert.calibrate import channel_ranges, choose_balanced, pin_input_range
-from edgeclf.convert.equalize import ChannelRange, concat_parts, equalize_concats
+from edgeclf.convert.equalize import concat_parts, equalize_concats
 from edgeclf.convert.graph import Affine, Conv, Depthwise, Graph, Input
 from edgeclf.convert.read_keras import read_keras
 from edgeclf.convert.rewrite import deploy_graph, fold_affines
+from edgeclf.convert.scales import ChannelRange
 from edgeclf.models.architectures import architecture
 from edgeclf.models.classifier import build_classifier
 

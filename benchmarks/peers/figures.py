@@ -16,6 +16,7 @@ TITLES = {
     "pixels": "+ pixels in pairs",
     "averages": "+ averages of their own range",
     "concatenations": "+ equalised concatenations",
+    "sums": "+ equalised sums, of which DenseNet has none",
     "layers": "+ equalised layers",
     "rounding": "+ GPTQ rounding",
     "head": "+ head in int16",
