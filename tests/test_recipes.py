@@ -116,7 +116,7 @@ def test_everything_at_once_is_trained_and_written_down(
     rows = history(out)
     assert [row["phase"] for row in rows] == ["head"] * 2 + ["fine-tune"] * 3
     rates = [float(row["learning_rate"]) for row in rows[2:]]
-    assert 2e-5 > rates[0] > rates[1] > rates[2]
+    assert 1e-4 > rates[0] > rates[1] > rates[2]
     config = json.loads((out / "config.json").read_text())
     assert config["mix"] == {"mixup": 0.2, "cutmix": 1}
     assert config["augment"]["operations"] == 2
@@ -169,7 +169,7 @@ def test_a_student_takes_the_teachers_split_and_learns_its_scores(
     cli, tiny_run: Path, surfaces: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "student"
-    phases = ("--head-epochs", 6, "--epochs", 1, "--head-draws", 1, "--seed", 7)
+    phases = ("--head-epochs", 10, "--epochs", 1, "--head-draws", 1, "--seed", 7)
     # From the teacher's backbone, and by its scores alone: where both agree, the loss is zero.
     distil(cli, surfaces, tiny_run, out, *phases, "--distill-weight", 1)
     assert (out / "split.csv").read_text() == (tiny_run / "split.csv").read_text()
@@ -178,9 +178,9 @@ def test_a_student_takes_the_teachers_split_and_learns_its_scores(
     assert (config["distill"]["weight"], config["distill"]["temperature"]) == (1, 4)
     assert len(config["distill"]["teacher_sha256"]) == 64
     rows = history(out)
-    assert [row["phase"] for row in rows] == ["head"] * 6 + ["fine-tune"]
+    assert [row["phase"] for row in rows] == ["head"] * 10 + ["fine-tune"]
     losses = [float(row["val_loss"]) for row in rows]
-    assert losses[5] < 0.5 * losses[0]
+    assert losses[9] < 0.5 * losses[0]
     assert keras.models.load_model(out / "model.keras").output.shape == (None, 4)
 
 

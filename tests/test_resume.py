@@ -54,7 +54,7 @@ def options(tiny_run: Path, data: Path, out: Path) -> tuple[object, ...]:
     """Return a training in two phases, each of whose schedules has something to remember."""
     return (
         *("train", data, "--out", out, "--arch", "densenet-tiny"),
-        *("--weights", tiny_run / "model.keras", "--patience", 2),
+        *("--weights", tiny_run / "model.keras", "--schedule", "plateau", "--patience", 2),
         *("--head-epochs", 4, "--head-draws", 2, "--epochs", 4, "--tensorboard"),
     )
 

@@ -78,12 +78,13 @@ class _Train(SectionedCommand):
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
-    help="Of the whole network. [default: 2e-5 to fine-tune, cosine from 2e-3 with --weights none]",
+    help="Of the whole network. [default: 1e-4; 2e-3 with --weights none]",
 )
 @click.option(
     "--schedule",
+    default="cosine",
     type=click.Choice(get_args(Schedule)),
-    help="How the learning rate falls. [default: plateau; cosine with --weights none]",
+    help="How the learning rate falls: over all epochs, or where progress ends.",
 )
 @click.option(
     "--layer-decay",
@@ -234,12 +235,11 @@ def _config(data: Path, out: Path, **options: Any) -> TrainConfig:
 
 def _phases(options: dict[str, Any]) -> tuple[PhaseConfig, ...]:
     rate, epochs, decay = options["learning_rate"], options["epochs"], options["layer_decay"]
-    scratch = options["weights"] == "none"
-    schedule: Schedule = options["schedule"] or ("cosine" if scratch else "plateau")
-    if scratch:
+    schedule: Schedule = options["schedule"]
+    if options["weights"] == "none":
         return (PhaseConfig("scratch", epochs, rate or 2e-3, schedule, decay),)
     head = PhaseConfig("head", options["head_epochs"], options["head_learning_rate"], schedule)
-    return head, PhaseConfig("fine-tune", epochs, rate or 2e-5, schedule, decay)
+    return head, PhaseConfig("fine-tune", epochs, rate or 1e-4, schedule, decay)
 
 
 def _check_together(out: Path, options: dict[str, Any]) -> None:

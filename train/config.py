@@ -9,7 +9,7 @@ from ..models.augment import AugmentConfig
 from ..models.examples import ClassWeights, Sampling
 from ..models.mix import MixConfig
 
-Schedule = Literal["plateau", "cosine"]
+Schedule = Literal["cosine", "plateau"]
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -29,7 +29,7 @@ class PhaseConfig:
     name: Literal["head", "fine-tune", "scratch"]
     epochs: int
     learning_rate: float
-    schedule: Schedule = "plateau"
+    schedule: Schedule = "cosine"
     layer_decay: float = 1.0
 
 
