@@ -34,7 +34,8 @@ _POINTS = click.FloatRange(0, 100)
 @click.option(
     "--techniques",
     default="all",
-    help="For int8: pixels, averages, concatenations, layers, rounding, head, biases; or none.",
+    help="For int8: pixels, averages, concatenations, sums, layers, relative_logits, rounding, "
+    "biases; or none.",
 )
 @click.option("--qat-epochs", default=3, type=click.IntRange(min=1), help="For int8-qat.")
 @click.option(

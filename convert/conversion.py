@@ -160,7 +160,7 @@ def _fine_tune(
 
 
 def _heatmap_head(graph: Graph) -> HeatmapHead:
-    return HeatmapHead.from_kernel(find_tail(graph).dense.kernel)
+    return HeatmapHead.from_kernel(find_tail(graph).kernel)
 
 
 def _training_report(trained: Trained, path: Path, scoring: ScoringSet | None) -> dict[str, Any]:

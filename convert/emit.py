@@ -13,10 +13,11 @@ from ..edge_runtime.quiet import quiet_stderr
 from ..edge_runtime.tflite_file import IDENTIFIER, parse_tflite
 from .build import build_tf_keras
 from .graph import Graph
-from .head import complete_scores, has_softmax_head, wide_dense, widen_head
+from .int16_scores import complete_scores
 from .ranges import TensorRange, calibrate_ranges
 from .recipes import Recipe
 from .rounded import annotate, on_grid
+from .softmax_head import last_dense
 from .widen import widen_int16
 
 # Slots of a model and of a graph in the schema of .tflite files.
@@ -75,9 +76,8 @@ def emit_tflite(
     flatbuffer = _converted(converter)
     if recipe.activations == "int16":
         widened = widen_int16(flatbuffer)
-        return complete_scores(widened) if has_softmax_head(graph) else widened
-    wide = recipe.activations == "int8" and wide_dense(graph)
-    return widen_head(flatbuffer) if wide else flatbuffer
+        return complete_scores(widened) if last_dense(graph) else widened
+    return flatbuffer
 
 
 def emit_rounded(
@@ -98,8 +98,7 @@ def emit_rounded(
     converter = _converter(serve, model, tf.TensorSpec((1, *graph.input.shape), tf.float32))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.inference_input_type = converter.inference_output_type = tf.uint8
-    flatbuffer = _converted(converter)
-    return widen_head(flatbuffer) if wide_dense(graph) else flatbuffer
+    return _converted(converter)
 
 
 def _converted(converter: Any) -> bytes:

@@ -79,12 +79,12 @@ class Depthwise(Node):
 class Dense(Node):
     """Fully connected over the channels; kernel (in, out), bias (out,).
 
-    `wide` if int8 recipes shall compute it in int16.
+    `limits` are those of its int8 tensor, where they are not the calibrated extremes.
     """
 
     kernel: Array
     bias: Array
-    wide: bool = False
+    limits: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..edge_runtime.errors import EdgeclfError
-from .graph import Activation, Dense, GlobalAverage, Graph, Node, Reshape
+from .graph import Activation, Array, Dense, GlobalAverage, Graph, Node, Reshape
 
 
 @dataclass(frozen=True)
@@ -12,11 +12,11 @@ class Tail:
 
     Attributes:
         features: name of the node that makes the last feature map.
-        dense: the layer that makes logits of the feature map's mean.
+        kernel: what makes logits of the feature map's mean, of shape (channels, classes).
     """
 
     features: str
-    dense: Dense
+    kernel: Array
 
 
 def find_tail(graph: Graph) -> Tail:
@@ -32,11 +32,13 @@ def find_tail(graph: Graph) -> Tail:
     if not isinstance(dense, Dense):
         raise _unfit(dense, "the dense layer")
     average = graph[dense.inputs[0]]
+    if dense.limits is not None:  # beside the features it reads the best logit
+        average = graph[average.inputs[0]]
     while isinstance(average, Reshape):
         average = graph[average.inputs[0]]
     if not isinstance(average, GlobalAverage):
         raise _unfit(average, "the global average")
-    return Tail(average.inputs[0], dense)
+    return Tail(average.inputs[0], dense.kernel[: graph.channels(average.name)])
 
 
 def _unfit(node: Node, place: str) -> EdgeclfError:

@@ -122,6 +122,8 @@ def _around(ranges: list[TensorRange]) -> TensorRange:
 def _fixed(node: Node) -> TensorRange | None:
     if isinstance(node, Input | PixelPairs):
         return _PIXELS
+    if isinstance(node, Dense) and node.limits is not None:
+        return TensorRange(*node.limits)
     return _PRESCRIBED.get(node.function) if isinstance(node, Activation) else None
 
 

@@ -28,7 +28,6 @@ from tensorflow_model_optimization.quantization.keras.quantizers import FixedQua
 
 from .build import build_tf_keras
 from .graph import Activation, Conv, Dense, Depthwise, Graph, Node, PixelPairs, Pool
-from .head import wide_dense
 from .ranges import TensorRange, keeps_values
 
 _KERNELS = {Conv: "kernel", Dense: "kernel", Depthwise: "depthwise_kernel"}
@@ -138,7 +137,8 @@ def build_rounded(
     """Return a tf_keras model of `graph` that computes as int8 does: RGB 0..255 in, scores out.
 
     Gradients pass through the rounding, but not through what a range cuts off. The scores
-    themselves are not rounded, nor is what int8 recipes keep in int16.
+    themselves are not rounded, nor are relative logits, most of which their limits cut off: a mean
+    that a bias shall correct would not be seen.
 
     Args:
         graph: a deploy graph.
@@ -208,8 +208,8 @@ class _Rounded:
     def __init__(self, graph: Graph, ranges: dict[str, TensorRange]) -> None:
         self._graph = graph
         self._layers = build_tf_keras(graph)
-        wide = wide_dense(graph)
-        real = {graph.output.name} | ({wide.name} if wide else set())
+        limited = {node.name for node in graph if isinstance(node, Dense) and node.limits}
+        real = limited | {graph.output.name}
         self._steps = {name: _Steps.over(ranges[name]) for name in ranges if name not in real}
         for node in graph:  # what a ReLU reads is never stored: it is made in the ReLU's steps
             if node.name not in self._steps and node.name not in real:

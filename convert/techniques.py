@@ -13,9 +13,9 @@ from .calibrate import channel_ranges
 from .equalize import concat_parts, equalize_concats, equalize_layers, layer_pairs
 from .equalize_sums import equalize_sums, summed
 from .graph import Graph
-from .head import widen_dense
 from .pooling import pools_to_depthwise
 from .ranges import TensorRange, calibrate_ranges
+from .relative_logits import relative_logits
 from .rounding import input_moments, round_weights
 from .stem import pair_pixels
 
@@ -67,8 +67,8 @@ _ALL = (
     Technique("concatenations", _equalize_concats),
     Technique("sums", _equalize_sums),
     Technique("layers", _equalize_layers),
+    Technique("relative_logits", relative_logits),
     Technique("rounding", _round_weights),
-    Technique("head", lambda graph, _: widen_dense(graph)),
     Technique("biases", correct=correct_biases),
 )
 TECHNIQUES = {technique.name: technique for technique in _ALL}

@@ -191,6 +191,6 @@ def test_an_unknown_technique_is_named(cli, tiny_run: Path, tmp_path: Path) -> N
     result = cli(*("convert", tiny_run, "--out", tmp_path, "--techniques", "layers,magic"), code=1)
     assert (
         "unknown technique 'magic'; known: "
-        "pixels, averages, concatenations, sums, layers, rounding, head, biases; or all, or "
-        "none" in result.stderr
+        "pixels, averages, concatenations, sums, layers, relative_logits, rounding, biases; or "
+        "all, or none" in result.stderr
     )
