@@ -49,9 +49,9 @@ def build_tf_keras(graph: Graph, *, outputs: Sequence[str] = ()) -> Any:
     chosen = [tensors[name] for name in outputs or [graph.output.name]]
     # A constant name: tensors are called by it, and the same graph shall give the same file.
     model = tf_keras.Model(tensors[graph.input.name], chosen, name="deploy")
-    for name, values in arrays.items():
-        if name in {layer.name for layer in model.layers}:
-            model.get_layer(name).set_weights(values)
+    for layer in model.layers:
+        if layer.name in arrays:
+            layer.set_weights(arrays[layer.name])
     return model
 
 

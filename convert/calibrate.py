@@ -48,8 +48,15 @@ def channel_ranges(
         names: nodes with outputs of shape (height, width, channels) or (channels,).
         inputs: RGB uint8 of shape (images, height, width, 3).
     """
+    return channel_ranges_of_parts(graph, names, [inputs])[0]
+
+
+def channel_ranges_of_parts(
+    graph: Graph, names: Sequence[str], parts: Sequence[NDArray[np.uint8]]
+) -> list[dict[str, ChannelRange]]:
+    """Return what `channel_ranges` returns for each of several sets of inputs."""
     if not names:
-        return {}
+        return [{} for _ in parts]
     model = build_tf_keras(graph, outputs=names)
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
@@ -61,10 +68,13 @@ def channel_ranges(
             for value, axis in zip(values, axes, strict=True)
         ]
 
-    ranges: dict[str, ChannelRange] = {}
-    for start in range(0, len(inputs), _BATCH):
-        found = low_and_high(inputs[start : start + _BATCH].astype(np.float32))
-        for name, (low, high) in zip(names, found, strict=True):
-            one = ChannelRange(low.numpy(), high.numpy())
-            ranges[name] = one.union(ranges[name]) if name in ranges else one
-    return ranges
+    def over(inputs: NDArray[np.uint8]) -> dict[str, ChannelRange]:
+        ranges: dict[str, ChannelRange] = {}
+        for start in range(0, len(inputs), _BATCH):
+            found = low_and_high(inputs[start : start + _BATCH].astype(np.float32))
+            for name, (low, high) in zip(names, found, strict=True):
+                one = ChannelRange(low.numpy(), high.numpy())
+                ranges[name] = one.union(ranges[name]) if name in ranges else one
+        return ranges
+
+    return [over(inputs) for inputs in parts]

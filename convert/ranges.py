@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .calibrate import channel_ranges
+from .calibrate import channel_ranges_of_parts
 from .graph import (
     Activation,
     Concat,
@@ -71,9 +71,8 @@ def calibrate_ranges(graph: Graph, inputs: NDArray[np.uint8]) -> dict[str, Tenso
     """
     stored = [node for node in graph if not _is_fused(graph, node)]
     names = [node.name for node in stored]
-    halves = [
-        channel_ranges(graph, names, inputs[start::2]) for start in range(min(2, len(inputs)))
-    ]
+    parts = [inputs[start::2] for start in range(min(2, len(inputs)))]
+    halves = channel_ranges_of_parts(graph, names, parts)
     ranges = {}
     for sharing in joined_by(stored, _shares):
         members = [node for node in stored if node.name in sharing]
