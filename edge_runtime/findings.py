@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .operator_versions import parse_version
+from .runtime_versions import RuntimeRequirement
 from .spec import LABELS_NAME, SPEC_NAME, ModelSpec
 from .tflite_file import Tensor, TFLiteFile
 
@@ -26,7 +28,7 @@ class Finding:
     Attributes:
         check: what was looked at: `scale`, `zero_point`, `range`, `channel_scales`,
             `saturated_bias`, `zero_weights`, `not_finite`, `constant_output`, `labels`, `metadata`,
-            `spec` or `graphs`.
+            `runtime`, `spec` or `graphs`.
         tensor: where, if it is in a tensor.
         detail: what it is, in words.
     """
@@ -79,6 +81,16 @@ def spec_findings(spec: ModelSpec, model: TFLiteFile, files: dict[str, bytes]) -
         expected = spec.self_test.expected()
         if len(expected) > 1 and (expected == expected[0]).all():
             yield Finding("constant_output", None, "the same for every input of the self-test")
+
+
+def runtime_findings(needed: RuntimeRequirement, *, stated: str | None) -> Iterator[Finding]:
+    """Yield where the file's metadata name another runtime than the operators ask for."""
+    if stated is None or needed.tensorflow is None:
+        return
+    if parse_version(stated) != parse_version(needed.tensorflow):
+        asked = f" ({needed.reason})" if needed.reason else ""
+        detail = f"the metadata say TensorFlow Lite {stated}, the operators {needed.tensorflow}"
+        yield Finding("runtime", None, detail + asked)
 
 
 def _quantization_findings(tensor: Tensor, *, is_kernel: bool) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from .classifier import Classifier
 from .errors import EdgeclfError
 from .inspection import Inspection, inspect_file
 from .interpreter import delegated_parts, runtime_name
+from .runtime_versions import NEWEST_TRIED, RuntimeRequirement
 from .table import format_table
 from .tflite_file import Tensor
 
@@ -100,6 +101,8 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
         first = ", ".join(spec.labels[:5])
         yield "labels", f"{len(spec.labels)}: {first}" + (", …" if len(spec.labels) > 5 else "")
     yield "metadata", _metadata_text(inspection.metadata)
+    yield "runtime", _runtime_text(inspection.runtime)
+    yield "runs on", _distributions_text(inspection.runtime)
     if spec is not None:
         kept = spec.self_test
         yield "self-test", "none" if kept is None else f"{len(kept.inputs)} inputs (--self-test)"
@@ -130,6 +133,22 @@ def _metadata_text(metadata: dict[str, Any] | None) -> str:
     ]
     name, version = metadata["name"] or "no name", metadata["min_parser_version"] or "?"
     return f"{name}; parser {version}; files: {', '.join(files) or 'none'}"
+
+
+def _runtime_text(needed: RuntimeRequirement) -> str:
+    if needed.tensorflow is None:
+        return f"not known: no table has {', '.join(needed.unknown)}"
+    reason = f", for {needed.reason}" if needed.reason else ""
+    return f"TensorFlow Lite {needed.tensorflow} or newer{reason}"
+
+
+def _distributions_text(needed: RuntimeRequirement) -> str:
+    if needed.tensorflow is None:
+        return "not known"
+    return ", ".join(
+        f"no {name} up to {NEWEST_TRIED[name]}" if oldest is None else f"{name}>={oldest}"
+        for name, oldest in needed.distributions.items()
+    )
 
 
 def _float_line(inspection: Inspection) -> str:

@@ -9,9 +9,15 @@ from typing import Any
 
 from .container import flatbuffer_size, read_files, read_spec, read_tflite
 from .errors import EdgeclfError
-from .findings import WEIGHTED, Finding, spec_findings, tensor_findings
+from .findings import WEIGHTED, Finding, runtime_findings, spec_findings, tensor_findings
 from .flatbuffer import FlatbufferError
 from .metadata import METADATA_NAME, read_metadata
+from .runtime_versions import (
+    RuntimeRequirement,
+    requirement_json,
+    runtime_requirement,
+    stated_requirement,
+)
 from .spec import ModelSpec
 from .tflite_file import Operator, Tensor, TFLiteFile, parse_tflite
 
@@ -46,6 +52,7 @@ class Inspection:
         model: the graph.
         spec: ours; None if the file carries none.
         metadata: TFLite's, as `read_metadata` returns them; None if there are none.
+        runtime: the oldest that computes the graph.
         operators: by name, types and frequency.
         sizes: bytes of the `weights`, of the `graph` without them, of the `metadata`, and of the
             `archive` behind.
@@ -59,6 +66,7 @@ class Inspection:
     model: TFLiteFile
     spec: ModelSpec | None
     metadata: dict[str, Any] | None
+    runtime: RuntimeRequirement
     operators: tuple[OperatorCount, ...]
     sizes: dict[str, int]
     files: dict[str, int]
@@ -69,9 +77,11 @@ class Inspection:
 
         `inputs` and `outputs` are lists of name, shape, dtype, scale and zero_point (both null
         without quantization). `recipe`, `architecture`, `edgeclf_version`, `resize`, `labels`,
-        `provenance` and `carries_self_test` come from our spec and are null without one. The other
-        fields are those of this class. `edgeclf inspect --self-test` adds `self_test`: the fields
-        of `SelfTestResult`, the `runtime` and its `delegated_parts`; null if it could not run.
+        `provenance` and `carries_self_test` come from our spec and are null without one.
+        `oldest_runtime` has the fields of `RuntimeRequirement`, and as `stated` what the file's
+        metadata say of it. The other fields are those of this class. `edgeclf inspect --self-test`
+        adds `self_test`: the fields of `SelfTestResult`, the `runtime` and its `delegated_parts`;
+        null if it could not run.
         """
         spec = self.spec
         return {
@@ -88,6 +98,9 @@ class Inspection:
             "labels": spec and list(spec.labels),
             "provenance": spec and spec.provenance,
             "carries_self_test": None if spec is None else spec.self_test is not None,
+            "oldest_runtime": requirement_json(
+                self.runtime, stated=stated_requirement(self.model.metadata)
+            ),
             "operators": [asdict(kind) for kind in self.operators],
             "float_operators": self.model.float_operators,
             "sizes": self.sizes,
@@ -122,6 +135,8 @@ def inspect_file(path: Path) -> Inspection:
         findings += tensor_findings(model)
     except FlatbufferError as error:
         raise EdgeclfError(f"{path}: damaged or cut short ({error}); copy it again") from None
+    runtime = runtime_requirement(model)
+    findings += runtime_findings(runtime, stated=stated_requirement(model.metadata))
     if METADATA_NAME in model.metadata:
         try:
             metadata = read_metadata(model.metadata[METADATA_NAME])
@@ -144,6 +159,7 @@ def inspect_file(path: Path) -> Inspection:
         model=model,
         spec=spec,
         metadata=metadata,
+        runtime=runtime,
         operators=count_operators(model),
         sizes=_sizes(data, model),
         files={name: len(content) for name, content in files.items()},

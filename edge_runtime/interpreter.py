@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .errors import EdgeclfError
 from .quiet import quiet_stderr
+from .runtime_versions import explain_refusal
 
 
 class Interpreter(Protocol):
@@ -45,9 +46,8 @@ def open_interpreter(
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else "no reason given"
-        raise EdgeclfError(
-            f"{name}: the runtime refuses the model ({reason}); copy or convert it again"
-        ) from None
+        refusal = explain_refusal(model, reason=reason, runtime=runtime_name())
+        raise EdgeclfError(f"{name}: {refusal}") from None
     if notices is not None:
         notices += lines
     return cast(Interpreter, interpreter)

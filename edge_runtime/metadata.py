@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from .flatbuffer import FlatbufferError, Table, root_table
+from .runtime_versions import RUNTIME_VERSION_NAME, runtime_requirement
 from .spec import LABELS_NAME, SPEC_NAME, ModelSpec
-from .tflite_file import IDENTIFIER
+from .tflite_file import IDENTIFIER, parse_tflite
 
 METADATA_NAME = "TFLITE_METADATA"
 METADATA_IDENTIFIER = b"M001"
@@ -44,11 +45,15 @@ _NORMALIZATION_OPTIONS = 1
 
 # Slots of a model in the schema of .tflite files.
 _GRAPHS, _BUFFERS, _METADATA = 2, 4, 6
+_RUNTIME_VERSION_BYTES = 16
 _ALIGNMENT = 16  # of a buffer's bytes: XNNPACK reads them in place
 
 
 def embed_metadata(flatbuffer: bytes, spec: ModelSpec) -> bytes:
     """Return the .tflite model `flatbuffer` with metadata that say what `spec` says.
+
+    They also name the oldest runtime, which the converter does not know: it reckons before the
+    network is quantized. Where it is not known, they name none.
 
     The offsets in a FlatBuffer are relative and point forward. So the metadata go in front, with a
     new root that refers to the parts of the old one; the old bytes stay as they are, and aligned.
@@ -66,7 +71,8 @@ def embed_metadata(flatbuffer: bytes, spec: ModelSpec) -> bytes:
     buffers = model.tables(_BUFFERS)
     if any(table.integer(1, "Q") > 1 for table in buffers):
         raise FlatbufferError("its weights lie outside of the FlatBuffer")
-    others = [entry for entry in model.tables(_METADATA) if entry.text(0) != METADATA_NAME]
+    replaced = (METADATA_NAME, RUNTIME_VERSION_NAME)
+    others = [entry for entry in model.tables(_METADATA) if entry.text(0) not in replaced]
     outputs = model.tables(_GRAPHS)[0].array(2, "i4").size
 
     builder = Builder(len(flatbuffer) + 4096)
@@ -80,11 +86,17 @@ def embed_metadata(flatbuffer: bytes, spec: ModelSpec) -> bytes:
         target = model.target(slot)
         if target:
             fields[slot] = old(target)
-    metadata = _build_metadata(spec, outputs)
-    fields[_BUFFERS] = [*(old(table.at) for table in buffers), {0: metadata}]
+    added = {METADATA_NAME: _build_metadata(spec, outputs)}
+    oldest = runtime_requirement(parse_tflite(flatbuffer)).tensorflow
+    if oldest is not None:
+        added[RUNTIME_VERSION_NAME] = oldest.encode().ljust(_RUNTIME_VERSION_BYTES, b"\0")
+    fields[_BUFFERS] = [
+        *(old(table.at) for table in buffers),
+        *({0: new} for new in added.values()),
+    ]
     fields[_METADATA] = [
         *(old(table.at) for table in others),
-        {0: METADATA_NAME, 1: np.uint32(len(buffers))},
+        *({0: name, 1: np.uint32(len(buffers) + place)} for place, name in enumerate(added)),
     ]
     builder.Finish(_write(builder, fields), file_identifier=IDENTIFIER)
     return bytes(builder.Output())

@@ -40,7 +40,10 @@ REDUCE_MIN FLOOR_DIV REDUCE_ANY SQUARE ZEROS_LIKE FILL FLOOR_MOD RANGE RESIZE_NE
 LEAKY_RELU SQUARED_DIFFERENCE MIRROR_PAD ABS SPLIT_V UNIQUE CEIL REVERSE_V2 ADD_N GATHER_ND COS
 WHERE RANK ELU REVERSE_SEQUENCE MATRIX_DIAG QUANTIZE MATRIX_SET_DIAG ROUND HARD_SWISH IF WHILE
 NON_MAX_SUPPRESSION_V4 NON_MAX_SUPPRESSION_V5 SCATTER_ND SELECT_V2 DENSIFY SEGMENT_SUM
-BATCH_MATMUL PLACEHOLDER_FOR_GREATER_OP_CODES CUMSUM CALL_ONCE BROADCAST_TO RFFT2D CONV_3D
+BATCH_MATMUL PLACEHOLDER_FOR_GREATER_OP_CODES CUMSUM CALL_ONCE BROADCAST_TO RFFT2D CONV_3D IMAG
+REAL COMPLEX_ABS HASHTABLE HASHTABLE_FIND HASHTABLE_IMPORT HASHTABLE_SIZE REDUCE_ALL
+CONV_3D_TRANSPOSE VAR_HANDLE READ_VARIABLE ASSIGN_VARIABLE BROADCAST_ARGS RANDOM_STANDARD_NORMAL
+BUCKETIZE RANDOM_UNIFORM MULTINOMIAL GELU DYNAMIC_UPDATE_SLICE RELU_0_TO_1
 """.split()  # noqa: SIM905
 _CUSTOM = _OPERATORS.index("CUSTOM")
 
@@ -83,9 +86,17 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator of the graph; `inputs` and `outputs` are places in its tensors, -1 for none."""
+    """An operator of the graph.
+
+    Attributes:
+        name: as TFLite calls it; a custom one has its maker's.
+        version: which of its versions; types and options that came later have higher ones.
+        inputs: places in the graph's tensors, -1 for none.
+        outputs: the same.
+    """
 
     name: str
+    version: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
@@ -129,19 +140,16 @@ def parse_tflite(data: bytes | bytearray) -> TFLiteFile:
     """
     model = root_table(data, IDENTIFIER)
     buffers = [_buffer(table) for table in model.tables(4)]
-    codes = [_operator_name(table) for table in model.tables(1)]
+    codes = [(_operator_name(table), table.integer(2, "i", 1)) for table in model.tables(1)]
     graphs = model.tables(2)
     if not graphs:
         raise FlatbufferError("it holds no graph")
     graph = graphs[0]
     tensors = tuple(_tensor(table, buffers) for table in graph.tables(0))
     operators = tuple(
-        Operator(
-            _item(codes, table.integer(0, "I")),
-            _places(table, 1, tensors),
-            _places(table, 2, tensors),
-        )
+        Operator(name, version, _places(table, 1, tensors), _places(table, 2, tensors))
         for table in graph.tables(3)
+        for name, version in [_item(codes, table.integer(0, "I"))]
     )
     metadata = {
         entry.text(0) or "": _item(buffers, entry.integer(1, "I")).tobytes()

@@ -117,7 +117,8 @@ def test_programs_read_an_object(cli, tiny_models: Path, recipe: str) -> None:
     told = report(cli, path)
     assert list(told) == [
         "schema", "file", "bytes", "sha256", "recipe", "architecture", "edgeclf_version",
-        "inputs", "outputs", "resize", "labels", "provenance", "carries_self_test", "operators",
+        "inputs", "outputs", "resize", "labels", "provenance", "carries_self_test",
+        "oldest_runtime", "operators",
         "float_operators", "sizes", "files", "metadata", "findings",
     ]  # fmt: skip
     assert told["schema"] == 1

@@ -9,10 +9,8 @@ import numpy as np
 from ... import __version__
 from ..errors import EdgeclfError
 from ..interpreter import interpreter_class, runtime_name
+from ..runtime_versions import BITS_32
 from .check import Check, ok
-
-# Where ai-edge-litert has no wheels.
-_BITS_32 = ("armv6l", "armv7l", "i686")
 
 
 def software_checks() -> Iterator[Check]:
@@ -33,7 +31,7 @@ def _runtime() -> Check:
         mend = f"pip install --force-reinstall {name.split()[0]}"
         return Check("runtime", "failed", f"{name} is installed, but cannot be imported", mend)
     machine = platform.machine()
-    if name.startswith("tflite-runtime") and machine not in _BITS_32:
+    if name.startswith("tflite-runtime") and machine not in BITS_32:
         detail = f"{name}, whose int8 is many times slower than ai-edge-litert's"
         return Check("runtime", "warning", detail, "pip install ai-edge-litert")
     return ok("runtime", f"{name}, {machine}")
