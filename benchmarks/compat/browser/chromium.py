@@ -80,7 +80,7 @@ class Page:
         deadline = time.monotonic() + patience_s
         while not (value := self.run(script)):
             if time.monotonic() > deadline:
-                raise EdgeclfError(f"not true within {patience_s:.0f} s: {script}")
+                raise EdgeclfError(f"not true in {patience_s:.0f} s: {script} {self.errors}")
             time.sleep(0.05)
         return value
 

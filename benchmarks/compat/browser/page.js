@@ -10,8 +10,8 @@ document.addEventListener("securitypolicyviolation", (event) => blocked.add(even
 
 // Each returns {infer, close}: infer takes the RGB bytes of an image, and returns its outputs.
 const LIBRARIES = {
-  async litert({ model, shape, wasm, threads }) {
-    await loadLiteRt(`/packages/@litertjs/core/wasm/${wasm}`, { threads: threads > 1 });
+  async litert({ model, shape, build, threads }) {
+    await loadLiteRt(`/packages/@litertjs/core/wasm/${build}`);
     const options = { accelerator: "wasm", cpuOptions: { numThreads: threads } };
     const compiled = await loadAndCompile(model, options);
     return {
@@ -95,11 +95,7 @@ async function run(library, options) {
   const ms = await medianMs(infer, images.subarray(0, size));
   close();
   const back = outputs[0].map((_, output) => base64(outputs.map((arrays) => arrays[output])));
-  return { outputs: await Promise.all(back), dtypes: outputs[0].map(dtype), ms };
-}
-
-function dtype(array) {
-  return array.constructor.name.replace("Array", "").toLowerCase();
+  return { outputs: await Promise.all(back), ms };
 }
 
 globalThis.runCase = (library, options) => {

@@ -3,7 +3,7 @@
 import mimetypes
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 # What the page may do: all of it is its own. A connection to any other host is blocked.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; "
-    "script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' blob:; "
-    "worker-src 'self' blob:"
+    "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; "
+    "img-src 'self' data:"
 )
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -41,8 +41,9 @@ def serve(folders: Mapping[str, Path]) -> Iterator[str]:
             self.send_header("Content-Length", str(len(content)))
             for name, value in _HEADERS.items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
+            with suppress(ConnectionError):  # the page was left
+                self.end_headers()
+                self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing: the address bar is a driver's."""
