@@ -1,4 +1,4 @@
-"""LiteRT.js and MediaPipe tasks-vision in a real browser: our files give the bits that Python gets."""
+"""LiteRT.js and MediaPipe tasks-vision in a real browser: the bits that Python gets."""
 
 import base64
 import json

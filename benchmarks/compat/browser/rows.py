@@ -98,9 +98,7 @@ class _UnavailableError(EdgeclfError):
     """This machine has no browser, or not the packages."""
 
 
-def _in_browser(
-    library: str, case: Path, work: Path, options: Mapping[str, Any]
-) -> dict[str, Any]:
+def _in_browser(library: str, case: Path, work: Path, options: Mapping[str, Any]) -> dict[str, Any]:
     executable = find_browser()
     if executable is None:
         raise _UnavailableError("needs a Chromium on the PATH: apt-get install chromium")

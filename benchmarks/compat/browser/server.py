@@ -10,9 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 # What the page may do: all of it is its own. A connection to any other host is blocked.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; "
-    "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; "
-    "img-src 'self' data:"
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; img-src 'self' data:"
 )
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -29,7 +27,7 @@ def serve(folders: Mapping[str, Path]) -> Iterator[str]:
     """Serve each folder below its name, and yield the address; "" is the root."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802, the name that http.server calls
+        def do_GET(self) -> None:
             file = _file(folders, unquote(urlsplit(self.path).path))
             if file is None:
                 self.send_error(404)
@@ -45,8 +43,8 @@ def serve(folders: Mapping[str, Path]) -> Iterator[str]:
                 self.end_headers()
                 self.wfile.write(content)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing: the address bar is a driver's."""
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002, http.server's
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
