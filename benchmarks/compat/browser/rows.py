@@ -27,7 +27,7 @@ _LITERT, _VISION = "@litertjs/core", "@mediapipe/tasks-vision"
 RELAXED, WITHOUT_RELAXED = "litert_wasm_internal.js", "litert_wasm_compat_internal.js"
 THREADED = "litert_wasm_threaded_internal.js"
 
-# WebAssembly sums in another order than x86-64 does.
+# In float only LiteRT.js with relaxed SIMD gave the bits of x86-64, and not of `dynamic`.
 _FLOAT = {"float32": CLOSE, "float16": CLOSE, "dynamic": CLOSE}
 
 
