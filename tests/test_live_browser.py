@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from browser import Page, find_browser, open_browser
 from live_feed import LABELS, changed, health, observed, plain
 from numpy.typing import NDArray
 
+from edgeclf.benchmarks.compat.browser.chromium import Page, find_browser, open_browser
 from edgeclf.edge_runtime.classifier import Prediction
 from edgeclf.edge_runtime.images import RGBImage
 from edgeclf.edge_runtime.live.observation import SourceState

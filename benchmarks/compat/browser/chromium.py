@@ -7,12 +7,15 @@ import shutil
 import subprocess
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
+
+from edgeclf.edge_runtime.errors import EdgeclfError
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _SWITCHES = (
@@ -27,7 +30,7 @@ _SWITCHES = (
     "--disable-sync",
     "--remote-debugging-port=0",
 )
-_PATIENCE_S = 60.0
+PATIENCE_S = 60.0
 
 
 def find_browser() -> str | None:
@@ -51,10 +54,11 @@ class Page:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
-            message = json.loads(self._socket.recv(timeout=_PATIENCE_S))
+            message = json.loads(self._socket.recv(timeout=PATIENCE_S))
             self._note_errors(message)
             if message.get("id") == number:
-                assert "error" not in message, message
+                if "error" in message:
+                    raise EdgeclfError(f"{method}: {message['error']}")
                 return dict(message["result"])
 
     def open(self, url: str) -> None:
@@ -67,14 +71,16 @@ class Page:
         result = self.call(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
         )
-        assert "exceptionDetails" not in result, result["exceptionDetails"]
+        if "exceptionDetails" in result:
+            raise EdgeclfError(f"{script}: {_description(result['exceptionDetails'])}")
         return result["result"].get("value")
 
-    def until(self, script: str) -> Any:
+    def until(self, script: str, *, patience_s: float = PATIENCE_S) -> Any:
         """Return the value of an expression as soon as it is true."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while not (value := self.run(script)):
-            assert time.monotonic() < deadline, f"never true: {script}"
+            if time.monotonic() > deadline:
+                raise EdgeclfError(f"not true in {patience_s:.0f} s: {script} {self.errors}")
             time.sleep(0.05)
         return value
 
@@ -104,8 +110,7 @@ class Page:
 
     def _note_errors(self, message: dict[str, Any]) -> None:
         if message.get("method") == "Runtime.exceptionThrown":
-            details = message["params"]["exceptionDetails"]
-            self.errors.append(details.get("exception", details).get("description", str(details)))
+            self.errors.append(_description(message["params"]["exceptionDetails"]))
         if message.get("method") == "Log.entryAdded":
             entry = message["params"]["entry"]
             if entry["level"] == "error":
@@ -126,27 +131,32 @@ def open_browser(executable: str) -> Iterator[Page]:
                 yield Page(socket)
         finally:
             process.terminate()
-            process.wait(_PATIENCE_S)
+            process.wait(PATIENCE_S)
 
 
 def _debugging_port(profile: Path, process: "subprocess.Popen[bytes]") -> int:
     written = profile / "DevToolsActivePort"
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not written.exists() or "\n" not in written.read_text():
-        assert process.poll() is None, f"the browser ended with {process.returncode}"
-        assert time.monotonic() < deadline, "the browser does not start"
+        if process.poll() is not None:
+            raise EdgeclfError(f"the browser ended with {process.returncode}")
+        if time.monotonic() > deadline:
+            raise EdgeclfError(f"the browser did not start within {PATIENCE_S:.0f} s")
         time.sleep(0.05)
     return int(written.read_text().splitlines()[0])
 
 
 def _first_tab(port: int) -> ClientConnection:
-    import urllib.request
-
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10) as answer:
             tabs = [tab for tab in json.load(answer) if tab["type"] == "page"]
         if tabs:
             return connect(tabs[0]["webSocketDebuggerUrl"], max_size=None, proxy=None)
-        assert time.monotonic() < deadline, "the browser has no tab"
+        if time.monotonic() > deadline:
+            raise EdgeclfError("the browser has no tab")
         time.sleep(0.05)
+
+
+def _description(details: dict[str, Any]) -> str:
+    return str(details.get("exception", details).get("description", details))
