@@ -68,11 +68,8 @@ def main(
 
 def choose_rows(rows: Sequence[Row], wanted: Sequence[str]) -> list[Row]:
     """Return the rows whose names hold one of the texts; all if there are none."""
-    chosen = [
-        row
-        for row in rows
-        if not wanted or any(text.lower() in row.name.lower() for text in wanted)
-    ]
+    parts = [text.lower() for text in wanted]
+    chosen = [row for row in rows if not parts or any(part in row.name.lower() for part in parts)]
     if not chosen:
         known = "; ".join(row.name for row in rows)
         raise EdgeclfError(f"no row holds {', '.join(map(repr, wanted))}; known: {known}")

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +70,8 @@ def _make(environment: Environment, folder: Path) -> None:
     # keep_folder moves the folder once it is whole, which a relocatable environment survives.
     create = (*uv, "venv", "--quiet", "--relocatable", "--python", environment.python, place)
     install = (*uv, "pip", "install", "--quiet", "--python", place / "bin" / "python")
-    for command in (create, (*install, *environment.requirements)):
+    commands: list[Sequence[str | Path]] = [create, (*install, *environment.requirements)]
+    for command in commands:
         try:
             run_quietly(f"installing {environment.name}", command)
         except FailedError as error:

@@ -1,4 +1,4 @@
-"""The rows of Python's TFLite runtimes: ai-edge-litert, tflite-runtime, TensorFlow's interpreter."""
+"""The rows of the TFLite runtimes in Python: ai-edge-litert, tflite-runtime and TensorFlow's."""
 
 import json
 import os

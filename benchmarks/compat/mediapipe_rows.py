@@ -14,7 +14,7 @@ _RECIPES = dict.fromkeys(("float32", "float16", "dynamic", "int16x8"), CLOSE)
 
 
 def rows() -> list[Row]:
-    """Return the rows of the oldest MediaPipe that has wheels for a supported Python, and the newest."""
+    """Return a row of the oldest MediaPipe with wheels for a supported Python, and the newest."""
     return [_row("mediapipe-oldest"), _row("mediapipe-newest")]
 
 

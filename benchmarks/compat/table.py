@@ -10,7 +10,7 @@ from .rows import BIT_EQUAL, LAST_BIT, Row
 
 _LONGEST_REASON = 150
 
-# Of each row, by its name, the outcome of each case by that one's name; what was not run is missing.
+# By the row's name, then by the case's; what was not run is missing.
 Outcomes = Mapping[str, Mapping[str, Outcome]]
 
 
@@ -57,7 +57,7 @@ def _lines(
 
 
 def _timed(cases: Sequence[Case]) -> Case:
-    """Return the case whose milliseconds are shown: of the largest images, one-headed, int8 first."""
+    """Return whose milliseconds are shown: the largest images, one-headed, int8 first."""
     plain = [case for case in cases if len(case.tensors) == 1] or list(cases)
     return max(plain, key=lambda case: (case.shape[1], case.recipe == "int8"))
 

@@ -1,4 +1,4 @@
-"""The rows of Arm's Ethos-U: what Vela, its compiler, leaves to the CPU, and how long it estimates."""
+"""The rows of Arm's Ethos-U: what its compiler, Vela, leaves to the CPU, and its estimates."""
 
 import csv
 import re

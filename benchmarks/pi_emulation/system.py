@@ -197,6 +197,6 @@ def _do(what: str, command: Sequence[str | Path], *, env: Mapping[str, str] | No
 
 
 def unreachable(output: str) -> str | None:
-    """Return the line in which apt or uv says that a server cannot be reached; None if none does."""
+    """Return the line in which apt or uv says that a server cannot be reached, if there is one."""
     away = next((line for line in output.splitlines() if _AWAY.search(line)), None)
     return None if away is None else away.strip()

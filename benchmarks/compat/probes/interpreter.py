@@ -11,6 +11,7 @@ import base64
 import json
 import statistics
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +19,11 @@ from typing import Any
 
 import numpy as np
 
+_MODULES = {
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+    "tensorflow": "tensorflow.lite.python.interpreter",
+}
 _WARM_UP, _QUERIES, _MOST_SECONDS = 3, 30, 5.0
 
 
@@ -43,13 +49,7 @@ def probe(package: str, kernels: str, case: Path) -> dict[str, Any]:
 
 
 def _open(package: str, kernels: str, model: bytes) -> Any:
-    module: Any
-    if package == "ai-edge-litert":
-        from ai_edge_litert import interpreter as module
-    elif package == "tflite-runtime":
-        from tflite_runtime import interpreter as module
-    else:
-        from tensorflow.lite.python import interpreter as module
+    module = import_module(_MODULES[package])
     resolver = {
         "default": module.OpResolverType.AUTO,
         "plain": module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,

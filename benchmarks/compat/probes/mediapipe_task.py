@@ -16,9 +16,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import mediapipe
+import mediapipe  # type: ignore[import-not-found]
 import numpy as np
-from mediapipe.tasks.python import BaseOptions, vision
+from mediapipe.tasks.python import (  # type: ignore[import-not-found]
+    BaseOptions,
+    vision,
+)
 
 _WARM_UP, _QUERIES, _MOST_SECONDS = 3, 30, 5.0
 
