@@ -26,6 +26,7 @@ from edgeclf.edge_runtime.self_test import synthetic_input
 WORK = Path(sys.prefix) / "compat"
 ROWS = {row.name: row for row in interpreters.rows()}
 INSTALLED = [name for name in ROWS if "(Python" not in name]
+PINS = "# why\n[one] python 3.11\na==1\nb<2  # why\n\n[two] python 3.10\nc\n"
 OLD = [name for name in ROWS if name.startswith(("ai-edge-litert 1.", "tflite-runtime"))]
 
 
@@ -213,7 +214,7 @@ def test_the_table_shows_each_state_and_its_reasons(case: Case) -> None:
 
 def test_the_pins_are_read_by_section() -> None:
     found = read_environments(
-        "# why\n[one] python 3.11\na==1\nb<2  # why\n\n[two] python 3.10\nc\n"
+        PINS
     )
     assert [(one.name, one.python, one.requirements) for one in found.values()] == [
         ("one", "3.11", ("a==1", "b<2")),
