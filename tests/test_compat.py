@@ -213,9 +213,7 @@ def test_the_table_shows_each_state_and_its_reasons(case: Case) -> None:
 
 
 def test_the_pins_are_read_by_section() -> None:
-    found = read_environments(
-        PINS
-    )
+    found = read_environments(PINS)
     assert [(one.name, one.python, one.requirements) for one in found.values()] == [
         ("one", "3.11", ("a==1", "b<2")),
         ("two", "3.10", ("c",)),
