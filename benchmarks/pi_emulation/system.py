@@ -190,7 +190,13 @@ def _do(what: str, command: Sequence[str | Path], *, env: Mapping[str, str] | No
     try:
         run_quietly(what, command, env=env)
     except FailedError as error:
-        away = next((line for line in error.output.splitlines() if _AWAY.search(line)), None)
+        away = unreachable(error.output)
         if away is None:
             raise
-        raise UnavailableError(f"{what}: no connection ({away.strip()}); try again later") from None
+        raise UnavailableError(f"{what}: no connection ({away}); try again later") from None
+
+
+def unreachable(output: str) -> str | None:
+    """Return the line in which apt or uv says that a server cannot be reached, if there is one."""
+    away = next((line for line in output.splitlines() if _AWAY.search(line)), None)
+    return None if away is None else away.strip()
