@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgeclf.edge_runtime.container import flatbuffer_size, read_model, write_model
-from edgeclf.edge_runtime.doctor import camera, machine, software
+from edgeclf.edge_runtime.doctor import camera, machine, model, software
 from edgeclf.edge_runtime.doctor.camera import camera_checks
 from edgeclf.edge_runtime.doctor.check import Check
 from edgeclf.edge_runtime.doctor.machine import machine_checks
@@ -181,6 +181,16 @@ def test_a_model_is_tested_and_timed(tiny_models: Path) -> None:
     assert "runs 1 part of the graph" in checks["delegate"].detail
     assert "12 values of 3 inputs: the same bit for bit" in checks["self-test"].detail
     assert " ms, the median of 10, on " in checks["inference"].detail
+
+
+def test_a_32_bit_system_has_no_xnnpack(
+    tiny_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "delegated_parts", lambda _: 0)
+    file = tiny_models / "int8.tflite"
+    assert "ai-edge-litert" in by_name(model_checks(file))["delegate"].mend
+    monkeypatch.setattr(model.platform, "machine", lambda: "armv7l")
+    assert by_name(model_checks(file))["delegate"].mend.startswith("a 64-bit system")
 
 
 def test_a_model_that_computes_otherwise_fails(tiny_models: Path, tmp_path: Path) -> None:

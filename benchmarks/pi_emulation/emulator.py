@@ -1,4 +1,4 @@
-"""Programs of the arm64 system, run as a board runs them."""
+"""Programs of an emulated system, run as a board runs them."""
 
 import tempfile
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class Emulator:
         return [
             qemu / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
             *("--library-path", ":".join(str(qemu / name) for name in _LIBRARIES)),
-            qemu / "usr/bin/qemu-aarch64",
+            qemu / "usr/bin" / board.guest.qemu,
             *("-cpu", board.cpu),
             *("-L", self.system / "boards" / board.name),
             *("-plugin", f"{self.system / 'count.so'},out={counts}"),

@@ -12,7 +12,7 @@ from ..interpreter import interpreter_class, runtime_name
 from .check import Check, ok
 
 # Where ai-edge-litert has no wheels.
-_BITS_32 = ("armv6l", "armv7l", "i686")
+BITS_32 = ("armv6l", "armv7l", "i686")
 
 
 def software_checks() -> Iterator[Check]:
@@ -33,7 +33,7 @@ def _runtime() -> Check:
         mend = f"pip install --force-reinstall {name.split()[0]}"
         return Check("runtime", "failed", f"{name} is installed, but cannot be imported", mend)
     machine = platform.machine()
-    if name.startswith("tflite-runtime") and machine not in _BITS_32:
+    if name.startswith("tflite-runtime") and machine not in BITS_32:
         detail = f"{name}, whose int8 is many times slower than ai-edge-litert's"
         return Check("runtime", "warning", detail, "pip install ai-edge-litert")
     return ok("runtime", f"{name}, {machine}")
