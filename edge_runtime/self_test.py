@@ -128,7 +128,8 @@ def make_self_test(model: bytes) -> SelfTest:
 def run_self_test(interpreter: Interpreter, test: SelfTest) -> SelfTestResult:
     """Compute the outputs of `test` on this machine and compare.
 
-    A runtime without XNNPACK (32-bit systems have no other) may differ by `PLAIN_STEPS` in 8-bit scores.
+    Without XNNPACK (32-bit systems have no runtime with it) 8-bit scores may differ by
+    `PLAIN_STEPS`.
 
     Raises:
         EdgeclfError: the model's output is of another type or size than the stored ones.

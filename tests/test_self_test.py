@@ -19,6 +19,7 @@ from edgeclf.edge_runtime.self_test import (
     FLOAT_TOLERANCE,
     GRIDS,
     HYBRID_TOLERANCE,
+    PLAIN_STEPS,
     SelfTest,
     make_self_test,
     run_self_test,

@@ -71,7 +71,7 @@ def run_online(
 
 
 def unreachable(output: str) -> str | None:
-    """Return the line in which apt or uv says that a server cannot be reached; None if none does."""
+    """Return the line in which a client says that it cannot reach its server; None if none does."""
     away = next((line for line in output.splitlines() if _AWAY.search(line)), None)
     return None if away is None else away.strip()
 

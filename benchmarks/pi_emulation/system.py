@@ -20,7 +20,7 @@ _EMULATOR = ("qemu-user",)  # not the static one, which takes no plugins
 _PYTHON_PACKAGES = (f"python{PYTHON}-minimal", f"libpython{PYTHON}-stdlib", "libstdc++6")
 # PyPI has no armv7l wheels of NumPy and OpenCV: Debian's own packages stand in.
 _ARMHF_PACKAGES = ("python3-numpy", "python3-opencv", "python3-click")
-_ARMHF_WHEEL, _ARMHF_PLATFORM = "tflite-runtime==2.14.0", "manylinux_2_34_armv7l"
+ARMHF_RUNTIME, _ARMHF_PLATFORM = "tflite-runtime==2.14.0", "manylinux_2_34_armv7l"
 _TOOLS = ("apt-get", "apt-config", "dpkg-deb", "tar", "gcc")
 _NEEDED_BYTES = 1_500_000_000
 
@@ -103,8 +103,8 @@ def make_system(folder: Path, boards: Sequence[Board]) -> None:
         _make_board(folder / "boards" / board.name, board.cpuinfo())
 
 
-def install(*what: str | Path, into: Path) -> None:
-    """Install aarch64 wheels of the pinned versions into the folder `into`.
+def install(*what: str | Path, into: Path, pinned: bool = True) -> None:
+    """Install aarch64 wheels into the folder `into`, of the pinned versions unless `pinned` is off.
 
     uv reads the packages' markers as the guest would; pip would read them as this machine does.
     """
@@ -113,14 +113,15 @@ def install(*what: str | Path, into: Path) -> None:
         *("--python-platform", f"aarch64-manylinux_{_GLIBC}", "--only-binary", ":all:"),
     )
     command = (sys.executable, "-m", "uv", "pip", "install", "--quiet", *target)
-    run_online("installing the wheels", (*command, "--constraint", ROOT / "constraints.txt", *what))
+    constraint = ("--constraint", ROOT / "constraints.txt") if pinned else ()
+    run_online("installing the wheels", (*command, *constraint, *what))
 
 
 def _install_armhf_wheel(into: Path) -> None:
     """Install TFLite's wheel; uv knows no platform of 32-bit ARM with a glibc."""
     target = ("--target", into, "--python-version", PYTHON, "--platform", _ARMHF_PLATFORM)
     options = ("--quiet", "--no-deps", "--only-binary", ":all:", *target)
-    command = (sys.executable, "-m", "pip", "install", *options, _ARMHF_WHEEL)
+    command = (sys.executable, "-m", "pip", "install", *options, ARMHF_RUNTIME)
     run_online("installing the wheels", command)
 
 

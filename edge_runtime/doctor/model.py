@@ -1,6 +1,5 @@
 """A model on this machine: who computes it, whether it computes what it should, and how fast."""
 
-import platform
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -12,7 +11,7 @@ from ..classifier import Classifier
 from ..errors import EdgeclfError
 from ..interpreter import default_threads, delegated_parts, names_xnnpack
 from .check import Check, ok
-from .software import BITS_32
+from .software import on_32_bits
 
 _TIMED = 10
 _TIMED_SECONDS = 3.0
@@ -45,7 +44,7 @@ def _delegate(classifier: Classifier) -> Check:
         name = "XNNPACK" if names_xnnpack(classifier.notices) else "a delegate"
         return ok("delegate", f"{name} runs {parts} part{'' if parts == 1 else 's'} of the graph")
     mend = "pip install --upgrade ai-edge-litert; convert the model again with this edgeclf"
-    if platform.machine() in BITS_32:
+    if on_32_bits():
         mend = "a 64-bit system: 32-bit ones have no runtime with it"
     detail = "XNNPACK does not run the model: plain kernels are many times slower"
     return Check("delegate", "warning", detail, mend)

@@ -1,6 +1,7 @@
 """Python, the runtime and the libraries."""
 
 import platform
+import sys
 from collections.abc import Iterator
 
 import cv2
@@ -10,9 +11,6 @@ from ... import __version__
 from ..errors import EdgeclfError
 from ..interpreter import interpreter_class, runtime_name
 from .check import Check, ok
-
-# Where ai-edge-litert has no wheels.
-BITS_32 = ("armv6l", "armv7l", "i686")
 
 
 def software_checks() -> Iterator[Check]:
@@ -32,8 +30,15 @@ def _runtime() -> Check:
             return Check("runtime", "failed", reason, mend)
         mend = f"pip install --force-reinstall {name.split()[0]}"
         return Check("runtime", "failed", f"{name} is installed, but cannot be imported", mend)
-    machine = platform.machine()
-    if name.startswith("tflite-runtime") and machine not in BITS_32:
+    if name.startswith("tflite-runtime") and not on_32_bits():
         detail = f"{name}, whose int8 is many times slower than ai-edge-litert's"
         return Check("runtime", "warning", detail, "pip install ai-edge-litert")
-    return ok("runtime", f"{name}, {machine}")
+    return ok("runtime", f"{name}, {platform.machine()}")
+
+
+def on_32_bits() -> bool:
+    """Return whether this Python is a 32-bit program, for which ai-edge-litert has no wheels.
+
+    The machine does not tell: a 32-bit Raspberry Pi OS runs under a 64-bit kernel on newer boards.
+    """
+    return sys.maxsize < 2**32
