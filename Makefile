@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types layers pytest acceptance peers pi lock clean
+.PHONY: demo test test-lowest lint types layers pytest acceptance peers pi compat lock clean
 
 demo: .venv/installed
 	$(BIN)/edgeclf demo --out demo-run
@@ -41,6 +41,22 @@ peers: .venv/installed
 pi: .venv/installed
 	$(BIN)/python benchmarks/pi_emulation/pi.py $(PI)
 
+# The files in every runtime that people have, compared bit by bit (docs/runtimes.md).
+# make compat COMPAT='--row tflite' runs the rows whose names hold that.
+compat: .venv/installed
+	$(BIN)/python benchmarks/compat/compat.py $(COMPAT)
+
+# The tests with the lowest version of each dependency that pyproject.toml allows.
+# make test-lowest LOWEST=tests/test_run_command.py runs some of them.
+test-lowest: .venv-lowest/installed
+	.venv-lowest/bin/pytest -n 2 --dist loadfile $(LOWEST)
+
+.venv-lowest/installed: pyproject.toml .venv/installed
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-lowest
+	$(BIN)/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
+	  --editable '.[train,dev]'
+	@touch $@
+
 # The pins for every platform and Python that we support, in one file.
 lock: .venv/installed
 	$(BIN)/uv pip compile --universal --python-version 3.10 --all-extras --no-annotate --no-header \
@@ -58,4 +74,4 @@ lock: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf .venv .types build *.egg-info demo-run peers-run
+	rm -rf .venv .venv-lowest .types build *.egg-info demo-run peers-run

@@ -14,7 +14,10 @@ from edgeclf import __version__
 from edgeclf.benchmarks.surfaces import draw_surface
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-NOT_SHIPPED = {"tests", "build", "dist", "benchmarks/peers", "benchmarks/pi_emulation"}
+NOT_SHIPPED = {
+    *("tests", "build", "dist"),
+    *("benchmarks/compat", "benchmarks/peers", "benchmarks/pi_emulation"),
+}
 
 
 def code_folders() -> set[str]:
@@ -24,7 +27,8 @@ def code_folders() -> set[str]:
     return {
         folder
         for folder in found
-        if not {folder, folder.split("/")[0]} & NOT_SHIPPED and not folder.startswith(".")
+        if not any(f"{folder}/".startswith(f"{name}/") for name in NOT_SHIPPED)
+        and not folder.startswith(".")
     }
 
 

@@ -3,9 +3,11 @@
     model.tflite   the file as `edgeclf convert` made it
     inputs.bin     N images, uint8 RGB of H×W×3, back to back
     case.json      {"name": …, "inputs": N, "shape": [1, H, W, 3], "outputs": how many,
-                    "tensors": [{"dtype": …, "shape": […], "scale": …, "zero_point": …}, …]}
+                    "tensors": [{"dtype": …, "shape": […], "scale": …, "zero_point": …}, …],
+                    "recipe": …, "tolerance": …}
 
 The outputs are in the model's order, the scores first. The scale of one that is not quantized is 0.
+The tolerance is what the file's self-test allows of a float output.
 """
 
 import json
@@ -49,6 +51,8 @@ class Case:
     inputs: int
     shape: tuple[int, ...]
     tensors: tuple[OutputTensor, ...]
+    recipe: str
+    tolerance: float
 
     @property
     def model(self) -> Path:
@@ -73,21 +77,23 @@ def write_case(folder: Path, *, name: str, model: Path) -> Case:
     interpreter = open_interpreter(data, name=str(model), threads=1)
     shape = tuple(int(size) for size in interpreter.get_input_details()[0]["shape"])
     tensors = tuple(_output_tensor(details) for details in interpreter.get_output_details())
-    inputs = spec.self_test.inputs
+    test = spec.self_test
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(model, folder / "model.tflite")
     size_hw = (shape[1], shape[2])
-    images = [synthetic_input(seed, grid=grid, size_hw=size_hw) for seed, grid in inputs]
+    images = [synthetic_input(seed, grid=grid, size_hw=size_hw) for seed, grid in test.inputs]
     (folder / "inputs.bin").write_bytes(np.stack(images).tobytes())
     described = {
         "name": name,
-        "inputs": len(inputs),
+        "inputs": len(test.inputs),
         "shape": shape,
         "outputs": len(tensors),
         "tensors": [vars(tensor) for tensor in tensors],
+        "recipe": spec.recipe,
+        "tolerance": test.tolerance,
     }
     (folder / "case.json").write_text(json.dumps(described, indent=1))
-    return Case(folder, name, len(inputs), shape, tensors)
+    return read_case(folder)
 
 
 def read_case(folder: Path) -> Case:
@@ -97,8 +103,15 @@ def read_case(folder: Path) -> Case:
         OutputTensor(**(tensor | {"shape": tuple(tensor["shape"])}))
         for tensor in described["tensors"]
     )
-    shape = tuple(described["shape"])
-    return Case(folder, described["name"], described["inputs"], shape, tensors)
+    return Case(
+        folder=folder,
+        name=described["name"],
+        inputs=described["inputs"],
+        shape=tuple(described["shape"]),
+        tensors=tensors,
+        recipe=described["recipe"],
+        tolerance=described["tolerance"],
+    )
 
 
 def _output_tensor(details: dict[str, Any]) -> OutputTensor:

@@ -1,9 +1,9 @@
 """A row of the compatibility table: one runtime, and what it must make of our files.
 
-Whoever provides rows has a function `rows() -> list[Row]`. The probe that a row runs writes one
-JSON object, with one of
+Whoever provides rows has a function `rows() -> list[Row]`. What a row's `run` returns is one of
 
     {"runtime": NAME, "version": VERSION, "outputs": [BASE64, …], "ms": MS, "delegated": PARTS}
+    {"runtime": NAME, "version": VERSION, "cpu_operators": COUNT, "ms": MS}  of a compiler
     {"runtime": NAME, "version": VERSION, "refused": REASON}
     {"runtime": NAME, "unavailable": REASON}
 
@@ -17,12 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# From the best to the worst; what a row is expected to be, it or a better one must be.
+# How outputs compare with the reference's, from the best to the worst.
 BIT_EQUAL, LAST_BIT, CLOSE, DIFFERS = "bit-equal", "last bit", "close", "differs"
-COMPARED = (BIT_EQUAL, LAST_BIT, CLOSE, DIFFERS)
 
-# A runtime that will not load the file; one that cannot be had on this machine.
+# A compiler left no operator to the CPU, or some.
+COMPILED, PARTLY = "compiled", "partly"
+
+# The runtime does not load the file; it cannot be had on this machine.
 REFUSED, UNAVAILABLE = "refused", "unavailable"
+
+STATES = (BIT_EQUAL, LAST_BIT, CLOSE, DIFFERS, COMPILED, PARTLY, REFUSED)
 
 
 @dataclass(frozen=True)
@@ -31,14 +35,14 @@ class Row:
 
     Attributes:
         name: how the table calls it, with its version where that is pinned.
-        expected: the state that must hold of the int8 files: `bit-equal`, `last bit` (one step at
-            most), `close`, `differs` or `refused`. A better one passes too, but for `refused`.
+        expected: the state that must hold of the int8 files. Of `bit-equal`, `last bit` (one step
+            at most), `close` (within the self-test's tolerance) and `differs` a better one passes.
         run: takes the folder of a case and a folder to work in, which is kept; returns the JSON
             object above.
-        recipes: the states that must hold of files of other recipes, by recipe, where they are
-            not `expected`; None for a recipe that this row does not run.
+        recipes: the states that must hold of files of other recipes, where they are not
+            `expected`; None for a recipe that this row does not run.
         scores_only: the runtime gives the first output only.
-        estimate: its milliseconds are an estimate, not a measurement.
+        note: of its milliseconds, what they are if not a measurement of this machine.
     """
 
     name: str
@@ -46,4 +50,8 @@ class Row:
     run: Callable[[Path, Path], dict[str, Any]]
     recipes: Mapping[str, str | None] = field(default_factory=dict)
     scores_only: bool = False
-    estimate: bool = False
+    note: str = ""
+
+    def expected_of(self, recipe: str) -> str | None:
+        """Return the state that must hold of files of `recipe`; None if they are not run."""
+        return self.recipes.get(recipe, self.expected)

@@ -11,7 +11,7 @@ from edgeclf.benchmarks.peers.exchange import Exchange
 REFERENCE = "edgeclf-int8"
 
 # MediaPipe sends its maker what it measures of its use, and has no switch against that.
-_NO_NETWORK = ("unshare", "--net", "--map-root-user")
+NO_NETWORK = ("unshare", "--net", "--map-root-user")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Contender:
         """Return what starts its process."""
         folder = exchange.folder
         return [
-            *(_NO_NETWORK if self.reports else ()),
+            *(NO_NETWORK if self.reports else ()),
             *peers_command(
                 python,
                 "worker",
@@ -91,9 +91,9 @@ ABSENT = {"ncnn int8": "its wheel has no ncnn2table and no ncnn2int8, which make
 
 def no_network_failure() -> str | None:
     """Return why processes cannot be kept off the network here; None if they can."""
-    if shutil.which(_NO_NETWORK[0]) is None:
+    if shutil.which(NO_NETWORK[0]) is None:
         return "reports to its maker, and there is no `unshare` here to keep it off the network"
-    done = subprocess.run([*_NO_NETWORK, "true"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*NO_NETWORK, "true"], capture_output=True, text=True, check=False)
     if done.returncode:
         return f"reports to its maker, and cannot be kept off the network ({done.stderr.strip()})"
     return None

@@ -30,18 +30,29 @@ def make_model(name: str, folder: Path) -> None:
     Its weights are drawn from a seed: how many instructions an inference takes does not depend on
     them.
     """
-    network = architecture(name)
-    size = network.input_size
-    _random_weights(name, folder / "random.weights.h5")
-    (folder / "labels.txt").write_text("\n".join(SURFACE_CLASSES))
-    calibration = folder / "calibration"
-    write_surfaces(calibration, per_class=_CALIBRATION_PER_CLASS, size=size, seed=0)
+    size = architecture(name).input_size
+    source = draw_model(name, folder)
     write_surfaces(folder / "photographs", per_class=1, size=size * 3 // 2, seed=1)
-    source = ("--arch", name, "--weights", folder / "random.weights.h5")
-    data = ("--labels", folder / "labels.txt", "--calibration", calibration)
     files = ("--recipes", ",".join(RECIPES), "--out", folder / "models")
-    command = (sys.executable, "-m", "edgeclf", "convert", *source, *data, *files)
+    command = (sys.executable, "-m", "edgeclf", "convert", *source, *files)
     run_quietly(f"edgeclf convert --arch {name}", command)
+
+
+def draw_model(name: str, folder: Path) -> tuple[str | Path, ...]:
+    """Write weights drawn from a seed, labels and calibration images of `name` into `folder`.
+
+    Returns:
+        The options of `edgeclf convert` that name them.
+    """
+    weights, labels, calibration = (
+        folder / "random.weights.h5", folder / "labels.txt", folder / "calibration"
+    )  # fmt: skip
+    _random_weights(name, weights)
+    labels.write_text("\n".join(SURFACE_CLASSES))
+    size = architecture(name).input_size
+    write_surfaces(calibration, per_class=_CALIBRATION_PER_CLASS, size=size, seed=0)
+    data = ("--labels", labels, "--calibration", calibration)
+    return ("--arch", name, "--weights", weights, *data)
 
 
 def photographs(folder: Path) -> list[Path]:

@@ -1,0 +1,44 @@
+"""The rows of MediaPipe's ImageClassifier in Python."""
+
+from pathlib import Path
+from typing import Any
+
+from edgeclf.benchmarks.peers.contenders import NO_NETWORK, no_network_failure
+
+from .environments import environment
+from .interpreters import in_environment, run_probe
+from .rows import BIT_EQUAL, CLOSE, Row
+
+_PROBE = Path(__file__).parent / "probes" / "mediapipe_task.py"
+_RECIPES = dict.fromkeys(("float32", "float16", "dynamic", "int16x8"), CLOSE)
+
+
+def rows() -> list[Row]:
+    """Return a row of the oldest MediaPipe with wheels for a supported Python, and the newest."""
+    return [_row("mediapipe-oldest"), _row("mediapipe-newest")]
+
+
+def _row(name: str) -> Row:
+    pinned = environment(name)
+
+    def run(case: Path, work: Path) -> dict[str, Any]:
+        failure = no_network_failure()
+        if failure is not None:
+            return {"runtime": "mediapipe", "unavailable": failure}
+        out = work / f"{name}.json"
+
+        def in_python(python: Path) -> dict[str, Any]:
+            command = (*NO_NETWORK, python, _PROBE, case, out)
+            return run_probe(command, out, runtime="mediapipe")
+
+        return in_environment(name, in_python, work=work, runtime="mediapipe")
+
+    title = pinned.requirements[0].replace("mediapipe==", "MediaPipe ")
+    return Row(
+        f"{title} ImageClassifier (Python {pinned.python})",
+        BIT_EQUAL,
+        run,
+        recipes=_RECIPES,
+        scores_only=True,
+        note="with MediaPipe's own steps",
+    )
