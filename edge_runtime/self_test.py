@@ -152,7 +152,7 @@ def run_self_test(interpreter: Interpreter, test: SelfTest) -> SelfTestResult:
         different=int(np.count_nonzero(computed != expected)),
         same_top=int(np.count_nonzero(computed.argmax(1) == expected.argmax(1))),
         largest_difference=float(differences.max()),
-        tolerance=test.tolerance,
+        tolerance=tolerance,
     )
 
 
