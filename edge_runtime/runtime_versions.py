@@ -1,6 +1,6 @@
 """The oldest runtime that computes a model, from its operators, their versions and their types."""
 
-import platform
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +31,6 @@ NEWEST_TRIED = {
     "tensorflow": version_text(NEWEST_TENSORFLOW),
 }
 DISTRIBUTIONS = tuple(NEWEST_TRIED)
-BITS_32 = ("armv6l", "armv7l", "i686")  # where ai-edge-litert has no wheels
 
 _OLDEST: Version = (1, 5, 0)  # of the table; before, there was no TensorFlow Lite
 
@@ -90,6 +89,14 @@ def stated_requirement(metadata: dict[str, bytes]) -> str | None:
     return None if stated is None else stated.rstrip(b"\0").decode(errors="replace")
 
 
+def on_32_bits() -> bool:
+    """Return whether this Python is a 32-bit program, for which ai-edge-litert has no wheels.
+
+    The machine does not tell: a 32-bit Raspberry Pi OS runs under a 64-bit kernel on newer boards.
+    """
+    return sys.maxsize < 2**32
+
+
 def explain_refusal(model: bytes, *, reason: str, runtime: str) -> str:
     """Return why a runtime refuses a model, and the mend.
 
@@ -125,7 +132,7 @@ def explain_refusal(model: bytes, *, reason: str, runtime: str) -> str:
 
 
 def _mend(needed: RuntimeRequirement, distribution: str) -> str:
-    if distribution == "tflite-runtime" and platform.machine() in BITS_32:
+    if distribution == "tflite-runtime" and on_32_bits():
         oldest = needed.distributions[distribution]
         if oldest is not None:
             return f"pip install 'tflite-runtime>={oldest}'"
@@ -137,7 +144,7 @@ def _mend(needed: RuntimeRequirement, distribution: str) -> str:
 
 
 def _upgrade(distribution: str) -> str:
-    is_last = distribution == "tflite-runtime" and platform.machine() in BITS_32
+    is_last = distribution == "tflite-runtime" and on_32_bits()
     return "tflite-runtime" if is_last else "ai-edge-litert"
 
 

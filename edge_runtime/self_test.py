@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .errors import EdgeclfError
 from .images import RGBImage
-from .interpreter import Interpreter, float_operators, open_interpreter
+from .interpreter import Interpreter, delegated_parts, float_operators, open_interpreter
 
 # Pixels of the grid that is drawn and then enlarged: coarse, middle and fine structure.
 GRIDS = (4, 16, 64)
@@ -25,6 +25,10 @@ _SEEDS = 4  # tried for each grid
 # quantized on the fly, a last bit can move one by a step: 0.003 there, 0.04 without XNNPACK.
 FLOAT_TOLERANCE = 1e-4
 HYBRID_TOLERANCE = 0.05
+
+# Plain kernels round otherwise than XNNPACK. Over 45 photographs the int8 scores of DenseNet121
+# with ImageNet's 1000 classes lay 10 steps of 1/256 apart at most, and the best class was the same.
+PLAIN_STEPS = 12
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,9 @@ def make_self_test(model: bytes) -> SelfTest:
 def run_self_test(interpreter: Interpreter, test: SelfTest) -> SelfTestResult:
     """Compute the outputs of `test` on this machine and compare.
 
+    Without XNNPACK (32-bit systems have no runtime with it) 8-bit scores may differ by
+    `PLAIN_STEPS`.
+
     Raises:
         EdgeclfError: the model's output is of another type or size than the stored ones.
     """
@@ -135,14 +142,17 @@ def run_self_test(interpreter: Interpreter, test: SelfTest) -> SelfTestResult:
             f"{computed.shape[1]} of {computed.dtype}; convert it again"
         )
     differences = np.abs(computed.astype(np.float64) - expected.astype(np.float64))
+    tolerance = test.tolerance
+    if computed.dtype.itemsize == 1 and not delegated_parts(interpreter):
+        tolerance = max(tolerance, PLAIN_STEPS)
     return SelfTestResult(
-        passed=bool((differences <= test.tolerance).all()),  # NaN is within no tolerance
+        passed=bool((differences <= tolerance).all()),  # NaN is within no tolerance
         inputs=len(computed),
         values=computed.size,
         different=int(np.count_nonzero(computed != expected)),
         same_top=int(np.count_nonzero(computed.argmax(1) == expected.argmax(1))),
         largest_difference=float(differences.max()),
-        tolerance=test.tolerance,
+        tolerance=tolerance,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgeclf.edge_runtime.container import flatbuffer_size, read_model, write_model
-from edgeclf.edge_runtime.doctor import camera, machine, software
+from edgeclf.edge_runtime.doctor import camera, machine, model, software
 from edgeclf.edge_runtime.doctor.camera import camera_checks
 from edgeclf.edge_runtime.doctor.check import Check
 from edgeclf.edge_runtime.doctor.machine import machine_checks
@@ -183,6 +183,14 @@ def test_a_model_is_tested_and_timed(tiny_models: Path) -> None:
     assert " ms, the median of 10, on " in checks["inference"].detail
 
 
+def test_a_32_bit_system_has_no_xnnpack(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "delegated_parts", lambda _: 0)
+    file = tiny_models / "int8.tflite"
+    assert "ai-edge-litert" in by_name(model_checks(file))["delegate"].mend
+    monkeypatch.setattr(model, "on_32_bits", lambda: True)
+    assert by_name(model_checks(file))["delegate"].mend.startswith("a 64-bit system")
+
+
 def test_a_model_that_computes_otherwise_fails(tiny_models: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
@@ -202,9 +210,8 @@ def test_a_model_that_computes_otherwise_fails(tiny_models: Path, tmp_path: Path
 def test_a_runtime_that_is_missing_or_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert by_name(software_checks())["runtime"].state == "ok"
     monkeypatch.setattr(software, "runtime_name", lambda: "tflite-runtime 2.14.0")
-    monkeypatch.setattr(software.platform, "machine", lambda: "aarch64")
     assert by_name(software_checks())["runtime"].mend == "pip install ai-edge-litert"
-    monkeypatch.setattr(software.platform, "machine", lambda: "armv7l")
+    monkeypatch.setattr(software, "on_32_bits", lambda: True)
     assert by_name(software_checks())["runtime"].state == "ok"
 
     for module in ("ai_edge_litert.interpreter", "tflite_runtime.interpreter"):

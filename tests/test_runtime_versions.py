@@ -1,7 +1,6 @@
 """The oldest runtime of a file: from its operators, in its metadata, and in the error."""
 
 import json
-import platform
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from ai_edge_litert.schema_py_generated import (
     TensorType,
 )
 
+from edgeclf.edge_runtime import runtime_versions
 from edgeclf.edge_runtime.container import write_model
 from edgeclf.edge_runtime.doctor.model import model_checks
 from edgeclf.edge_runtime.errors import EdgeclfError
@@ -160,31 +160,31 @@ def test_inspect_says_it(cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("runtime", "machine", "message"),
+    ("runtime", "bits_32", "message"),
     [
-        ("ai-edge-litert 1.4.0", "x86_64",
+        ("ai-edge-litert 1.4.0", False,
          "the runtime is too old: QUANTIZE from int8 to int16 asks for ai-edge-litert 2.1.3, "
          "this is ai-edge-litert 1.4.0; pip install 'ai-edge-litert>=2.1.3'"),
-        ("tflite-runtime 2.14.0", "aarch64",
+        ("tflite-runtime 2.14.0", False,
          "asks for TensorFlow Lite 2.22.0, this is tflite-runtime 2.14.0; "
          "pip install 'ai-edge-litert>=2.1.3'"),
-        ("tflite-runtime 2.14.0", "armv7l",
+        ("tflite-runtime 2.14.0", True,
          "; tflite-runtime 2.14.0 is the last for 32-bit systems: convert the model again"),
-        ("ai-edge-litert 2.1.6", "x86_64",
+        ("ai-edge-litert 2.1.6", False,
          "the runtime refuses the model (it says no), though ai-edge-litert 2.1.6 has all its"),
-        ("none", "x86_64", "the runtime refuses the model (it says no)"),
+        ("none", False, "the runtime refuses the model (it says no)"),
     ],
 )  # fmt: skip
 def test_a_refusal_names_the_mend(
-    monkeypatch: pytest.MonkeyPatch, runtime: str, machine: str, message: str
+    monkeypatch: pytest.MonkeyPatch, runtime: str, bits_32: bool, message: str
 ) -> None:
-    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(runtime_versions, "on_32_bits", lambda: bits_32)
     model = one_operator("QUANTIZE", 3, INT16)
     assert message in explain_refusal(model, reason="it says no", runtime=runtime)
 
 
 def test_an_old_tflite_runtime_is_mended_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "machine", lambda: "armv7l")
+    monkeypatch.setattr(runtime_versions, "on_32_bits", lambda: True)
     model = one_operator("FULLY_CONNECTED", 4, DENSE, scales=4)
     told = explain_refusal(model, reason="no", runtime="tflite-runtime 2.5.0")
     assert told.endswith("this is tflite-runtime 2.5.0; pip install 'tflite-runtime>=2.12.0'")

@@ -4,8 +4,8 @@
 
     models.py       the files: int8 one-headed and with a heatmap, and the other recipes
     cases.py        each with the inputs of its self-test, as any runtime can read them
-    rows.py         what a row of the table is; interpreters.py, mediapipe_rows.py, vela_rows.py:
-                    the rows, environments.py: where they run
+    rows.py         what a row of the table is; interpreters.py, mediapipe_rows.py, pi.py,
+                    vela_rows.py: the rows, environments.py: where they run
     comparison.py   bit-equal, last bit, refused, …; each row says what must hold of it
     table.py        the table
 
@@ -21,7 +21,8 @@ from typing import Any
 import click
 
 from edgeclf import __version__
-from edgeclf.benchmarks.compat import interpreters, mediapipe_rows, vela_rows
+from edgeclf.benchmarks.compat import interpreters, mediapipe_rows, pi, vela_rows
+from edgeclf.benchmarks.compat.browser import rows as browser_rows
 from edgeclf.benchmarks.compat.cases import Case
 from edgeclf.benchmarks.compat.comparison import Outcome, outcome
 from edgeclf.benchmarks.compat.models import MODELS, make_models, write_cases
@@ -37,6 +38,8 @@ SCHEMA = 1
 PROVIDERS: tuple[Callable[[], list[Row]], ...] = (
     interpreters.rows,
     mediapipe_rows.rows,
+    browser_rows.rows,
+    pi.rows,
     vela_rows.rows,
 )
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeclf.benchmarks.pi_emulation.debian import UnavailableError, unreachable
 from edgeclf.benchmarks.pi_emulation.kept import keep_folder
 from edgeclf.benchmarks.pi_emulation.processes import FailedError, run_quietly
-from edgeclf.benchmarks.pi_emulation.system import UnavailableError, unreachable
 
 _PINS = Path(__file__).with_name("requirements.txt")
 _NO_PYTHON = "No interpreter found"

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edgeclf.benchmarks.pi_emulation.system import UnavailableError
+from edgeclf.benchmarks.pi_emulation.debian import UnavailableError
 from edgeclf.edge_runtime.errors import EdgeclfError
 
 from .environments import environment, environment_python

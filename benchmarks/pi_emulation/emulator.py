@@ -1,4 +1,4 @@
-"""Programs of the arm64 system, run as a board runs them."""
+"""Programs of an emulated system, run as a board runs them."""
 
 import tempfile
 from dataclasses import dataclass
@@ -31,10 +31,12 @@ class Emulator:
     Attributes:
         system: the folder that `make_system` made.
         edgeclf: the folder into which the wheel was installed.
+        runtime: a folder with another TFLite runtime, which is used instead of the system's.
     """
 
     system: Path
     edgeclf: Path
+    runtime: Path | None = None
 
     def python(self, board: Board, *arguments: str | Path) -> Ran:
         """Run the guest's Python as `board` with these arguments, and count its instructions.
@@ -45,8 +47,9 @@ class Emulator:
         Raises:
             FailedError: the program's exit code was not 0.
         """
+        folders = [self.edgeclf, *([self.runtime] if self.runtime else []), self.system / "site"]
         guest = {
-            "PYTHONPATH": f"{self.edgeclf}:{self.system / 'site'}",
+            "PYTHONPATH": ":".join(map(str, folders)),
             "PYTHONNOUSERSITE": "1",
             "PYTHONSAFEPATH": "1",
             "PYTHONHASHSEED": "0",
@@ -67,7 +70,7 @@ class Emulator:
         return [
             qemu / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
             *("--library-path", ":".join(str(qemu / name) for name in _LIBRARIES)),
-            qemu / "usr/bin/qemu-aarch64",
+            qemu / "usr/bin" / board.guest.qemu,
             *("-cpu", board.cpu),
             *("-L", self.system / "boards" / board.name),
             *("-plugin", f"{self.system / 'count.so'},out={counts}"),

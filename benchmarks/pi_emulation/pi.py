@@ -23,6 +23,7 @@ from edgeclf.benchmarks.pi_emulation.budgets import (
     read_budgets,
     update_budgets,
 )
+from edgeclf.benchmarks.pi_emulation.debian import UnavailableError
 from edgeclf.benchmarks.pi_emulation.emulator import Emulator
 from edgeclf.benchmarks.pi_emulation.kept import alone_in, keep_folder
 from edgeclf.benchmarks.pi_emulation.measure import Measurement, measure
@@ -36,13 +37,11 @@ from edgeclf.benchmarks.pi_emulation.subjects import (
 )
 from edgeclf.benchmarks.pi_emulation.subjects import pins as model_pins
 from edgeclf.benchmarks.pi_emulation.system import (
-    UnavailableError,
     build_wheel,
     check_machine,
     install,
-    make_system,
+    keep_system,
 )
-from edgeclf.benchmarks.pi_emulation.system import pins as system_pins
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import write_json
 from edgeclf.edge_runtime.interpreter import runtime_name
@@ -64,7 +63,7 @@ def main(
     work = work.absolute()
     with alone_in(work), TemporaryDirectory(prefix="edgeclf-pi-") as installed:
         system = work / "system"
-        keep_folder(system, "Setting up an arm64 system", pins=system_pins(), make=make_system)
+        keep_system(system, BOARDS)
         wheel = build_wheel(Path(installed))
         install("--no-deps", "--offline", wheel, into=Path(installed) / "site")
         emulator = Emulator(system, Path(installed) / "site")

@@ -1,44 +1,28 @@
-"""An arm64 system of Debian packages and aarch64 wheels, unpacked into a folder, without root."""
+"""Systems of Debian packages and wheels for a Pi's architectures, in a folder, without root."""
 
-import os
-import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from platform import machine
 
 from edgeclf.edge_runtime.errors import EdgeclfError
 
-from .boards import BOARDS
-from .processes import FailedError, run_quietly
+from .boards import ARM64, Board
+from .debian import KEYRING, UnavailableError, run_online, unpack
+from .kept import keep_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNTER = Path(__file__).with_name("count.c")
 
-# Raspberry Pi OS of 2023 and 2024. Its QEMU 7.2 is what the counts were checked on.
-_SUITE, PYTHON, _GLIBC = "bookworm", "3.11", "2_36"
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+PYTHON, _GLIBC = "3.11", "2_36"  # of bookworm
 _EMULATOR = ("qemu-user",)  # not the static one, which takes no plugins
-_GUEST = (f"python{PYTHON}-minimal", f"libpython{PYTHON}-stdlib", "libstdc++6")
-_APT_FOLDERS = (
-    *("etc/apt/preferences.d", "etc/apt/trusted.gpg.d", "var/lib/dpkg"),
-    *("var/lib/apt/lists/partial", "var/cache/apt/archives/partial"),
-)
-_UNUSED = ("doc", "man", "locale", "info", "lintian", "bug")
+_PYTHON_PACKAGES = (f"python{PYTHON}-minimal", f"libpython{PYTHON}-stdlib", "libstdc++6")
+# PyPI has no armv7l wheels of NumPy and OpenCV: Debian's own packages stand in.
+_ARMHF_PACKAGES = ("python3-numpy", "python3-opencv", "python3-click")
+ARMHF_RUNTIME, _ARMHF_PLATFORM = "tflite-runtime==2.14.0", "manylinux_2_34_armv7l"
 _TOOLS = ("apt-get", "apt-config", "dpkg-deb", "tar", "gcc")
-_NEEDED_BYTES = 1_000_000_000
-
-# How apt and uv say that a server could not be reached.
-_AWAY = re.compile(
-    r"failed to fetch|could not resolve|name resolution|dns error|connection (failed|refused)|"
-    r"error sending request|network is unreachable|timed out|unable to connect",
-    re.IGNORECASE,
-)
-
-
-class UnavailableError(EdgeclfError):
-    """The emulation cannot be had on this machine or now; nothing is wrong with the harness."""
+_NEEDED_BYTES = 1_500_000_000
 
 
 def pins() -> tuple[str | Path, ...]:
@@ -49,6 +33,7 @@ def pins() -> tuple[str | Path, ...]:
         ROOT / "constraints.txt",
         here,
         here.with_name("boards.py"),
+        here.with_name("debian.py"),
         COUNTER,
     )
 
@@ -68,36 +53,58 @@ def check_machine() -> None:
         raise UnavailableError(
             f"{', '.join(missing)} not found; the emulation needs Debian and gcc"
         )
-    if not _KEYRING.is_file():
-        raise UnavailableError(f"{_KEYRING} not found; apt-get install debian-archive-keyring")
+    if not KEYRING.is_file():
+        raise UnavailableError(f"{KEYRING} not found; apt-get install debian-archive-keyring")
 
 
-def make_system(folder: Path) -> None:
+def keep_system(folder: Path, boards: Sequence[Board]) -> None:
+    """Make sure that `folder` holds a system for the boards, which have one architecture.
+
+    Raises:
+        UnavailableError: a server cannot be reached.
+        EdgeclfError: a step failed, or there is no room.
+    """
+    guest = boards[0].guest
+    keep_folder(
+        folder,
+        f"Setting up an {guest.debian} system",
+        pins=(*pins(), guest.debian),
+        make=lambda empty: make_system(empty, boards),
+    )
+
+
+def make_system(folder: Path, boards: Sequence[Board]) -> None:
     """Fill `folder`: `qemu/`, `root/` and `site/` of the guest, `boards/` and `count.so`.
 
     Raises:
         UnavailableError: a server cannot be reached.
         EdgeclfError: a step failed, or there is no room.
     """
+    guest = boards[0].guest
     if shutil.disk_usage(folder).free < _NEEDED_BYTES:
         raise EdgeclfError(
             f"{folder}: less than {_NEEDED_BYTES // 10**6} MB are free there; free some, or give "
             "another folder with --work"
         )
-    _unpack(_EMULATOR, "amd64", folder / "qemu")
+    unpack(_EMULATOR, "amd64", folder / "qemu")
     for program in (folder / "qemu/usr/bin").iterdir():
-        if program.name != "qemu-aarch64":
+        if program.name != guest.qemu:
             program.unlink()
-    _unpack(_GUEST, "arm64", folder / "root")
-    install("--requirement", ROOT / "pyproject.toml", into=folder / "site")
+    if guest == ARM64:
+        unpack(_PYTHON_PACKAGES, guest.debian, folder / "root")
+        install("--requirement", ROOT / "pyproject.toml", into=folder / "site")
+    else:
+        unpack((*_PYTHON_PACKAGES, *_ARMHF_PACKAGES), guest.debian, folder / "root")
+        _select_linear_algebra(folder / "root/usr/lib/arm-linux-gnueabihf")
+        _install_armhf_wheel(folder / "site")
     command = ("gcc", "-O2", "-shared", "-fPIC", "-o", folder / "count.so", COUNTER)
-    _do("compiling the counter", command)
-    for board in BOARDS:
+    run_online("compiling the counter", command)
+    for board in boards:
         _make_board(folder / "boards" / board.name, board.cpuinfo())
 
 
-def install(*what: str | Path, into: Path) -> None:
-    """Install aarch64 wheels of the pinned versions into the folder `into`.
+def install(*what: str | Path, into: Path, pinned: bool = True) -> None:
+    """Install aarch64 wheels into the folder `into`, of the pinned versions unless `pinned` is off.
 
     uv reads the packages' markers as the guest would; pip would read them as this machine does.
     """
@@ -106,7 +113,23 @@ def install(*what: str | Path, into: Path) -> None:
         *("--python-platform", f"aarch64-manylinux_{_GLIBC}", "--only-binary", ":all:"),
     )
     command = (sys.executable, "-m", "uv", "pip", "install", "--quiet", *target)
-    _do("installing the wheels", (*command, "--constraint", ROOT / "constraints.txt", *what))
+    constraint = ("--constraint", ROOT / "constraints.txt") if pinned else ()
+    run_online("installing the wheels", (*command, *constraint, *what))
+
+
+def _install_armhf_wheel(into: Path) -> None:
+    """Install TFLite's wheel; uv knows no platform of 32-bit ARM with a glibc."""
+    target = ("--target", into, "--python-version", PYTHON, "--platform", _ARMHF_PLATFORM)
+    options = ("--quiet", "--no-deps", "--only-binary", ":all:", *target)
+    command = (sys.executable, "-m", "pip", "install", *options, ARMHF_RUNTIME)
+    run_online("installing the wheels", command)
+
+
+def _select_linear_algebra(libraries: Path) -> None:
+    """Do what the packages' scripts do with update-alternatives: they do not run here."""
+    for name in ("blas", "lapack"):
+        library = f"lib{name}.so.3"
+        (libraries / library).symlink_to(f"{name}/{library}")
 
 
 def build_wheel(folder: Path) -> Path:
@@ -115,7 +138,7 @@ def build_wheel(folder: Path) -> Path:
     By way of the source distribution, so that no build folder is left in the repository.
     """
     command = (sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
-    _do("building the wheel", command)
+    run_online("building the wheel", command)
     return next(folder.glob("*.whl"))
 
 
@@ -128,75 +151,3 @@ def _make_board(folder: Path, cpuinfo: str) -> None:
     (folder / "proc/cpuinfo").write_text(cpuinfo)
     for name in ("bin", "lib", "usr"):
         (folder / name).symlink_to(f"../../root/{name}")
-
-
-def _unpack(packages: Sequence[str], architecture: str, target: Path) -> None:
-    """Unpack the packages and all that they depend on; no script of theirs runs."""
-    apt = target.with_name(f"{target.name}.apt")
-    for name in _APT_FOLDERS:
-        (apt / name).mkdir(parents=True)
-    (apt / "var/lib/dpkg/status").touch()
-    (apt / "etc/apt/sources.list").write_text(
-        f"deb [signed-by={_KEYRING}] {_mirror()} {_SUITE} main\n"
-    )
-    (apt / "apt.conf").write_text(_apt_settings(apt, architecture))
-    ours = os.environ | {"APT_CONFIG": str(apt / "apt.conf")}
-    _do("apt-get update", ("apt-get", "-qq", "update"), env=ours)
-    download = ("apt-get", "-qq", "install", "--download-only", "--yes", *packages)
-    _do("apt-get install", download, env=ours)
-    for name in ("bin", "lib", "lib64", "sbin"):
-        (target / "usr" / name).mkdir(parents=True)
-        (target / name).symlink_to(f"usr/{name}")
-    script = 'set -o pipefail; dpkg-deb --fsys-tarfile "$0" | tar --extract "$@"'
-    options = [f"--directory={target}", "--no-same-owner", "--keep-directory-symlink"]
-    options += [f"--exclude=./usr/share/{name}" for name in _UNUSED]
-    for package in sorted((apt / "var/cache/apt/archives").glob("*.deb")):
-        _do(f"unpacking {package.name}", ("bash", "-c", script, package, *options))
-    shutil.rmtree(apt)
-
-
-def _apt_settings(apt: Path, architecture: str) -> str:
-    """Return the settings of an apt of its own, which reaches servers as this machine's does."""
-    acquire = run_quietly("apt-config", ("apt-config", "dump", "Acquire"))
-    return acquire + "".join(
-        f'{name} "{value}";\n'
-        for name, value in {
-            "Dir": apt,
-            "Dir::State::status": apt / "var/lib/dpkg/status",
-            "APT::Architecture": architecture,
-            "APT::Architectures": architecture,
-            "APT::Install-Recommends": "false",
-            "APT::Sandbox::User": "root",  # that is, nobody else: it need not be root
-            "APT::Update::Error-Mode": "any",
-            "Acquire::Languages": "none",
-            "Acquire::Retries": "3",
-        }.items()
-    )
-
-
-def _mirror() -> str:
-    """Return the address of the Debian archive that this machine uses."""
-    folder = Path("/etc/apt")
-    for path in (folder / "sources.list", *sorted(folder.glob("sources.list.d/*"))):
-        if path.is_file():
-            lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
-            found = re.search(r"https?://\S+/debian/?(?=\s|$)", "\n".join(lines))
-            if found:
-                return found[0]
-    raise UnavailableError(f"{folder}: names no Debian archive; the emulation needs Debian")
-
-
-def _do(what: str, command: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> None:
-    try:
-        run_quietly(what, command, env=env)
-    except FailedError as error:
-        away = unreachable(error.output)
-        if away is None:
-            raise
-        raise UnavailableError(f"{what}: no connection ({away}); try again later") from None
-
-
-def unreachable(output: str) -> str | None:
-    """Return the line in which apt or uv says that a server cannot be reached, if there is one."""
-    away = next((line for line in output.splitlines() if _AWAY.search(line)), None)
-    return None if away is None else away.strip()

@@ -10,6 +10,7 @@ import numpy as np
 from ..classifier import Classifier
 from ..errors import EdgeclfError
 from ..interpreter import default_threads, delegated_parts, names_xnnpack
+from ..runtime_versions import on_32_bits
 from .check import Check, ok
 
 _TIMED = 10
@@ -42,12 +43,11 @@ def _delegate(classifier: Classifier) -> Check:
         # It announces itself once a process.
         name = "XNNPACK" if names_xnnpack(classifier.notices) else "a delegate"
         return ok("delegate", f"{name} runs {parts} part{'' if parts == 1 else 's'} of the graph")
-    return Check(
-        "delegate",
-        "warning",
-        "XNNPACK does not run the model: plain kernels are many times slower",
-        "pip install --upgrade ai-edge-litert; convert the model again with this edgeclf",
-    )
+    mend = "pip install --upgrade ai-edge-litert; convert the model again with this edgeclf"
+    if on_32_bits():
+        mend = "a 64-bit system: 32-bit ones have no runtime with it"
+    detail = "XNNPACK does not run the model: plain kernels are many times slower"
+    return Check("delegate", "warning", detail, mend)
 
 
 def _self_test(classifier: Classifier) -> Check:

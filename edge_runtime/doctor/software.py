@@ -9,7 +9,7 @@ import numpy as np
 from ... import __version__
 from ..errors import EdgeclfError
 from ..interpreter import interpreter_class, runtime_name
-from ..runtime_versions import BITS_32
+from ..runtime_versions import on_32_bits
 from .check import Check, ok
 
 
@@ -30,8 +30,7 @@ def _runtime() -> Check:
             return Check("runtime", "failed", reason, mend)
         mend = f"pip install --force-reinstall {name.split()[0]}"
         return Check("runtime", "failed", f"{name} is installed, but cannot be imported", mend)
-    machine = platform.machine()
-    if name.startswith("tflite-runtime") and machine not in BITS_32:
+    if name.startswith("tflite-runtime") and not on_32_bits():
         detail = f"{name}, whose int8 is many times slower than ai-edge-litert's"
         return Check("runtime", "warning", detail, "pip install ai-edge-litert")
-    return ok("runtime", f"{name}, {machine}")
+    return ok("runtime", f"{name}, {platform.machine()}")
