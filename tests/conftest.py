@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from skips import skip_without
 
 from edgeclf.benchmarks.surfaces import write_surfaces
 from edgeclf.cli import main
+
+pytest_plugins = ["skips"]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
@@ -70,7 +73,7 @@ def tiny_models(cli: Cli, tiny_run: Path, tmp_path_factory: pytest.TempPathFacto
 def shared() -> Path:
     """The folder of real images and weights, which only some machines have."""
     if not SHARED.is_dir():
-        pytest.skip(f"needs the real images and weights in {SHARED.name}/ beside the repository")
+        skip_without("shared/")
     return SHARED
 
 
