@@ -6,18 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import skips
 from click.testing import CliRunner, Result
-from skips import skip_without
 
 from edgeclf.benchmarks.surfaces import write_surfaces
 from edgeclf.cli import main
-
-pytest_plugins = ["skips"]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
 
 Cli = Callable[..., Result]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have skipped tests judged and summed up."""
+    config.pluginmanager.register(skips)
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +76,7 @@ def tiny_models(cli: Cli, tiny_run: Path, tmp_path_factory: pytest.TempPathFacto
 def shared() -> Path:
     """The folder of real images and weights, which only some machines have."""
     if not SHARED.is_dir():
-        skip_without("shared/")
+        skips.skip_without("shared/")
     return SHARED
 
 

@@ -1,7 +1,7 @@
 """When a test is skipped: the helpers that skip, CI's rule, and the lines at the end of a run.
 
 With `CI=true` a skipped test is a failure, unless `prerequisites.py` says why CI may lack what the
-test needs. It is a pytest plugin; `conftest.py` loads it.
+test needs. It is a pytest plugin, which `conftest.py` registers.
 """
 
 import os

@@ -1,48 +1,26 @@
 """CI's rule for skipped tests, in a pytest of its own, and the packages that `.ci/run` installs."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 from prerequisites import PREREQUISITES
 
 TESTS = Path(__file__).resolve().parent
-
-Pytest = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def run_pytest(tmp_path: Path) -> Pytest:
-    """Run pytest on one file with this code, on two workers if asked to."""
-
-    def run(code: str, *, ci: bool, workers: int = 0) -> subprocess.CompletedProcess[str]:
-        (tmp_path / "test_it.py").write_text(code)
-        (tmp_path / "pytest.ini").write_text("[pytest]\n")
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "skips", "-p", "no:cacheprovider"]
-        command += [f"-n{workers}"] if workers else []
-        env = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
-        env |= {"CI": "true" if ci else "", "PYTHONPATH": str(TESTS), "COLUMNS": "80"}
-        return subprocess.run(
-            command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
-        )
-
-    return run
-
-
-def a_test(body: str) -> str:
-    return f"import pytest\nimport skips\n\n\ndef test_it():\n    {body}\n"
-
-
-WITHOUT_CHROMIUM = a_test("skips.skip_without('chromium')")
-BARE = a_test("pytest.skip('not today')")
-MARKED = a_test("pass").replace("def ", "@pytest.mark.skip(reason='marked')\ndef ")
-WHOLE_FILE = "import pytest\npytest.importorskip('no_such_module')\n" + a_test("pass")
-IN_A_FIXTURE = """
+ALLOWED = ("shared/", "emulation", "Linux", "mount")
+REFUSED_CODE = """
 import pytest
 import skips
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_page(number):
+    skips.skip_without("chromium")
 
 
 @pytest.fixture
@@ -50,73 +28,139 @@ def broker():
     skips.skip_without("mosquitto", "none here")
 
 
-def test_it(broker):
+def test_broker(broker):
+    pass
+
+
+def test_bare():
+    pytest.skip("not today")
+
+
+@pytest.mark.skip(reason="not any day")
+def test_marked():
+    pass
+"""
+REFUSED = {
+    "test_it.py::test_page[0]",
+    "test_it.py::test_page[1]",
+    "test_it.py::test_page[2]",
+    "test_it.py::test_broker",
+    "test_it.py::test_bare",
+    "test_it.py::test_marked",
+}
+WHOLE_FILE_CODE = "import pytest\npytest.importorskip('no_such_module')\n"
+ALLOWED_CODE = f"""
+import pytest
+import skips
+
+
+@pytest.mark.parametrize("name", {ALLOWED})
+def test_allowed(name):
+    skips.skip_without(name, "as it is")
+
+
+def test_expected_failure():
+    pytest.xfail("known")
+
+
+def test_passes():
     pass
 """
 
+Done = subprocess.CompletedProcess[str]
+Pytest = Callable[..., Done]
+both_ways = pytest.mark.parametrize("workers", [0, 2])
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("code", [WITHOUT_CHROMIUM, BARE, MARKED, WHOLE_FILE, IN_A_FIXTURE])
-def test_a_skipped_test_is_a_failure_in_ci_alone(
-    run_pytest: Pytest, code: str, workers: int
+
+@pytest.fixture(scope="module")
+def run_pytest(tmp_path_factory: pytest.TempPathFactory) -> Pytest:
+    """Run pytest on a file of this code, on so many workers; once for the same arguments."""
+
+    @cache
+    def run(code: str, *, ci: bool, workers: int) -> Done:
+        folder = tmp_path_factory.mktemp("skips")
+        (folder / "test_it.py").write_text(code)
+        (folder / "pytest.ini").write_text("[pytest]\n")
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "skips",
+            "-p",
+            "xdist",
+            f"-n{workers}",
+        ]
+        env = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
+        env |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(TESTS), "COLUMNS": "200"}
+        env |= {"CI": "true" if ci else ""}
+        return subprocess.run(
+            command, cwd=folder, env=env, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def failed(done: Done) -> set[str]:
+    return set(re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE))
+
+
+@both_ways
+def test_a_skipped_test_is_a_failure_in_ci(run_pytest: Pytest, workers: int) -> None:
+    done = run_pytest(REFUSED_CODE, ci=True, workers=workers)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert failed(done) == REFUSED
+    for name, detail in (("chromium", ""), ("mosquitto", " (none here)")):
+        reason = f"with CI=true: needs {name}: apt-get install {name}{detail}\n"
+        assert f"skipped, which is a failure {reason}" in done.stdout
+    assert " skipped" not in done.stdout.splitlines()[-1]
+
+
+@both_ways
+def test_elsewhere_a_line_names_each_program_that_is_missing(
+    run_pytest: Pytest, workers: int
 ) -> None:
-    at_home = run_pytest(code, ci=False, workers=workers)
-    assert "1 skipped" in at_home.stdout
-    assert at_home.returncode in {0, pytest.ExitCode.NO_TESTS_COLLECTED}
-    in_ci = run_pytest(code, ci=True, workers=workers)
-    assert "skipped, which is a failure with CI=true: " in in_ci.stdout
-    assert in_ci.returncode not in {0, pytest.ExitCode.NO_TESTS_COLLECTED}
+    done = run_pytest(REFUSED_CODE, ci=False, workers=workers)
+    assert done.returncode == 0
+    assert failed(done) == set()
+    lines = done.stdout.splitlines()
+    assert lines[-1].startswith(f"{len(REFUSED)} skipped")
+    first = next(number for number, line in enumerate(lines) if " is missing: " in line)
+    assert sorted(lines[first : first + 4]) == [
+        "1 test was skipped: not any day",
+        "1 test was skipped: not today",
+        "chromium is missing: 3 tests of web pages in a real browser were skipped; "
+        "apt-get install chromium",
+        "mosquitto is missing: 1 test of MQTT against a real broker was skipped; "
+        "apt-get install mosquitto",
+    ]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("name", ["shared/", "emulation", "Linux", "mount"])
-def test_what_stands_in_the_list_may_be_skipped(
-    run_pytest: Pytest, name: str, workers: int
+@both_ways
+def test_a_file_that_is_skipped_as_a_whole_is_a_failure_too(
+    run_pytest: Pytest, workers: int
 ) -> None:
-    done = run_pytest(a_test(f"skips.skip_without({name!r}, 'as it is')"), ci=True, workers=workers)
+    done = run_pytest(WHOLE_FILE_CODE, ci=True, workers=workers)
+    assert done.returncode not in {0, pytest.ExitCode.NO_TESTS_COLLECTED}
+    assert failed(done) == {"test_it.py"}
+    assert "skipped, which is a failure with CI=true: could not import" in done.stdout
+
+
+@both_ways
+def test_what_stands_in_the_list_may_be_skipped(run_pytest: Pytest, workers: int) -> None:
+    done = run_pytest(ALLOWED_CODE, ci=True, workers=workers)
     assert done.returncode == 0, done.stdout
-    missing = PREREQUISITES[name]
-    assert f"{name} is missing: 1 test of {missing.covers} was skipped; " in done.stdout
-    assert f" (allowed in CI: {missing.allowed})" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("1 passed, 4 skipped, 1 xfailed")
+    for name in ALLOWED:
+        missing = PREREQUISITES[name]
+        line = f"{name} is missing: 1 test of {missing.covers} was skipped; {missing.mend}"
+        assert f"\n{line} (allowed in CI: {missing.allowed})\n" in done.stdout
+    assert done.stdout.count(" is missing: ") == len(ALLOWED)
 
 
 def test_the_list_is_short() -> None:
-    allowed = {name for name, each in PREREQUISITES.items() if each.allowed}
-    assert allowed == {"shared/", "emulation", "Linux", "mount"}
-
-
-def test_an_expected_failure_is_no_skip(run_pytest: Pytest) -> None:
-    done = run_pytest(a_test("pytest.xfail('known')"), ci=True)
-    assert done.returncode == 0, done.stdout
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_the_run_ends_with_a_line_for_each_missing_program(
-    run_pytest: Pytest, workers: int
-) -> None:
-    code = (
-        "import pytest\nimport skips\n\n"
-        "@pytest.mark.parametrize('number', range(3))\ndef test_page(number):\n"
-        "    skips.skip_without('chromium')\n\n"
-        "def test_broker():\n    skips.skip_without('mosquitto')\n\n"
-        "def test_other():\n    pytest.skip('not today')\n"
-    )
-    lines = run_pytest(code, ci=False, workers=workers).stdout.splitlines()
-    assert (
-        "chromium is missing: 3 tests of web pages in a real browser were skipped; "
-        "apt-get install chromium"
-    ) in lines
-    assert (
-        "mosquitto is missing: 1 test of MQTT against a real broker was skipped; "
-        "apt-get install mosquitto"
-    ) in lines
-    assert "1 test was skipped: not today" in lines
-
-
-def test_a_run_that_skips_nothing_says_nothing(run_pytest: Pytest) -> None:
-    done = run_pytest(a_test("pass"), ci=True)
-    assert done.returncode == 0
-    assert "skipped" not in done.stdout
+    assert {name for name, each in PREREQUISITES.items() if each.allowed} == set(ALLOWED)
 
 
 def test_no_reason_is_the_beginning_of_another() -> None:
@@ -127,7 +171,7 @@ def test_no_reason_is_the_beginning_of_another() -> None:
 
 def listed_packages(path: Path) -> list[str]:
     done = subprocess.run(
-        [sys.executable, TESTS / "prerequisites.py"],
+        [sys.executable, "-S", TESTS / "prerequisites.py"],
         env={"PATH": str(path)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return done.stdout.split()
@@ -141,6 +185,4 @@ def test_the_packages_of_missing_programs_are_listed(tmp_path: Path) -> None:
         program = tmp_path / each.programs[-1]
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
-        every = [package for package in every if package not in each.packages]
-        assert listed_packages(tmp_path) == every
-    assert every == []
+    assert listed_packages(tmp_path) == []
