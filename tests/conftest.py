@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import skips
 from click.testing import CliRunner, Result
 
 from edgeclf.benchmarks.surfaces import write_surfaces
@@ -15,6 +16,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
 
 Cli = Callable[..., Result]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have skipped tests judged and summed up."""
+    config.pluginmanager.register(skips)
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +76,7 @@ def tiny_models(cli: Cli, tiny_run: Path, tmp_path_factory: pytest.TempPathFacto
 def shared() -> Path:
     """The folder of real images and weights, which only some machines have."""
     if not SHARED.is_dir():
-        pytest.skip(f"needs the real images and weights in {SHARED.name}/ beside the repository")
+        skips.skip_without("shared/")
     return SHARED
 
 

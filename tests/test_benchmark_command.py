@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
+from skips import require_linux
 
 from edgeclf.benchmarks.results import Benchmark, read_benchmark
 from edgeclf.benchmarks.workers import Worker
@@ -400,8 +401,8 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in listed.read_text().split()]
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 def test_ctrl_c_ends_all_workers(tiny_models: Path, surfaces: Path) -> None:
+    require_linux()
     files = [tiny_models / f"{name}.tflite" for name in ("float32", "int8")]
     arguments = ["benchmark", *files, "--data", surfaces, "--queries", 10_000_000]
     # Where tests run in the background, the shell has them ignore Ctrl-C.

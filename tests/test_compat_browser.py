@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from skips import require_program, skip_without
 
-from edgeclf.benchmarks.compat.browser.chromium import Page, find_browser, open_browser
+from edgeclf.benchmarks.compat.browser.chromium import Page, open_browser
 from edgeclf.benchmarks.compat.browser.packages import installed_packages, versions
 from edgeclf.benchmarks.compat.browser.rows import (
     RELAXED,
@@ -43,20 +44,18 @@ REPORTS_TO = "https://odml.pa.googleapis.com/v1/log"
 
 @pytest.fixture(scope="module")
 def executable() -> str:
-    found = find_browser()
-    if found is None:
-        pytest.skip("needs a Chromium on the PATH: apt-get install chromium")
-    return found
+    return require_program("chromium")
 
 
 @pytest.fixture(scope="module")
 def work(executable: str, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ARG001
     """A folder that holds the npm packages."""
+    require_program("npm")
     folder = tmp_path_factory.mktemp("browser")
     try:
         installed_packages(folder)
     except EdgeclfError as error:
-        pytest.skip(f"needs the npm packages: {error}")
+        skip_without("network", str(error))
     return folder
 
 

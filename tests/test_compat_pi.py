@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from skips import skip_without
 
 from edgeclf.benchmarks.compat import pi
 from edgeclf.benchmarks.compat.cases import Case, write_case
@@ -54,7 +55,7 @@ def test_the_wheel_runs_on_a_32_bit_pi(case: Case) -> None:
     with alone_in(WORK):
         seen = row.run(case.folder, WORK)
         if "unavailable" in seen:
-            pytest.skip(seen["unavailable"])
+            skip_without("emulation", seen["unavailable"])
         emulator = Emulator(WORK / "pi-armhf", WORK / "pi-edgeclf")
         code = "import cv2, numpy, platform; print(platform.machine(), cv2.__version__)"
         assert emulator.python(PI_2, "-c", code).stdout.split() == ["armv7l", "4.6.0"]

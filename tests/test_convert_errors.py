@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from click.testing import Result
@@ -97,7 +98,6 @@ def test_damaged_weights(cli, run: Path, bare, out: Path, damage: Callable[[Path
 
 
 def test_weights_that_are_damaged_inside(cli, bare, out: Path, tmp_path: Path) -> None:
-    h5py = pytest.importorskip("h5py")
     path = tmp_path / "a.weights.h5"
     with h5py.File(path, "w") as file:
         group = file.create_group("layers/predictions/vars")

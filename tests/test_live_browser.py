@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from live_feed import LABELS, changed, health, observed, plain
 from numpy.typing import NDArray
+from skips import require_program
 
-from edgeclf.benchmarks.compat.browser.chromium import Page, find_browser, open_browser
+from edgeclf.benchmarks.compat.browser.chromium import Page, open_browser
 from edgeclf.edge_runtime.classifier import Prediction
 from edgeclf.edge_runtime.images import RGBImage
 from edgeclf.edge_runtime.live.observation import SourceState
@@ -30,10 +31,7 @@ STATE = "document.body.dataset.state"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Page]:
-    executable = find_browser()
-    if executable is None:
-        pytest.skip("needs a Chromium on the PATH: apt-get install chromium")
-    with open_browser(executable) as page:
+    with open_browser(require_program("chromium")) as page:
         yield page
 
 

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from live_news import EPOCH, event, health, observation, wait_until
+from skips import require_linux, skip_without
 
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.images import read_image
@@ -105,8 +106,8 @@ def test_everything_is_written_in_order_on_another_thread(gate: Gate, warnings: 
     assert len(gate.written) == 3
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs priorities of threads")
 def test_a_sink_steps_back_behind_the_camera(gate: Gate, warnings: list[str]) -> None:
+    require_linux()  # elsewhere a thread has no priority of its own
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     gate.open.set()
     sink = QueuedSink(gate, bound=9, warn=warnings.append)
@@ -351,7 +352,7 @@ def test_a_real_disk_that_is_full(tmp_path: Path) -> None:
     """The kernel's own ENOSPC, on a file system of 64 kB."""
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs the right to mount a small tmpfs")
+        skip_without("mount")
     try:
         warnings: list[str] = []
         path, filler = tmp_path / "news.jsonl", tmp_path / "filler"

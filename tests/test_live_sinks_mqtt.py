@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 from live_news import LABELS, event, health, observation, wait_until
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
+from skips import require_program
 
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.live.observation import SourceState
@@ -68,8 +68,7 @@ class Broker:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    if shutil.which("mosquitto") is None:
-        pytest.skip("needs a broker: apt-get install mosquitto")
+    require_program("mosquitto")
     broker = Broker(tmp_path)
     yield broker
     broker.stop()
@@ -306,8 +305,7 @@ def test_a_broker_that_hangs_stops_nobody(
 
 
 def test_a_password_opens_and_is_never_shown(tmp_path: Path, warnings: list[str]) -> None:
-    if shutil.which("mosquitto_passwd") is None:
-        pytest.skip("needs a broker: apt-get install mosquitto")
+    require_program("mosquitto")
     passwords = tmp_path / "passwords"
     secret = "s3cr@t/:word"
     command = ["mosquitto_passwd", "-b", "-c", str(passwords), "anna", secret]
@@ -337,8 +335,8 @@ def test_a_password_opens_and_is_never_shown(tmp_path: Path, warnings: list[str]
 def test_an_encrypted_broker_is_checked(
     tmp_path: Path, warnings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not shutil.which("mosquitto") or not shutil.which("openssl"):
-        pytest.skip("needs a broker and openssl: apt-get install mosquitto openssl")
+    require_program("mosquitto")
+    require_program("openssl")
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     command = [
         "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",

@@ -13,6 +13,7 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert.schema_py_generated import ModelT
+from skips import skip_without
 
 from edgeclf.edge_runtime import Classifier, read_image
 from edgeclf.edge_runtime.container import flatbuffer_size, read_model, write_model
@@ -75,7 +76,7 @@ def mediapipe_python() -> Path:
         pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q", "--retries=1"]
         done = subprocess.run([*pip, MEDIAPIPE], capture_output=True, text=True, check=False)
         if done.returncode and UNREACHABLE.search(done.stderr):
-            pytest.skip(f"needs {MEDIAPIPE}, and the package registry cannot be reached")
+            skip_without("network", MEDIAPIPE)
         assert done.returncode == 0, done.stderr
         finished.touch()
     return python

@@ -1,12 +1,12 @@
 """`edgeclf service`: a unit that systemd takes, with paths and arguments as they were given."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from skips import require_program
 
 from edgeclf.edge_runtime import service_command
 from edgeclf.edge_runtime.errors import EdgeclfError
@@ -238,13 +238,13 @@ def test_what_hinders_an_installation_is_one_line(systemd: Path, monkeypatch) ->
     assert not (systemd / "units/another.service").exists()
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 @pytest.mark.parametrize("source", ["/dev/video0", "rtsp://cam/live"])
 def test_systemd_takes_the_unit(tmp_path: Path, source: str) -> None:
+    analyze = require_program("systemd-analyze")
     unit = tmp_path / "edgeclf.service"
     unit.write_text(unit_text(replace(SERVICE, source=source, options=HARD, memory_max="512M")))
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False
+        [analyze, "verify", "--man=no", unit], capture_output=True, text=True, check=False
     )
     ours = [line for line in done.stderr.splitlines() if "edgeclf.service" in line]
     assert (done.returncode, ours) == (0, [])
