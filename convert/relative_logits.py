@@ -118,4 +118,4 @@ def _copies_weights(dense: Dense, slope: float) -> Array:
     edges = np.rint(np.outer(np.linspace(0, 1, count + 1), slope / steps))
     weights = np.diff(edges, axis=0) * steps
     weights[-1] += slope - weights.sum(0)
-    return weights.astype(np.float32)
+    return np.asarray(weights, np.float32)
