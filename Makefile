@@ -47,7 +47,7 @@ compat: .venv/installed
 	$(BIN)/python benchmarks/compat/compat.py $(COMPAT)
 
 # The tests with the lowest version of each dependency that pyproject.toml allows.
-# make test-lowest LOWEST=tests/test_run_command.py runs some of them.
+# make test-lowest LOWEST=tests/edge_runtime/test_run_command.py runs some of them.
 test-lowest: .venv-lowest/installed
 	.venv-lowest/bin/pytest -n 2 --dist loadfile $(LOWEST)
 

@@ -15,16 +15,16 @@ from .edge_runtime.quiet import quiet_opencv
 
 # Loaded when they are called: a device that classifies one photograph waits for no other command.
 _COMMANDS = {
-    "data": "train.check.command",
+    "data": "train.data_check.command",
     "train": "train.command",
     "evaluate": "train.evaluate_command",
     "convert": "convert.command",
-    "run": "edge_runtime.command",
+    "run": "edge_runtime.run_command",
     "doctor": "edge_runtime.doctor.command",
-    "service": "edge_runtime.service_command",
-    "inspect": "edge_runtime.inspect_command",
+    "service": "edge_runtime.service.command",
+    "inspect": "edge_runtime.inspect.command",
     "benchmark": "benchmarks.command",
-    "demo": "benchmarks.demo",
+    "demo": "benchmarks.demo.command",
 }
 
 # What the system refuses, the user can mend: one line instead of a traceback. Not so these: bugs,

@@ -1,1 +1,1 @@
-"""The witness: accuracy, latency and memory of models side by side."""
+"""Benchmarks: accuracy, latency and memory of models side by side."""

@@ -7,11 +7,11 @@ import click
 from ..edge_runtime.files import check_folder
 from ..edge_runtime.interpreter import default_threads
 from .compare_command import compare
-from .heatmaps_command import heatmaps
+from .heatmaps.command import heatmaps
+from .measure.benchmark import measure_benchmark
+from .report.terminal import benchmark_table, measured_line
 from .report_command import report, report_options, write_reports
-from .results import Settings, write_benchmark
-from .tables import benchmark_table, measured_line
-from .witness import measure_benchmark
+from .results.schema import Settings, write_benchmark
 
 
 class _MeasureByDefault(click.Group):

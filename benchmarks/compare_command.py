@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from ..edge_runtime.table import format_table
-from .changes import Change, find_changes, is_same_data
-from .results import read_benchmark
+from .results.changes import Change, find_changes, is_same_data
+from .results.schema import read_benchmark
 
 
 @click.command(context_settings={"show_default": True})

@@ -10,7 +10,7 @@ from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import check_folder
 from .report.markdown import write_markdown
 from .report.page import write_page
-from .results import Benchmark, read_benchmark
+from .results.schema import Benchmark, read_benchmark
 
 
 def report_options(command: Callable[..., Any]) -> Callable[..., Any]:

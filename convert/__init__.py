@@ -1,1 +1,1 @@
-"""A float model to TFLite files. Data flows: graph → rewrite → equalize → emit → verify → gate."""
+"""A float model to TFLite files. Data flows: graph → techniques → quantize → verify."""

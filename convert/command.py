@@ -7,17 +7,18 @@ import click
 from ..edge_runtime.errors import EdgeclfError, Interrupted
 from ..edge_runtime.files import check_folder, read_labels
 from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
-from ..models.architectures import ARCHITECTURES, architecture
+from ..models.float_model import FloatModelInfo
+from ..models.networks.architectures import ARCHITECTURES, architecture
 from ..models.photographs import (
     Photographs,
     folder_photographs,
     labelled_photographs,
     run_photographs,
 )
-from ..models.run import FloatModelInfo, read_run
-from .gate import Limits
+from ..models.run import read_run
 from .recipes import DEFAULT_RECIPES, RECIPES, parse_recipes
-from .summary import gate_summary, verdict_table
+from .verify.gate import Limits
+from .verify.summary import gate_summary, verdict_table
 
 _PATH = click.Path(path_type=Path)
 _POINTS = click.FloatRange(0, 100)
@@ -117,8 +118,8 @@ def convert(
     quiet_tensorflow()
     from .conversion import convert_model, what_is_kept
     from .preparation import CalibrationPlan
-    from .qat import QatConfig, QatPlan
-    from .techniques import parse_techniques
+    from .quantize.qat import QatConfig, QatPlan
+    from .techniques.registry import parse_techniques
 
     steps = parse_techniques(techniques)
     scoring: Photographs | None = None

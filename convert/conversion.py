@@ -10,25 +10,25 @@ import numpy as np
 
 from .. import __version__
 from ..edge_runtime.classifier import Classifier
-from ..edge_runtime.container import model_bytes
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import json_text, sha256_of, whole_file
 from ..edge_runtime.heatmap import HeatmapHead
-from ..edge_runtime.scoring import agreement, score_predictions
-from ..edge_runtime.self_test import make_self_test
+from ..edge_runtime.model_file.container import model_bytes
+from ..edge_runtime.model_file.self_test import make_self_test
+from ..models.float_model import FloatModel, FloatModelInfo
+from ..models.metrics.scoring import agreement, score_predictions
 from ..models.photographs import Photographs, load_photographs
-from ..models.run import FloatModel, FloatModelInfo
-from .emit import emit_rounded, emit_tflite
-from .gate import Limits
-from .graph import Graph
-from .heatmap import find_tail
+from .graph.batch_norm import deploy_graph
+from .graph.heatmap import find_tail
+from .graph.nodes import Graph
+from .graph.read_keras import read_keras
 from .preparation import CalibrationPlan, Preparation
-from .qat import QatPlan, Trained, train_rounded
-from .ranges import TensorRange
-from .read_keras import read_keras
+from .quantize.emit import emit_rounded, emit_tflite
+from .quantize.qat import QatPlan, Trained, train_rounded
+from .quantize.ranges import TensorRange
 from .recipes import Recipe
-from .rewrite import deploy_graph
-from .verify import ScoringSet, Verdict, file_scores, recommend, verify
+from .verify.gate import Limits
+from .verify.verify import ScoringSet, Verdict, file_scores, recommend, verify
 
 REPORT_NAME = "conversion.json"
 CHECKPOINT_NAME = "int8-qat.checkpoint.npz"

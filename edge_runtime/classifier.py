@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .container import read_model
 from .errors import EdgeclfError
 from .images import RGBImage
 from .interpreter import default_threads, open_interpreter
+from .model_file.container import read_model
+from .model_file.self_test import SelfTestResult, run_self_test
 from .preprocess import preprocess
-from .self_test import SelfTestResult, run_self_test
 
 UNKNOWN = "unknown"
 

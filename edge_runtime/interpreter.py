@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .errors import EdgeclfError
 from .quiet import quiet_stderr
-from .runtime_versions import explain_refusal
+from .tflite.runtime_versions import explain_refusal
 
 
 class Interpreter(Protocol):

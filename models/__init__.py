@@ -1,1 +1,1 @@
-"""What an architecture is, the float model as a run keeps it, and the images to train it on."""
+"""What training, conversion and benchmarks share: networks, data, metrics, reports, runs."""

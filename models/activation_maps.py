@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from .classifier import FEATURES_NAME, HEAD_NAME
-from .run import FloatModel
+from .float_model import FloatModel
+from .networks.classifier import FEATURES_NAME, HEAD_NAME
 
 _BATCH = 32
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.images import find_images
-from ..edge_runtime.labelled_images import load_images, scan_labelled_folder
 from ..edge_runtime.preprocess import ResizeRule
+from .data.labelled_images import load_images, scan_labelled_folder
 from .run import Run
 
 

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge_runtime.statistics import Estimate, Interval, bootstrap_interval, share_estimate
 from .masks import Mask, MaskedImage
+from .metrics.statistics import Estimate, Interval, bootstrap_interval, share_estimate
 
 # Zhang et al. 2018.
 TOLERANCE = 15.0

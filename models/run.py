@@ -1,25 +1,20 @@
-"""A run: the folder that a training leaves, and the float model in it."""
+"""A run: the folder that a training leaves, read back."""
 
 import csv
 import io
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from .. import __version__
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json, read_labels, sha256_of, write_json, write_text
-from ..edge_runtime.images import RGBImage
-from ..edge_runtime.labelled_images import SPLITS
-from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
-from ..edge_runtime.spec import ModelSpec
-from .architectures import architecture
-from .augment import AugmentConfig
-from .calibration import Calibration, read_calibration
+from ..edge_runtime.preprocess import RESIZE_RULES
+from .data.augment import AugmentConfig
+from .data.labelled_images import SPLITS
+from .float_model import FloatModelInfo
+from .score_calibration import read_calibration
 
 MODEL_NAME = "model.keras"
 LABELS_NAME = "labels.txt"
@@ -43,39 +38,6 @@ class SplitImage:
     label: str
     group: str
     split: str
-
-
-@dataclass(frozen=True)
-class FloatModelInfo:
-    """What must be known to build the float model again.
-
-    Attributes:
-        architecture: its name in `ARCHITECTURES`.
-        labels: class names in the order of the output.
-        input_hw: input height and width in pixels.
-        resize: how a photograph is brought to that size.
-        weights: the file that holds them.
-        calibration: of its scores.
-    """
-
-    architecture: str
-    labels: tuple[str, ...]
-    input_hw: tuple[int, int]
-    resize: ResizeRule
-    weights: Path
-    calibration: Calibration = field(default_factory=Calibration)
-
-    def spec(self, recipe: str) -> ModelSpec:
-        """Return the spec of this model quantized by `recipe`."""
-        return ModelSpec(
-            labels=self.labels,
-            input_hw=self.input_hw,
-            resize=self.resize,
-            recipe=recipe,
-            architecture=self.architecture,
-            edgeclf_version=__version__,
-            thresholds=self.calibration.thresholds,
-        )
 
 
 @dataclass(frozen=True)
@@ -121,45 +83,6 @@ class Run:
             "test": test,
             "temperature": round(self.info.calibration.temperature, 6),
         }
-
-
-class FloatModel:
-    """The float model in Keras: the reference that every quantized one is held against."""
-
-    def __init__(self, info: FloatModelInfo) -> None:
-        """Build the architecture in code and fill it with the arrays of the weights file."""
-        from .classifier import HEAD_NAME, build_classifier
-        from .weights import read_weights, set_weights
-
-        self.info = info
-        weights = read_weights(info.weights)
-        if HEAD_NAME in weights and (classes := weights[HEAD_NAME][-1].size) != len(info.labels):
-            raise EdgeclfError(
-                f"{info.weights}: expected labels for {classes} classes, got {len(info.labels)}; "
-                "give the labels of these weights, one a line"
-            )
-        self.keras_model = build_classifier(
-            architecture(info.architecture), classes=len(info.labels), input_hw=info.input_hw
-        )
-        set_weights(self.keras_model, weights, source=str(info.weights), head=True)
-        # Here, so that whatever is made of the float model says the same.
-        head = self.keras_model.get_layer(HEAD_NAME)
-        head.set_weights([each / info.calibration.temperature for each in head.get_weights()])
-
-    def scores(self, inputs: NDArray[np.uint8], *, batch_size: int = 32) -> NDArray[np.float32]:
-        """Return float32 scores of shape (images, classes) for RGB uint8 (images, h, w, 3)."""
-        batches = [
-            np.asarray(
-                self.keras_model.predict_on_batch(inputs[i : i + batch_size].astype("float32"))
-            )
-            for i in range(0, len(inputs), batch_size)
-        ]
-        return np.concatenate(batches) if batches else np.empty((0, len(self.info.labels)), "f4")
-
-    def score_one(self, model_input: RGBImage) -> NDArray[np.float32]:
-        """Return float32 scores of shape (classes,) for one RGB uint8 input (h, w, 3)."""
-        scores: NDArray[np.float32] = self.scores(model_input[np.newaxis])[0]
-        return scores
 
 
 def read_run(folder: Path) -> Run:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeclf.benchmarks.accuracy import measure_against
-from edgeclf.benchmarks.estimates import median, percentile_estimate, ratio_estimate
-from edgeclf.benchmarks.results import (
+from edgeclf.benchmarks.results.against import measure_against
+from edgeclf.benchmarks.results.estimates import median, percentile_estimate, ratio_estimate
+from edgeclf.benchmarks.results.schema import (
     SCHEMA,
     Benchmark,
     DataSet,
@@ -21,9 +21,9 @@ from edgeclf.benchmarks.results import (
     Sustained,
     Timing,
 )
-from edgeclf.benchmarks.verdict import decide
-from edgeclf.edge_runtime.accuracy import measure_accuracy
+from edgeclf.benchmarks.results.verdict import decide
 from edgeclf.edge_runtime.machine import MachineState
+from edgeclf.models.metrics.accuracy import measure_accuracy
 
 LABELS = ("good", "oil", "scratch", "stain")
 # Name, bytes, how far its logits are from the reference's, milliseconds on one thread.

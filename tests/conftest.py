@@ -9,7 +9,7 @@ import pytest
 import skips
 from click.testing import CliRunner, Result
 
-from edgeclf.benchmarks.surfaces import write_surfaces
+from edgeclf.benchmarks.demo.surfaces import write_surfaces
 from edgeclf.cli import main
 
 REPOSITORY = Path(__file__).resolve().parents[1]

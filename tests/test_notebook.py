@@ -11,9 +11,9 @@ from conftest import REPOSITORY
 from matplotlib.figure import Figure
 from nbclient import NotebookClient
 
-from edgeclf.benchmarks.surfaces import draw_surface, write_surfaces
-from edgeclf.train.check import pictures
-from edgeclf.train.check.checking import DataCheck, check_data
+from edgeclf.benchmarks.demo.surfaces import draw_surface, write_surfaces
+from edgeclf.train.data_check import pictures
+from edgeclf.train.data_check.checking import DataCheck, check_data
 
 NOTEBOOK = REPOSITORY / "notebooks" / "exploration.ipynb"
 

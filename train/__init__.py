@@ -1,1 +1,1 @@
-"""Photographs to a float model. Data flows: dataset (split) → features → fit (record) → report."""
+"""Photographs to a float model. Data flows: data → fitting → evaluation → report."""

@@ -7,10 +7,10 @@ import click
 from click.core import ParameterSource
 
 from ..edge_runtime.preprocess import RESIZE_RULES
-from ..models.architectures import ARCHITECTURES, architecture
-from ..models.augment import AugmentConfig, Flip
-from ..models.examples import ClassWeights, Sampling
-from ..models.mix import MixConfig
+from ..models.data.augment import AugmentConfig, Flip
+from ..models.data.examples import ClassWeights, Sampling
+from ..models.data.mix import MixConfig
+from ..models.networks.architectures import ARCHITECTURES, architecture
 from .config import DistillConfig, PhaseConfig, Precision, RunOptions, Schedule, TrainConfig
 from .sections import SectionedCommand
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from ..edge_runtime.preprocess import ResizeRule
-from ..models.augment import AugmentConfig
-from ..models.examples import ClassWeights, Sampling
-from ..models.mix import MixConfig
+from ..models.data.augment import AugmentConfig
+from ..models.data.examples import ClassWeights, Sampling
+from ..models.data.mix import MixConfig
 
 Schedule = Literal["cosine", "plateau"]
 Precision = Literal["float32", "bfloat16"]

@@ -6,12 +6,12 @@ import numpy as np
 
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json
-from ..edge_runtime.scoring import score_predictions
-from ..models.examples import Split
+from ..models.data.examples import Split
+from ..models.metrics.scoring import score_predictions
 from ..models.photographs import Photographs, readable_photographs, run_photographs
 from ..models.run import METRICS_NAME, Run, read_run
 from .evaluation.evaluate import Evaluation, evaluate
-from .evaluation.sight import find_masks
+from .evaluation.saliency import find_masks
 from .report.writing import write_evaluation
 
 

@@ -8,16 +8,16 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge_runtime.accuracy import Accuracy, measure_accuracy
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json, write_json
-from ..edge_runtime.records import to_json
-from ..edge_runtime.statistics import Interval, bootstrap_interval
 from ..edge_runtime.table import format_table
-from ..edge_runtime.words import ends, number
+from ..models.metrics.accuracy import Accuracy, measure_accuracy
+from ..models.metrics.records import to_json
+from ..models.metrics.statistics import Interval, bootstrap_interval
+from ..models.report.figures import ends, number
 from ..models.run import METRICS_NAME, MODEL_NAME
 from .config import RunOptions, TrainConfig
-from .dataset import Dataset, read_dataset
+from .data.dataset import Dataset, read_dataset
 from .evaluation.evaluate import Evaluation
 from .report.words import figure
 from .training import train_on

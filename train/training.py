@@ -14,31 +14,24 @@ from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import remove_leftovers, sha256_of, write_text
-from ..edge_runtime.scoring import Scores, score_predictions
-from ..models.calibration import CALIBRATION_NAME
+from ..models.float_model import FloatModel
+from ..models.metrics.scoring import Scores, score_predictions
 from ..models.photographs import Photographs
-from ..models.run import (
-    LABELS_NAME,
-    METRICS_NAME,
-    MODEL_NAME,
-    FloatModel,
-    read_run,
-    write_config,
-    write_split,
-)
-from .averaging import averaged_scores
-from .checkpoint import CHECKPOINT_NAME, Checkpoint, Key, is_finished, training_key
+from ..models.run import LABELS_NAME, METRICS_NAME, MODEL_NAME, read_run, write_config, write_split
+from ..models.score_calibration import CALIBRATION_NAME
 from .config import RunOptions, TrainConfig
-from .dataset import Dataset, read_dataset
-from .distribute import find_strategy, is_chief
+from .data.batch_streams import prepare_lessons
+from .data.dataset import Dataset, read_dataset
+from .data.features import KEPT_NAME
 from .evaluation.evaluate import Evaluation, evaluate
-from .evaluation.sight import find_masks
-from .event_log import LOGS_NAME, EventLog, remove_events
-from .features import KEPT_NAME
-from .fit import FitResult, build_model, fit
-from .lessons import prepare_lessons
-from .plots import draw_confusion, draw_curves
-from .record import Record
+from .evaluation.saliency import find_masks
+from .fitting.averaging import averaged_scores
+from .fitting.checkpoint import CHECKPOINT_NAME, Checkpoint, Key, is_finished, training_key
+from .fitting.distribute import find_strategy, is_chief
+from .fitting.event_log import LOGS_NAME, EventLog, remove_events
+from .fitting.fit import FitResult, build_model, fit
+from .fitting.history import Record
+from .fitting.plots import draw_confusion, draw_curves
 from .report.writing import write_evaluation
 
 _DEFAULTS = RunOptions()

@@ -28,7 +28,7 @@ from edgeclf.benchmarks.compat.comparison import Outcome, outcome
 from edgeclf.benchmarks.compat.models import MODELS, make_models, write_cases
 from edgeclf.benchmarks.compat.rows import Row
 from edgeclf.benchmarks.compat.table import deviations, markdown_table, text_table
-from edgeclf.benchmarks.pi_emulation.kept import alone_in
+from edgeclf.benchmarks.pi_emulation.cache import alone_in
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import sha256_of, write_json
 

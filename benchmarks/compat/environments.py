@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeclf.benchmarks.pi_emulation.cache import keep_folder
 from edgeclf.benchmarks.pi_emulation.debian import UnavailableError, unreachable
-from edgeclf.benchmarks.pi_emulation.kept import keep_folder
 from edgeclf.benchmarks.pi_emulation.processes import FailedError, run_quietly
 
 _PINS = Path(__file__).with_name("requirements.txt")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from edgeclf.benchmarks.peers.contenders import NO_NETWORK, no_network_failure
+from edgeclf.benchmarks.peers.entries import NO_NETWORK, no_network_failure
 
 from .environments import environment
 from .interpreters import in_environment, run_probe

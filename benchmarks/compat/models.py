@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from edgeclf.benchmarks.pi_emulation.kept import keep_folder
+from edgeclf.benchmarks.pi_emulation.cache import keep_folder
 from edgeclf.benchmarks.pi_emulation.processes import run_quietly
 from edgeclf.benchmarks.pi_emulation.subjects import draw_model, pins
 from edgeclf.edge_runtime.errors import EdgeclfError

@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 
 from edgeclf.benchmarks.pi_emulation.boards import ARMHF, BOARDS, BOARDS_32, Board, Guest
+from edgeclf.benchmarks.pi_emulation.cache import keep_folder
 from edgeclf.benchmarks.pi_emulation.debian import UnavailableError
 from edgeclf.benchmarks.pi_emulation.emulator import Emulator
-from edgeclf.benchmarks.pi_emulation.kept import keep_folder
 from edgeclf.benchmarks.pi_emulation.system import (
     ARMHF_RUNTIME,
     ROOT,
@@ -28,8 +28,8 @@ from edgeclf.benchmarks.pi_emulation.system import (
     install,
     keep_system,
 )
-from edgeclf.edge_runtime.container import read_model
 from edgeclf.edge_runtime.errors import EdgeclfError
+from edgeclf.edge_runtime.model_file.container import read_model
 
 from .cases import Case, read_case
 from .rows import BIT_EQUAL, CLOSE, LAST_BIT, Row

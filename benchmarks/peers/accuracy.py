@@ -21,7 +21,7 @@ from edgeclf.benchmarks.peers.preparation import DEFAULT_WORK, prepare
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import check_folder, write_json
 from edgeclf.edge_runtime.table import format_table
-from edgeclf.edge_runtime.tflite_file import parse_tflite
+from edgeclf.edge_runtime.tflite.tflite_file import parse_tflite
 
 _PATH = click.Path(path_type=Path)
 

@@ -13,7 +13,7 @@ from edgeclf.edge_runtime.files import write_text
 _HERE = Path(__file__).resolve().parent
 _ROOT = _HERE.parent.parent
 
-# OpenVINO's and NNCF's telemetry heed these. MediaPipe's has no switch, see contenders.py.
+# OpenVINO's and NNCF's telemetry heed these. MediaPipe's has no switch, see entries.py.
 _SILENT = {"CI": "true", "NNCF_CI": "1"}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeclf.convert.graph import Graph
+from edgeclf.convert.graph.nodes import Graph
 from edgeclf.edge_runtime.files import whole_file, write_text
 
 Scores = NDArray[np.float32]

@@ -5,7 +5,7 @@ import onnx  # type: ignore[import-not-found]
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from edgeclf.convert.graph import (
+from edgeclf.convert.graph.nodes import (
     Activation,
     Affine,
     Concat,

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from edgeclf.benchmarks.peers.exchange import Exchange
 from edgeclf.benchmarks.peers.runtimes import open_tflite
-from edgeclf.convert.calibrate import pin_input_range
-from edgeclf.convert.emit import emit_rounded, emit_tflite
+from edgeclf.convert.graph.batch_norm import deploy_graph
+from edgeclf.convert.quantize.calibrate import pin_input_range
+from edgeclf.convert.quantize.emit import emit_rounded, emit_tflite
 from edgeclf.convert.recipes import RECIPES
-from edgeclf.convert.rewrite import deploy_graph
-from edgeclf.convert.techniques import TECHNIQUES, Technique, calibrate_int8
-from edgeclf.edge_runtime.container import write_model
+from edgeclf.convert.techniques.registry import TECHNIQUES, Technique, calibrate_int8
 from edgeclf.edge_runtime.files import write_bytes
 from edgeclf.edge_runtime.interpreter import default_threads
+from edgeclf.edge_runtime.model_file.container import write_model
+from edgeclf.edge_runtime.model_file.self_test import make_self_test
 from edgeclf.edge_runtime.quiet import quiet_stderr
-from edgeclf.edge_runtime.self_test import make_self_test
-from edgeclf.models.run import FloatModel
+from edgeclf.models.float_model import FloatModel
 
 Images = NDArray[np.uint8]
 

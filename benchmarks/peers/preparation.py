@@ -18,8 +18,8 @@ from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import sha256_of, write_bytes
 from edgeclf.edge_runtime.interpreter import default_threads
 from edgeclf.edge_runtime.quiet import quiet_tensorflow
+from edgeclf.models.float_model import FloatModel, FloatModelInfo
 from edgeclf.models.photographs import Photographs, load_photographs
-from edgeclf.models.run import FloatModel, FloatModelInfo
 
 _HERE = Path(__file__).resolve().parent
 _ROOT = _HERE.parent.parent
@@ -28,7 +28,7 @@ DEFAULT_WORK = Path.home() / ".cache" / "edgeclf-peers"
 
 # What the peers' models and scores hang on, and what ours do.
 _THEIRS = ("theirs.py", "runtimes.py", "onnx_graph.py", "requirements.txt")
-_OURS = ("models/*.py", "convert/*.py", "benchmarks/peers/ours.py", "constraints.txt")
+_OURS = ("models/**/*.py", "convert/**/*.py", "benchmarks/peers/ours.py", "constraints.txt")
 
 
 def prepare(
@@ -109,7 +109,7 @@ def _draw(images: int, count: int, seed: int) -> NDArray[np.intp]:
 
 
 def _write_float(exchange: Exchange, float_model: FloatModel) -> None:
-    from edgeclf.convert.read_keras import read_keras
+    from edgeclf.convert.graph.read_keras import read_keras
 
     click.echo("Scoring float32")
     write_array(exchange.folder / "reference.npy", float_model.scores(exchange.inputs))

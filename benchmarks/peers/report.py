@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeclf.benchmarks.estimates import median, percentile_estimate, ratio_estimate
-from edgeclf.benchmarks.peers.race import Heat, Race
-from edgeclf.edge_runtime.statistics import Estimate
+from edgeclf.benchmarks.peers.comparison import Heat, Race
+from edgeclf.benchmarks.results.estimates import median, percentile_estimate, ratio_estimate
+from edgeclf.models.metrics.statistics import Estimate
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@
 OUT gets peers.md, the table, and peers.json with every query behind it. On the way:
 
     preparation.py  every model, by ours.py and theirs.py; those of accuracy.py, made once
-    contenders.py   who takes part
-    race.py         each in a process of its own (worker.py, runtimes.py), in turns
+    entries.py      who takes part
+    comparison.py   each in a process of its own (worker.py, runtimes.py), in turns
     report.py       what that says
 """
 
@@ -18,22 +18,17 @@ from typing import Any
 import click
 
 from edgeclf import __version__
-from edgeclf.benchmarks.machine import Others, describe_machine
-from edgeclf.benchmarks.peers.contenders import (
-    ABSENT,
-    CONTENDERS,
-    REFERENCE,
-    no_network_failure,
-)
+from edgeclf.benchmarks.measure.machine import Others, describe_machine
+from edgeclf.benchmarks.peers.comparison import Race, race
+from edgeclf.benchmarks.peers.entries import ABSENT, CONTENDERS, REFERENCE, no_network_failure
 from edgeclf.benchmarks.peers.environment import peers_python, silent_environment
 from edgeclf.benchmarks.peers.exchange import Exchange
 from edgeclf.benchmarks.peers.preparation import DEFAULT_WORK, prepare
-from edgeclf.benchmarks.peers.race import Race, race
 from edgeclf.benchmarks.peers.report import Row, markdown_table, rows_of
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import check_folder, sha256_of, write_json, write_text
 from edgeclf.edge_runtime.machine import machine_state
-from edgeclf.edge_runtime.records import to_json
+from edgeclf.models.metrics.records import to_json
 
 SCHEMA = 1
 

@@ -2,7 +2,8 @@
 
     python -m edgeclf.benchmarks.peers.worker RUNTIME MODEL INPUTS NORMALISATION THREADS
 
-Runs in the peers' environment; `race.py` starts it and exchanges messages with it (`messages.py`):
+Runs in the peers' environment; `comparison.py` starts it and exchanges messages with it
+(`messages.py`):
 
     it says    version, load_ms, first_ms, peak_bytes
     it hears   images: their places, a block
@@ -20,8 +21,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from edgeclf.benchmarks.memory import memory_of_process
-from edgeclf.benchmarks.messages import receive, send
+from edgeclf.benchmarks.measure.memory import memory_of_process
+from edgeclf.benchmarks.measure.messages import receive, send
 from edgeclf.benchmarks.peers.runtimes import RUNTIMES, Normalisation
 from edgeclf.edge_runtime.files import read_json
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgeclf.edge_runtime.classifier import Classifier, Prediction
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.images import read_image
-from edgeclf.edge_runtime.self_test import SelfTest
+from edgeclf.edge_runtime.model_file.self_test import SelfTest
 
 from .boards import Board
 from .emulator import Emulator

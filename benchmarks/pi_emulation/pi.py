@@ -23,9 +23,9 @@ from edgeclf.benchmarks.pi_emulation.budgets import (
     read_budgets,
     update_budgets,
 )
+from edgeclf.benchmarks.pi_emulation.cache import alone_in, keep_folder
 from edgeclf.benchmarks.pi_emulation.debian import UnavailableError
 from edgeclf.benchmarks.pi_emulation.emulator import Emulator
-from edgeclf.benchmarks.pi_emulation.kept import alone_in, keep_folder
 from edgeclf.benchmarks.pi_emulation.measure import Measurement, measure
 from edgeclf.benchmarks.pi_emulation.report import markdown_table, text_table
 from edgeclf.benchmarks.pi_emulation.subjects import (

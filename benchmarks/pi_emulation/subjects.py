@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from edgeclf.benchmarks.surfaces import SURFACE_CLASSES, write_surfaces
-from edgeclf.models.architectures import architecture
+from edgeclf.benchmarks.demo.surfaces import SURFACE_CLASSES, write_surfaces
+from edgeclf.models.networks.architectures import architecture
 
 from .processes import run_quietly
 from .system import ROOT
@@ -19,9 +19,20 @@ _PHOTOGRAPHS = 3
 
 def pins() -> list[str | Path]:
     """Return everything that decides what `make_model` makes."""
-    packages = ("edge_runtime", "models", "convert")
-    sources = [path for name in packages for path in sorted((ROOT / name).glob("*.py"))]
-    return [*sources, ROOT / "constraints.txt", ROOT / "benchmarks/surfaces.py", Path(__file__)]
+    code = (
+        "edge_runtime/*.py",
+        "edge_runtime/model_file/*.py",
+        "edge_runtime/tflite/*.py",
+        "models/**/*.py",
+        "convert/**/*.py",
+    )
+    sources = [path for pattern in code for path in sorted(ROOT.glob(pattern))]
+    return [
+        *sources,
+        ROOT / "constraints.txt",
+        ROOT / "benchmarks/demo/surfaces.py",
+        Path(__file__),
+    ]
 
 
 def make_model(name: str, folder: Path) -> None:
@@ -71,7 +82,7 @@ def _random_weights(name: str, path: Path) -> None:
     quiet_tensorflow()
     import keras
 
-    from edgeclf.models.classifier import build_classifier
+    from edgeclf.models.networks.classifier import build_classifier
 
     network = architecture(name)
     keras.utils.set_random_seed(0)

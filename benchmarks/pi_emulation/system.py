@@ -9,8 +9,8 @@ from platform import machine
 from edgeclf.edge_runtime.errors import EdgeclfError
 
 from .boards import ARM64, Board
+from .cache import keep_folder
 from .debian import KEYRING, UnavailableError, run_online, unpack
-from .kept import keep_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNTER = Path(__file__).with_name("count.c")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from ...edge_runtime.machine import MachineState
-from ...edge_runtime.page.table import Table
-from ..results import Benchmark, Model
+from ...models.report.table import Table
+from ..results.schema import Benchmark, Model
 from . import words
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ...edge_runtime.page.markup import Markup, join, tag
-from ...edge_runtime.page.thumbnails import Thumbnails
-from ..results import Disagreement, Model
+from ...models.report.markup import Markup, join, tag
+from ...models.report.thumbnails import Thumbnails
+from ..results.schema import Disagreement, Model
 from . import words
 
 SHOWN = 24

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...edge_runtime.files import write_text
-from ...edge_runtime.page.markdown import escaped, markdown_table
-from ...edge_runtime.page.table import Table
-from ..results import Benchmark, Model
+from ...models.report.markdown import escaped, markdown_table
+from ...models.report.table import Table
+from ..results.schema import Benchmark, Model
 from . import circumstances, tables, words
 from .gallery import kind_of
 from .sentence import headline, verdict_sentence, worst_class

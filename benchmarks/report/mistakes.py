@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge_runtime.scoring import confusion_matrix
-from ..results import Benchmark, Model
+from ...models.metrics.scoring import confusion_matrix
+from ..results.schema import Benchmark, Model
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,17 @@ from functools import partial
 from pathlib import Path
 
 from ...edge_runtime.files import write_text
-from ...edge_runtime.page.document import document, panels, section
-from ...edge_runtime.page.drawing import HALF, both_widths
-from ...edge_runtime.page.markup import Markup, join, tag
-from ...edge_runtime.page.matrix import MOST_CLASSES, matrix_width
-from ...edge_runtime.page.table import draw_table
-from ...edge_runtime.page.thumbnails import Thumbnails
-from ..results import Benchmark, Model
+from ...models.report.document import document, panels, section
+from ...models.report.drawing import HALF, both_widths
+from ...models.report.markup import Markup, join, tag
+from ...models.report.matrix import MOST_CLASSES, matrix_width
+from ...models.report.table import draw_table
+from ...models.report.thumbnails import Thumbnails
+from ..results.schema import Benchmark, Model
 from . import circumstances, tables, words
+from .charts.confusion_change import draw_heatmap
 from .charts.distributions import draw_distributions
 from .charts.forest import draw_drops, draw_speeds
-from .charts.heatmap import draw_heatmap
 from .charts.scatter import draw_scatter
 from .charts.slopes import LABELLED, draw_slopes, slopes_width
 from .charts.sustained import draw_sustained

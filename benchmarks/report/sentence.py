@@ -1,7 +1,7 @@
 """The verdict in words."""
 
-from ...edge_runtime.statistics import Interval
-from ..results import Benchmark, Verdict
+from ...models.metrics.statistics import Interval
+from ..results.schema import Benchmark, Verdict
 from . import words
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from ...edge_runtime.page.document import muted, tiles
-from ...edge_runtime.page.markup import Markup, tag
-from ..results import Benchmark
+from ...models.report.document import muted, tiles
+from ...models.report.markup import Markup, tag
+from ..results.schema import Benchmark
 from . import words
 from .circumstances import warnings
 from .sentence import headline, verdict_sentence, worst_class

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from ...edge_runtime.page.table import Table
-from ..results import Benchmark, Model, Timing
+from ...models.report.table import Table
+from ..results.schema import Benchmark, Model, Timing
 from . import words
 from .mistakes import changed_pairs
 

@@ -1,8 +1,8 @@
 """Figures in words: each with its unit and, where it has one, its interval of 95 %."""
 
-from ...edge_runtime.scoring import Drop
-from ...edge_runtime.statistics import Estimate, Interval
-from ...edge_runtime.words import NONE, count, ends, number, share, shortened
+from ...models.metrics.scoring import Drop
+from ...models.metrics.statistics import Estimate, Interval
+from ...models.report.figures import NONE, count, ends, number, share, shortened
 
 __all__ = [
     "NONE",

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import EdgeclfError
-from ..live.cameras import find_camera
-from ..live.capture import Capture
-from ..live.grabber import Grabber
+from ..live.sources.cameras import find_camera
+from ..live.sources.capture import Capture
+from ..live.sources.grabber import Grabber
 from ..machine import ROOT, read_text
 from .check import Check, ok, skipped
 

@@ -9,7 +9,7 @@ import numpy as np
 from ... import __version__
 from ..errors import EdgeclfError
 from ..interpreter import interpreter_class, runtime_name
-from ..runtime_versions import on_32_bits
+from ..tflite.runtime_versions import on_32_bits
 from .check import Check, ok
 
 

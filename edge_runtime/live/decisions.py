@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..classifier import UNKNOWN
 from ..errors import EdgeclfError
-from ..spec import check_thresholds
+from ..model_file.spec import check_thresholds
 from .observation import Decision, Event
 
 _UNKNOWN = -1  # the place of `unknown` among the labels

@@ -5,13 +5,14 @@ from typing import Any, TypeVar
 
 import click
 
-from ..spec import ModelSpec
+from ..model_file.spec import ModelSpec
+from .decision_options import DecisionOptions, decision_config, decision_options
 from .decisions import Decider
 from .loop import LoopConfig
 from .observation import Decides
 from .shared_classifier import SharedClassifier
-from .sinks.options import SinkOptions, decision_config, sink_options
-from .source_record import Patience
+from .sinks.options import sink_options
+from .sources.health import Patience
 from .web.options import open_web, web_options
 from .web.view import WebView
 
@@ -59,7 +60,7 @@ _OWN = (
 
 def live_options(function: _Function) -> _Function:
     """Give `function` all options of a live run: here its parts bring theirs together."""
-    function = sink_options(web_options(function))
+    function = decision_options(sink_options(web_options(function)))
     for option in reversed(_OWN):
         function = option(function)
     return function
@@ -73,7 +74,7 @@ def live_parameters() -> list[click.Parameter]:
 def open_decider(spec: ModelSpec, *, threshold: float, values: dict[str, Any]) -> Decides:
     """Return what makes a steady label, from the values of the options."""
     config = decision_config(
-        SinkOptions.of(values),
+        DecisionOptions.of(values),
         threshold=threshold,
         thresholds=spec.thresholds,
         scene=not values["watch"],
@@ -89,7 +90,7 @@ def open_view(
         return None
     spec = classifier.spec
     config = decision_config(
-        SinkOptions.of(values), threshold=threshold, thresholds=spec.thresholds
+        DecisionOptions.of(values), threshold=threshold, thresholds=spec.thresholds
     )
     thresholds = dict.fromkeys(spec.labels, config.threshold) | dict(config.class_thresholds)
     return open_web(

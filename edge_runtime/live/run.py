@@ -14,8 +14,8 @@ from .loop import run_loop, stop_on_signals
 from .observation import FrameSource, Sink
 from .shared_classifier import SharedClassifier
 from .sinks.options import SinkOptions, open_sinks
-from .terminal import JsonLines, StatusLine
-from .watchdog import Watchdog
+from .sinks.terminal import JsonLines, StatusLine
+from .sinks.watchdog import Watchdog
 
 
 def run_live(
@@ -72,7 +72,7 @@ def run_live(
 
 def _open_source(source: str, values: dict[str, Any]) -> FrameSource:
     if values["watch"]:
-        from .watched_folder import WatchedFolder
+        from .sources.watched_folder import WatchedFolder
 
         if not Path(source).is_dir():
             raise EdgeclfError(f"{source}: not a folder; --watch waits for images in one")
@@ -81,8 +81,8 @@ def _open_source(source: str, values: dict[str, Any]) -> FrameSource:
         )
     if not (is_camera(source) or is_video(Path(source))):
         raise EdgeclfError(f"{source}: neither a camera nor a video; --realtime plays videos")
-    from .cameras import find_camera
-    from .grabber import Grabber
+    from .sources.cameras import find_camera
+    from .sources.grabber import Grabber
 
     name, connect = find_camera(source, size_wh=values["size"])
     return Grabber(connect, name=name, patience=options.patience(values))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..classifier import Classifier, Prediction
 from ..images import RGBImage
-from .capture import BGRImage
+from .sources.capture import BGRImage
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge_runtime.accuracy import ClassScores
-from ...edge_runtime.scoring import Labels
+from ...models.metrics.accuracy import ClassScores
+from ...models.metrics.scoring import Labels
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge_runtime.accuracy import (
+from ...models.data.examples import Split
+from ...models.float_model import FloatModel, FloatModelInfo
+from ...models.masks import MaskedImages
+from ...models.metrics.accuracy import (
     Accuracy,
     CalibrationBin,
     ClassScores,
@@ -14,16 +17,13 @@ from ...edge_runtime.accuracy import (
     calibration_estimate,
     measure_accuracy,
 )
-from ...edge_runtime.records import to_json
-from ...edge_runtime.scoring import Labels, confusion_matrix
-from ...edge_runtime.statistics import Estimate, Interval, bootstrap_interval, share_estimate
-from ...models.calibration import Calibration
-from ...models.examples import Split
-from ...models.masks import MaskedImages
+from ...models.metrics.records import to_json
+from ...models.metrics.scoring import Labels, confusion_matrix
+from ...models.metrics.statistics import Estimate, Interval, bootstrap_interval, share_estimate
 from ...models.photographs import Photographs
-from ...models.run import FloatModel, FloatModelInfo
+from ...models.score_calibration import Calibration
 from .curves import ClassCurves, class_curves
-from .sight import Sight, look
+from .saliency import Sight, look
 from .temperature import Temperature, at_temperature, fit_temperature, log_losses
 from .thresholds import ThresholdScore, choose_thresholds, score_thresholds
 

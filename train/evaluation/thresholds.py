@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...edge_runtime.accuracy import ClassScores
-from ...edge_runtime.scoring import Labels
-from ...edge_runtime.statistics import Estimate, share_estimate
+from ...models.metrics.accuracy import ClassScores
+from ...models.metrics.scoring import Labels
+from ...models.metrics.statistics import Estimate, share_estimate
 
 # An int8 file tells scores in so many steps; a threshold between two of them would miss its image.
 _STEPS = 256

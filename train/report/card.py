@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ...edge_runtime.files import read_json, sha256_of
-from ...edge_runtime.labelled_images import SPLITS
-from ...edge_runtime.page.markdown import escaped, markdown_table
-from ...edge_runtime.page.table import Table
-from ...edge_runtime.words import count
+from ...models.data.labelled_images import SPLITS
+from ...models.report.figures import count
+from ...models.report.markdown import escaped, markdown_table
+from ...models.report.table import Table
 from ...models.run import CONFIG_NAME, Run
 from ..evaluation.evaluate import Evaluation
 from . import tables

@@ -5,14 +5,14 @@ from math import ceil
 
 import numpy as np
 
-from ...edge_runtime.accuracy import CalibrationBin
-from ...edge_runtime.page.drawing import HALF, label, line, path, svg, x_axis, y_axis
-from ...edge_runtime.page.markup import Markup, tag
-from ...edge_runtime.page.matrix import MOST_CLASSES, cell, draw_matrix
-from ...edge_runtime.page.scales import Scale
-from ...edge_runtime.scoring import confusion_matrix
-from ...edge_runtime.statistics import wilson_interval
-from ...edge_runtime.words import count, shortened
+from ...models.metrics.accuracy import CalibrationBin
+from ...models.metrics.scoring import confusion_matrix
+from ...models.metrics.statistics import wilson_interval
+from ...models.report.drawing import HALF, label, line, path, svg, x_axis, y_axis
+from ...models.report.figures import count, shortened
+from ...models.report.markup import Markup, tag
+from ...models.report.matrix import MOST_CLASSES, cell, draw_matrix
+from ...models.report.scales import Scale
 from ..evaluation.curves import ClassCurves
 from ..evaluation.evaluate import CalibrationScore, Evaluation
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from ...edge_runtime.heatmap import overlay_heatmap
 from ...edge_runtime.images import RGBImage
-from ...edge_runtime.page.markup import Markup, join, tag
-from ...edge_runtime.page.thumbnails import picture_of
-from ...edge_runtime.words import number
-from ..evaluation.sight import Look
+from ...models.report.figures import number
+from ...models.report.markup import Markup, join, tag
+from ...models.report.thumbnails import picture_of
+from ..evaluation.saliency import Look
 
 _SIDE = 160
 _OUTLINE = (0, 255, 255)  # of the defect; no colour of the maps is near it

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from ...edge_runtime.files import read_json
-from ...edge_runtime.page.document import document, muted, panels, section, tiles
-from ...edge_runtime.page.drawing import HALF
-from ...edge_runtime.page.markup import Markup, tag
-from ...edge_runtime.page.matrix import matrix_width
-from ...edge_runtime.page.table import draw_table
-from ...edge_runtime.words import count, ends, number
+from ...models.report.document import document, muted, panels, section, tiles
+from ...models.report.drawing import HALF
+from ...models.report.figures import count, ends, number
+from ...models.report.markup import Markup, tag
+from ...models.report.matrix import matrix_width
+from ...models.report.table import draw_table
 from ...models.run import CONFIG_NAME, Run
 from ..evaluation.evaluate import Evaluation
-from ..record import HISTORY_NAME
+from ..fitting.history import HISTORY_NAME
 from . import charts, tables
 from .gallery import draw_looks
 from .words import cautions, temperature_sentence, training_warnings, verdict_sentence

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ...edge_runtime.page.table import Table
-from ...edge_runtime.words import NONE, number
+from ...models.report.figures import NONE, number
+from ...models.report.table import Table
 from ..evaluation.evaluate import Evaluation
 from .words import figure
 

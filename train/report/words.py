@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ...edge_runtime.statistics import Estimate
-from ...edge_runtime.words import NONE, count, ends, number
+from ...models.metrics.statistics import Estimate
+from ...models.report.figures import NONE, count, ends, number
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.temperature import FEW_IMAGES
 

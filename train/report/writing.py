@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from ...edge_runtime.files import write_json, write_text
-from ...models.calibration import write_calibration
 from ...models.run import METRICS_NAME, Run
+from ...models.score_calibration import write_calibration
 from ..evaluation.evaluate import Evaluation
 from .card import model_card
 from .page import page

@@ -1,6 +1,6 @@
 """The colour of each model."""
 
-from ...results import Benchmark
+from ...results.schema import Benchmark
 
 
 def colour_classes(benchmark: Benchmark) -> dict[str, str]:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ....edge_runtime.page.drawing import label, line, path, svg, x_axis
-from ....edge_runtime.page.markup import Markup, join, tag
-from ....edge_runtime.page.scales import Scale, scale_over
-from ...results import Benchmark, Model, Timing
+from ....models.report.drawing import label, line, path, svg, x_axis
+from ....models.report.markup import Markup, join, tag
+from ....models.report.scales import Scale, scale_over
+from ...results.schema import Benchmark, Model, Timing
 from .. import words
 from .colours import colour_classes
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ....edge_runtime.page.drawing import HALF, label, line, svg, x_axis
-from ....edge_runtime.page.markup import Markup, join, tag
-from ....edge_runtime.page.scales import Scale, scale_over
-from ....edge_runtime.statistics import Estimate
-from ...results import Benchmark
+from ....models.metrics.statistics import Estimate
+from ....models.report.drawing import HALF, label, line, svg, x_axis
+from ....models.report.markup import Markup, join, tag
+from ....models.report.scales import Scale, scale_over
+from ...results.schema import Benchmark
 from .. import words
 from .colours import colour_classes
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from itertools import product
 from math import exp, hypot, log
 
-from ....edge_runtime.page.drawing import TEXT, label, line, svg, text_width, x_axis, y_axis
-from ....edge_runtime.page.markup import Markup, join, tag
-from ....edge_runtime.page.scales import Scale, scale_over
-from ....edge_runtime.statistics import Interval, student_interval
-from ...estimates import median
-from ...results import Benchmark, Timing
+from ....models.metrics.statistics import Interval, student_interval
+from ....models.report.drawing import TEXT, label, line, svg, text_width, x_axis, y_axis
+from ....models.report.markup import Markup, join, tag
+from ....models.report.scales import Scale, scale_over
+from ...results.estimates import median
+from ...results.schema import Benchmark, Timing
 from .. import words
 from .colours import colour_classes
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ....edge_runtime.accuracy import ClassRecall
-from ....edge_runtime.page.drawing import HALF, THIRD, label, line, svg
-from ....edge_runtime.page.markup import Markup, join, tag
-from ....edge_runtime.page.scales import Scale, scale_over, spread
-from ....edge_runtime.scoring import Drop
-from ...results import Benchmark, Model
+from ....models.metrics.accuracy import ClassRecall
+from ....models.metrics.scoring import Drop
+from ....models.report.drawing import HALF, THIRD, label, line, svg
+from ....models.report.markup import Markup, join, tag
+from ....models.report.scales import Scale, scale_over, spread
+from ...results.schema import Benchmark, Model
 from .. import words
 
 LABELLED = 10

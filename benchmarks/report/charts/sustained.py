@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from ....edge_runtime.page.drawing import label, path, svg, x_axis, y_axis
-from ....edge_runtime.page.markup import Markup, join, tag
-from ....edge_runtime.page.scales import Scale, scale_over
-from ...results import Moment, Sustained
+from ....models.report.drawing import label, path, svg, x_axis, y_axis
+from ....models.report.markup import Markup, join, tag
+from ....models.report.scales import Scale, scale_over
+from ...results.schema import Moment, Sustained
 from .. import words
 
 _HIGH, _GAP = 120, 56

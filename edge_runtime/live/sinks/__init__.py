@@ -1,1 +1,1 @@
-"""Where the news of a live run goes: files, pictures, MQTT, Prometheus."""
+"""Where the results of a live run go: terminal, files, pictures, MQTT, Prometheus, systemd."""

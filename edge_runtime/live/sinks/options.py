@@ -1,6 +1,5 @@
-"""The options of `edgeclf run` that say where a live run's news goes, and what is news."""
+"""The options of `edgeclf run` that say where the results of a live run go."""
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -11,13 +10,11 @@ import click
 
 # `edgeclf run photo.jpg` reads the options, too, and waits for no camera's code.
 if TYPE_CHECKING:
-    from ..decisions import DecisionConfig
     from ..observation import Sink
     from .queued import Outlet, Warn
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_DEFAULT_SMOOTH_S = 0.5
 _LOOPBACK = "127.0.0.1"
 # Pictures are large: a 1080p frame has 6 MB.
 _ROWS_THAT_WAIT, _PICTURES_THAT_WAIT = 256, 4
@@ -36,10 +33,6 @@ class SinkOptions:
         uncertain_cap: what that folder may take, in 10^6 bytes.
         mqtt: URL of a broker; it may hold a password.
         prometheus: host and port to serve metrics at.
-        smooth: time constant of the scores' average, in seconds; None for the default.
-        vote: (k, n) for a label that k of the last n frames agree on.
-        min_duration: how long a new label must be seen, in seconds.
-        class_threshold: pairs of a label and its threshold.
     """
 
     jsonl: Path | None = None
@@ -50,43 +43,11 @@ class SinkOptions:
     uncertain_cap: float = 500.0
     mqtt: str | None = field(default=None, repr=False)
     prometheus: tuple[str, int] | None = None
-    smooth: float | None = None
-    vote: tuple[int, int] | None = None
-    min_duration: float = 0.0
-    class_threshold: tuple[tuple[str, float], ...] = ()
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "SinkOptions":
         """Return what is ours of the parameters of a command, by name."""
         return cls(**{each.name: values[each.name] for each in fields(cls)})
-
-
-def _read_vote(_ctx: Any, _option: Any, value: str | None) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    try:
-        k, n = map(int, value.split("/"))
-    except ValueError:
-        k = n = 0
-    if not 1 <= k <= n:
-        raise click.BadParameter(f"{value!r}: give K/N with 1 <= K <= N, such as 3/5")
-    return k, n
-
-
-def _read_thresholds(
-    _ctx: Any, _option: Any, values: tuple[str, ...]
-) -> tuple[tuple[str, float], ...]:
-    pairs = []
-    for value in values:
-        label, _, number = value.rpartition("=")
-        try:
-            threshold = float(number)
-        except ValueError:
-            threshold = -1.0
-        if not label or not 0 <= threshold <= 1:
-            raise click.BadParameter(f"{value!r}: give a class and a score from 0 to 1, LABEL=0.8")
-        pairs.append((label, threshold))
-    return tuple(pairs)
 
 
 def _read_host_port(_ctx: Any, _option: Any, value: str | None) -> tuple[str, int] | None:
@@ -101,34 +62,6 @@ def _read_host_port(_ctx: Any, _option: Any, value: str | None) -> tuple[str, in
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _OPTIONS = (
-    click.option(
-        "--smooth",
-        type=click.FloatRange(min=0),
-        metavar="SECONDS",
-        help="Time constant of the scores' average. "
-        f"[default: {_DEFAULT_SMOOTH_S:g}; 0 with --vote]",
-    ),
-    click.option(
-        "--vote",
-        callback=_read_vote,
-        metavar="K/N",
-        help="K of the last N frames must agree on a label.",
-    ),
-    click.option(
-        "--min-duration",
-        default=0.0,
-        show_default=True,
-        type=click.FloatRange(min=0),
-        metavar="SECONDS",
-        help="How long a new label must be seen before it is believed.",
-    ),
-    click.option(
-        "--class-threshold",
-        multiple=True,
-        callback=_read_thresholds,
-        metavar="LABEL=VALUE",
-        help="The threshold of one class, in place of the model's and of --threshold; repeatable.",
-    ),
     click.option("--jsonl", type=_FILE, help="Append frames, events and states, one a line."),
     click.option("--csv", type=_FILE, help="Append frames to a table."),
     click.option("--events", type=_FOLDER, help="Keep there a picture of each event."),
@@ -162,36 +95,6 @@ def sink_options(function: _Command) -> _Command:
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
-
-
-def decision_config(
-    options: SinkOptions,
-    *,
-    threshold: float,
-    thresholds: Mapping[str, float] | None,
-    scene: bool = True,
-) -> "DecisionConfig":
-    """Return what it takes to believe a label.
-
-    Args:
-        options: as given; their thresholds go before the model's.
-        threshold: of a class that has none of its own.
-        thresholds: the model's, `ModelSpec.thresholds`.
-        scene: whether frames show one scene as it goes on, and not a thing each.
-    """
-    from ..decisions import DecisionConfig
-
-    smooth_s = options.smooth
-    if smooth_s is None:
-        smooth_s = _DEFAULT_SMOOTH_S if scene and not options.vote else 0.0
-    return DecisionConfig(
-        threshold=threshold,
-        class_thresholds=dict(thresholds or {}) | dict(options.class_threshold),
-        smooth_s=smooth_s,
-        vote=options.vote,
-        min_duration_s=options.min_duration,
-        gap_s=DecisionConfig.gap_s if scene else math.inf,
-    )
 
 
 def open_sinks(
@@ -242,7 +145,7 @@ def _outlets(
 
         yield EventPictures(options.events), _PICTURES_THAT_WAIT
     if options.record is not None:
-        from .record import VideoRecord
+        from .video import VideoRecord
 
         yield VideoRecord(options.record), _PICTURES_THAT_WAIT
     if options.uncertain is not None:

@@ -1,0 +1,1 @@
+"""`edgeclf demo`: the whole road on a data set that is drawn."""

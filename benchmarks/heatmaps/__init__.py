@@ -1,0 +1,1 @@
+"""`edgeclf benchmark heatmaps`: how well heatmaps point at defects."""

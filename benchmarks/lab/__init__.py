@@ -1,0 +1,1 @@
+"""Long measurements for developers, run with `python -m`: the live soak, training's speed."""

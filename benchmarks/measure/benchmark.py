@@ -1,0 +1,147 @@
+"""A whole benchmark: from the models and the photographs to the result."""
+
+from datetime import datetime, timezone
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.machine import machine_state
+from ...models.photographs import (
+    Photographs,
+    labelled_photographs,
+    readable_photographs,
+    run_photographs,
+)
+from ...models.run import Run
+from ..results.schema import SCHEMA, Benchmark, Settings, Sustained
+from ..results.verdict import decide
+from .assembly import assemble_models, describe_data, failed_model
+from .machine import Others, describe_machine, void_reason
+from .model_files import Candidate, check_alike, names_of, read_candidate
+from .processes import WorkerError
+from .rounds import Measured, measure_models
+from .sustained import measure_sustained
+
+
+def measure_benchmark(
+    paths: tuple[Path, ...], *, data: Path | None, settings: Settings
+) -> Benchmark:
+    """Measure the models at `paths` on the same photographs.
+
+    A model that fails is an entry with an error; the others are measured.
+
+    Args:
+        paths: .tflite files, and the folders of runs for their float Keras models.
+        data: a folder per class; None for the test images of the first run.
+        settings: how.
+
+    Raises:
+        EdgeclfError: no model can be read, they differ in classes or input, or no image can be
+            read.
+    """
+    paths = tuple(dict.fromkeys(paths))
+    found, errors = _read(paths)
+    candidates = [one for one in found if one.run is None or find_spec("tensorflow") is not None]
+    if len(candidates) < len(found):
+        click.echo("Warning: TensorFlow is not installed, so no float Keras model", err=True)
+    if not candidates:
+        raise EdgeclfError("no model is left to compare; give .tflite files")
+    check_alike(candidates)
+    first = candidates[0]
+    run = next((one.run for one in found if one.run), None)
+    folder, photographs = _photographs(run, data, first.labels)
+    inputs, readable = readable_photographs(photographs, size_hw=first.input_hw, rule=first.resize)
+    described = describe_data(readable, folder=folder, labels=first.labels)
+    states, others = [machine_state()], Others()
+    measured = measure_models(
+        candidates,
+        readable,
+        inputs,
+        settings=settings,
+        watch=lambda: states.append(machine_state()),
+    )
+    machine = describe_machine(states[0], states[-1], others=others.cores())
+    names = dict(zip(paths, names_of(paths), strict=True))
+    figures = assemble_models(
+        measured,
+        readable,
+        names=[names[candidate.path] for candidate in candidates],
+        data=described,
+    )
+    known = dict(zip([candidate.path for candidate in candidates], figures, strict=True))
+    models = tuple(
+        known[path] if path in known else failed_model(path, name=names[path], error=errors[path])
+        for path in paths
+        if path in known or path in errors
+    )
+    return Benchmark(
+        schema=SCHEMA,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        void=void_reason(states),
+        verdict=decide(models),
+        settings=settings,
+        data=described,
+        machine=machine,
+        models=models,
+        sustained=_sustained(measured, readable, names=names, settings=settings),
+    )
+
+
+def _read(paths: tuple[Path, ...]) -> tuple[list[Candidate], dict[Path, str]]:
+    """Read what the files say; warn of those that cannot be read."""
+    candidates: list[Candidate] = []
+    errors: dict[Path, str] = {}
+    for path in paths:
+        try:
+            candidates.append(read_candidate(path))
+        except EdgeclfError as error:
+            errors[path] = str(error)
+    if not candidates:
+        raise EdgeclfError("\n".join(errors.values()))
+    for line in errors.values():
+        click.echo(f"Warning: given up: {line}", err=True)
+    return candidates, errors
+
+
+def _photographs(
+    run: Run | None, data: Path | None, labels: tuple[str, ...]
+) -> tuple[Path, Photographs]:
+    """Return the folder and what in it is to be measured on."""
+    if run is not None:
+        folder = data or run.data
+        test = run.split("test")
+        # The run's own data folder, moved or not: what it was trained on would flatter it.
+        if data is None or all((data / image.path).exists() for image in test):
+            return folder, run_photographs(run, "test", data=data)
+    if data is None:
+        raise EdgeclfError("no images to compare on; add --data FOLDER, or a RUN to the models")
+    return data, labelled_photographs(data, labels)
+
+
+def _sustained(
+    measured: list[Measured],
+    photographs: Photographs,
+    *,
+    names: dict[Path, str],
+    settings: Settings,
+) -> tuple[Sustained, ...]:
+    """Let the last .tflite that is alive work on; a failure costs only this."""
+    files = [one for one in measured if one.error is None and one.candidate.run is None]
+    if not settings.sustained_minutes or not files:
+        return ()
+    path = files[-1].candidate.path
+    try:
+        return (
+            measure_sustained(
+                path,
+                photographs.paths,
+                name=names[path],
+                threads=settings.threads[0],
+                minutes=settings.sustained_minutes,
+            ),
+        )
+    except WorkerError as error:
+        click.echo(f"Warning: no sustained work: {error}", err=True)
+        return ()

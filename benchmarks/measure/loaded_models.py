@@ -1,0 +1,85 @@
+"""The models that a benchmark holds side by side, behind one face."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...edge_runtime.classifier import Classifier
+from ...edge_runtime.images import RGBImage
+from ...edge_runtime.interpreter import delegated_parts, interpreter_class, names_xnnpack
+from ...edge_runtime.preprocess import ResizeRule
+from ...edge_runtime.quiet import quiet_tensorflow
+from ...models.float_model import FloatModel
+from ...models.run import read_run
+from ..results.schema import Delegate
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model that is ready.
+
+    Attributes:
+        input_hw: input height and width in pixels.
+        resize: how a photograph is brought to that size.
+        infer: from RGB uint8 (height, width, 3) to the raw output.
+        finish: from that to float32 scores (classes,).
+        score: from RGB uint8 (images, height, width, 3) to float32 scores (images, classes).
+        delegate: who computes it; None for Keras.
+    """
+
+    input_hw: tuple[int, int]
+    resize: ResizeRule
+    infer: Callable[[RGBImage], NDArray[Any]]
+    finish: Callable[[NDArray[Any]], NDArray[np.float32]]
+    score: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    delegate: Delegate | None
+
+
+def import_libraries(path: Path) -> None:
+    """Import what `open_contender` will need for `path`, so that its time is not the model's."""
+    if path.is_dir():
+        quiet_tensorflow()
+        from ...models.networks import densenet, weights  # noqa: F401
+    else:
+        interpreter_class()
+
+
+def open_contender(path: Path, *, threads: int) -> Contender:
+    """Open the .tflite file at `path`, or the float Keras model of the run in that folder.
+
+    The latter must come before TensorFlow's first operation in this process, which settles its
+    threads.
+    """
+    if path.is_dir():
+        return _open_keras(path, threads=threads)
+    classifier = Classifier(path, threads=threads)
+    return Contender(
+        input_hw=classifier.spec.input_hw,
+        resize=classifier.spec.resize,
+        infer=classifier.infer,
+        finish=classifier.dequantize,
+        score=lambda inputs: np.stack([classifier.scores(image) for image in inputs]),
+        delegate=Delegate(
+            parts=delegated_parts(classifier.interpreter),
+            xnnpack=names_xnnpack(classifier.notices),
+        ),
+    )
+
+
+def _open_keras(folder: Path, *, threads: int) -> Contender:
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    model = FloatModel(read_run(folder).info)
+    return Contender(
+        input_hw=model.info.input_hw,
+        resize=model.info.resize,
+        infer=model.score_one,
+        finish=lambda output: output,
+        score=model.scores,
+        delegate=None,
+    )

@@ -1,0 +1,109 @@
+"""A model in a process of its own, which does what the benchmark asks of it.
+
+python -m edgeclf.benchmarks.measure.worker MODEL THREADS
+
+It says `ready` once its libraries are imported, then answers each message of standard input on
+standard output:
+
+    open    image           loads the model and classifies the image: delegate, load_ms, first_ms
+    query   images          one after another: their stages, float64 milliseconds (images, 4)
+    score   shape, pixels   float32 scores (images, classes)
+    memory                  peak_memory_bytes, steady_memory_bytes
+
+What the user can mend comes back as `error`; then it ends, as it does when standard input does.
+"""
+
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter_ns
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.images import decode_image
+from ...edge_runtime.preprocess import preprocess
+from ...edge_runtime.quiet import quiet_opencv
+from .loaded_models import Contender, import_libraries, open_contender
+from .memory import memory_of_process
+from .messages import Message, receive, send
+
+
+def work(path: Path, *, threads: int, requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer `requests` on the model at `path` until they end."""
+    import_libraries(path)
+    send(answers, {"ready": True})
+    contender: Contender | None = None
+    while (received := receive(requests)) is not None:
+        message, payload = received
+        if message["do"] == "open":
+            contender, opened = _open(path, threads=threads, image=Path(message["image"]))
+            send(answers, opened)
+            continue
+        assert contender is not None
+        if message["do"] == "query":
+            images = [Path(image) for image in message["images"]]
+            send(answers, {}, b"".join(_query(contender, image).tobytes() for image in images))
+        elif message["do"] == "score":
+            inputs = np.frombuffer(payload, np.uint8).reshape(message["shape"])
+            send(answers, {}, contender.score(inputs).astype(np.float32).tobytes())
+        else:
+            peak, steady = memory_of_process()
+            send(answers, {"peak_memory_bytes": peak, "steady_memory_bytes": steady})
+
+
+def _open(path: Path, *, threads: int, image: Path) -> tuple[Contender, Message]:
+    start = perf_counter_ns()
+    contender = open_contender(path, threads=threads)
+    load_ms = (perf_counter_ns() - start) / 1e6
+    first_ms = float(_query(contender, image)[2:].sum())
+    delegate = asdict(contender.delegate) if contender.delegate else None
+    return contender, {"delegate": delegate, "load_ms": load_ms, "first_ms": first_ms}
+
+
+def _query(contender: Contender, path: Path) -> NDArray[np.float64]:
+    """Return how long decode, preprocess, invoke and postprocess took, in milliseconds."""
+    data = _read(path)
+    ticks = [perf_counter_ns()]
+    rgb = decode_image(data, name=str(path))
+    ticks.append(perf_counter_ns())
+    model_input = preprocess(rgb, size_hw=contender.input_hw, rule=contender.resize)
+    ticks.append(perf_counter_ns())
+    output = contender.infer(model_input)
+    ticks.append(perf_counter_ns())
+    contender.finish(output).argmax()
+    ticks.append(perf_counter_ns())
+    return np.diff(ticks) / 1e6
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise EdgeclfError(f"{path}: cannot be read any more ({error.strerror})") from None
+
+
+def main() -> None:
+    """Work for the process that holds the pipes."""
+    # Libraries that print must not print into the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    quiet_opencv()
+    try:
+        work(
+            Path(sys.argv[1]),
+            threads=int(sys.argv[2]),
+            requests=sys.stdin.buffer,
+            answers=answers,
+        )
+    except EdgeclfError as error:
+        send(answers, {"error": str(error)})
+    except BrokenPipeError:  # whoever asked is gone
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

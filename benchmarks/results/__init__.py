@@ -1,0 +1,1 @@
+"""The results of a benchmark: their schema, intervals, verdict, and changes between two."""

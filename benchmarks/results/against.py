@@ -1,0 +1,59 @@
+"""How a model compares with the reference on the same images."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...models.metrics.accuracy import ClassScores
+from ...models.metrics.scoring import Labels, accuracy_drop, recall_drops
+from ...models.metrics.statistics import share_estimate
+from .schema import Against, Disagreement
+
+_SHOWN = 50
+
+
+def measure_against(
+    truth: Labels,
+    scores: ClassScores,
+    *,
+    reference: ClassScores,
+    labels: tuple[str, ...],
+    paths: Sequence[Path],
+    folder: Path,
+) -> Against:
+    """Return how a model compares with the reference, both scores as in `measure_accuracy`.
+
+    Args:
+        truth: class indices, of shape (images,).
+        scores: of the model.
+        reference: those of the reference.
+        labels: class names in the order of the scores.
+        paths: the files of the images.
+        folder: what their paths are told relative to.
+    """
+    guess, expected = scores.argmax(1), reference.argmax(1)
+    differing = np.flatnonzero(guess != expected)
+    kind = np.where(expected == truth, 0, np.where(guess == truth, 1, 2))[differing]
+    surest_first = np.lexsort((-scores.max(1)[differing], kind))
+    return Against(
+        drop=accuracy_drop(truth, reference=expected, guess=guess),
+        agreement=share_estimate(int((guess == expected).sum()), images=len(truth)),
+        recall_drops=recall_drops(truth, reference=expected, guess=guess, labels=labels),
+        disagreements=len(differing),
+        shown=tuple(
+            Disagreement(
+                path=_told(paths[i], folder),
+                truth=labels[truth[i]],
+                reference_guess=labels[expected[i]],
+                reference_score=round(float(reference[i, expected[i]]), 6),
+                guess=labels[guess[i]],
+                score=round(float(scores[i, guess[i]]), 6),
+            )
+            for i in differing[surest_first][:_SHOWN]
+        ),
+    )
+
+
+def _told(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)

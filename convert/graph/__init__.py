@@ -1,0 +1,1 @@
+"""A Keras network as a small graph: read, rewritten, and built again."""

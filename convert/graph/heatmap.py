@@ -1,0 +1,49 @@
+"""Where a network's last feature map is, and the dense layer that weighs it."""
+
+from dataclasses import dataclass
+
+from ...edge_runtime.errors import EdgeclfError
+from .nodes import Activation, Array, Dense, GlobalAverage, Graph, Node, Reshape
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The end of a network that class activation maps can be made of.
+
+    Attributes:
+        features: name of the node that makes the last feature map.
+        kernel: what makes logits of the feature map's mean, of shape (channels, classes).
+    """
+
+    features: str
+    kernel: Array
+
+
+def find_tail(graph: Graph) -> Tail:
+    """Return the tail of a deploy graph: feature map, global average, dense layer, softmax.
+
+    Raises:
+        EdgeclfError: it ends otherwise.
+    """
+    softmax = graph.output
+    if not isinstance(softmax, Activation) or softmax.function != "softmax":
+        raise _unfit(softmax, "the softmax")
+    dense = graph[softmax.inputs[0]]
+    if not isinstance(dense, Dense):
+        raise _unfit(dense, "the dense layer")
+    average = graph[dense.inputs[0]]
+    if dense.limits is not None:  # beside the features it reads the best logit
+        average = graph[average.inputs[0]]
+    while isinstance(average, Reshape):
+        average = graph[average.inputs[0]]
+    if not isinstance(average, GlobalAverage):
+        raise _unfit(average, "the global average")
+    return Tail(average.inputs[0], dense.kernel[: graph.channels(average.name)])
+
+
+def _unfit(node: Node, place: str) -> EdgeclfError:
+    return EdgeclfError(
+        "--heatmap needs a network that ends in a feature map, global average, dense layer and "
+        f"softmax; this one has {node.name!r} ({type(node).__name__}) in the place of {place}; "
+        "convert it without --heatmap"
+    )

@@ -1,0 +1,374 @@
+"""The deploy graph as int8 computes it, in tf_keras: to train it, and to test it.
+
+The network counts in steps: a value is the whole number that its int8 tensor holds, less the zero
+point. A layer multiplies whole numbers of input and kernel steps and adds a whole number; float32
+holds all of them exactly. The sum is brought to steps of the output as XNNPACK does it, by one
+factor in float32 and rounding to the nearest, half to even. So this network and the file that is
+made of it compute the same numbers, not just similar ones: rounded a hundred times over, a last bit
+here would be as much noise as the quantization itself.
+
+That holds for convolutions and dense layers and what passes values on. Other operators (additions,
+sigmoids) compute in real numbers and are rounded afterwards, alike but not bit for bit.
+
+tensorflow-model-optimization wraps the layers; what is rounded and how, our graph says. Its own
+registry does not know which operators TFLite makes one of or gives one scale, rounds the 1x1
+depthwise convolutions with one scale for all channels, and starts from ranges of -6..6.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from numpy.typing import NDArray
+from tensorflow_model_optimization.quantization.keras import QuantizeConfig, QuantizeWrapperV2
+from tensorflow_model_optimization.quantization.keras.quantizers import FixedQuantizer, Quantizer
+
+from ..graph.nodes import Activation, Conv, Dense, Depthwise, Graph, Node, PixelPairs, Pool
+from ..graph.to_keras import build_tf_keras
+from .ranges import TensorRange, keeps_values
+
+_KERNELS = {Conv: "kernel", Dense: "kernel", Depthwise: "depthwise_kernel"}
+_LINEAR = (Conv, Dense, Depthwise)
+
+# TFLite's converter gives a smaller channel this width (`kNearZeroTolerance` is twice as much).
+_LEAST = 0.5e-6
+
+_STEPS = np.float32(127)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """What a tensor's whole numbers stand for.
+
+    Attributes:
+        size: real numbers from one to the next.
+        low: the least whole number.
+        high: the greatest.
+    """
+
+    size: np.float32
+    low: int
+    high: int
+
+    @classmethod
+    def over(cls, tensor: TensorRange) -> "_Steps":
+        # In double precision, as TFLite's converter has it.
+        low, high = float(np.float32(tensor.low)), float(np.float32(tensor.high))
+        size = (high - low) / 255
+        zero = round(-low / size)
+        return cls(np.float32(size), -zero, 255 - zero)
+
+    def nearest(self, values: Any) -> Any:
+        """Return the whole numbers next to `values`, a float32 tensor in steps."""
+        return tf.clip_by_value(_whole(values), self.low, self.high)
+
+    def average(self, values: Any) -> Any:
+        """Return the whole numbers that TFLite's average pooling makes of the means `values`.
+
+        One midway between two numbers of int8 goes to the one farther from their zero.
+        """
+        zero_point = -128 - self.low
+        stored = values + zero_point
+        farther = tf.sign(stored) * tf.floor(tf.abs(stored) + 0.5) - zero_point
+        return values + tf.stop_gradient(farther - values)
+
+
+def learned(graph: Graph, model: Any) -> Graph:
+    """Return `graph` with the kernels and biases of `model`, which `build_rounded` made of it."""
+    arrays = {variable.name.split(":")[0]: variable for variable in model.trainable_weights}
+
+    def fill(node: Node) -> Node:
+        if not isinstance(node, _LINEAR):
+            return node
+        kernel, bias = arrays[f"{node.name}/{_KERNELS[type(node)]}"], arrays[f"{node.name}/bias"]
+        return replace(node, kernel=kernel.numpy(), bias=bias.numpy())
+
+    return Graph([fill(node) for node in graph])
+
+
+def on_grid(graph: Graph, ranges: dict[str, TensorRange]) -> Graph:
+    """Return `graph` with kernels and biases that are whole numbers of steps.
+
+    Whoever rounds them again, TFLite or we, then finds the same whole numbers.
+    """
+    return Graph(
+        [
+            _on_grid(node, ranges.get(node.inputs[0])) if isinstance(node, _LINEAR) else node
+            for node in graph
+        ]
+    )
+
+
+def _on_grid(node: Conv | Dense | Depthwise, read: TensorRange | None) -> Node:
+    step = _largest(node) / _STEPS
+    kernel = np.rint(node.kernel / step) * step
+    bias = node.bias
+    if read is not None:
+        unit = _Steps.over(read).size * step.ravel()
+        bias = np.rint(bias / unit) * unit
+    return replace(node, kernel=kernel.astype(np.float32), bias=bias.astype(np.float32))
+
+
+def annotate(graph: Graph, ranges: dict[str, TensorRange]) -> Any:
+    """Return a tf_keras model of `graph` that tells TFLite's converter the range of each tensor.
+
+    RGB 0..255 in, scores out, which are not rounded, nor are the pixels, which are whole numbers.
+    """
+
+    def wrap(layer: Any) -> Any:
+        node = graph[layer.name]
+        tensor = None if keeps_values(node) else ranges.get(node.name)
+        if tensor is None or node.name == graph.output.name:
+            return layer
+        over = FixedQuantizer(
+            num_bits=8, init_min=tensor.low, init_max=tensor.high, narrow_range=False
+        )
+        return QuantizeWrapperV2(layer, _Rounding(output=over), name_prefix="")
+
+    return tf_keras.models.clone_model(build_tf_keras(graph), clone_function=wrap)
+
+
+def build_rounded(
+    graph: Graph, ranges: dict[str, TensorRange], *, outputs: tuple[str, ...] = ()
+) -> Any:
+    """Return a tf_keras model of `graph` that computes as int8 does: RGB 0..255 in, scores out.
+
+    Gradients pass through the rounding, but not through what a range cuts off. The scores
+    themselves are not rounded, nor are relative logits, most of which their limits cut off: a mean
+    that a bias shall correct would not be seen.
+
+    Args:
+        graph: a deploy graph.
+        ranges: what `calibrate_ranges` returned for it.
+        outputs: names of the nodes to return, in steps where int8 stores them; the scores if empty.
+    """
+    return _Rounded(graph, ranges).model(outputs)
+
+
+@dataclass(frozen=True)
+class RoundedLayer:
+    """One node of a graph as int8 computes it.
+
+    Attributes:
+        node: the graph's.
+        model: takes what the node reads, and returns what it makes, in steps where int8 stores it.
+        unit: what a step of what it makes stands for; None for real numbers.
+    """
+
+    node: Node
+    model: Any
+    unit: float | None
+
+    def weight(self, name: str) -> Any:
+        """Return the variable `name` of the node, in real numbers."""
+        [variable] = [
+            variable
+            for variable in self.model.weights
+            if variable.name.split(":")[0] == f"{self.node.name}/{name}"
+        ]
+        return variable
+
+
+def rounded_layers(graph: Graph, ranges: dict[str, TensorRange]) -> list[RoundedLayer]:
+    """Return what `build_rounded` puts together, node by node, without the input."""
+    return _Rounded(graph, ranges).layers()
+
+
+def rounding_steps(graph: Graph, ranges: dict[str, TensorRange], model: Any) -> list[Any]:
+    """Return for each of `model.trainable_weights` how far apart its roundings lie.
+
+    A kernel's channels are rounded to 127 steps of their largest value. A bias moves what its
+    operator puts out, so that its unit is the step of that tensor.
+
+    Returns:
+        float32 arrays that broadcast against the weights.
+    """
+    units = {}
+    for node in graph:
+        if isinstance(node, _LINEAR):
+            units[f"{node.name}/{_KERNELS[type(node)]}"] = _largest(node) / _STEPS
+            stored = ranges.get(node.name) or ranges[graph.consumers(node.name)[0].name]
+            units[f"{node.name}/bias"] = _Steps.over(stored).size
+    return [tf.constant(units[weight.name.split(":")[0]]) for weight in model.trainable_weights]
+
+
+def _largest(node: Conv | Dense | Depthwise) -> NDArray[np.float32]:
+    axes = tuple(range(2 if isinstance(node, Depthwise) else node.kernel.ndim - 1))
+    largest: NDArray[np.float32] = np.abs(node.kernel).max(axes, keepdims=True)
+    wide: NDArray[np.float32] = np.maximum(largest, np.float32(_LEAST))
+    return wide
+
+
+class _Rounded:
+    """Puts the layers of a graph together so that they count in steps."""
+
+    def __init__(self, graph: Graph, ranges: dict[str, TensorRange]) -> None:
+        self._graph = graph
+        self._layers = build_tf_keras(graph)
+        limited = {node.name for node in graph if isinstance(node, Dense) and node.limits}
+        real = limited | {graph.output.name}
+        self._steps = {name: _Steps.over(ranges[name]) for name in ranges if name not in real}
+        for node in graph:  # what a ReLU reads is never stored: it is made in the ReLU's steps
+            if node.name not in self._steps and node.name not in real:
+                self._steps[node.name] = self._steps[graph.consumers(node.name)[0].name]
+
+    def model(self, outputs: tuple[str, ...]) -> Any:
+        tensors = self._tensors()
+        chosen = [tensors[name] for name in outputs or (self._graph.output.name,)]
+        return tf_keras.Model(tensors[self._graph.input.name], chosen, name="rounded")
+
+    def layers(self) -> list[RoundedLayer]:
+        tensors = self._tensors()
+        return [
+            RoundedLayer(
+                node,
+                tf_keras.Model([tensors[name] for name in node.inputs], tensors[node.name]),
+                float(self._steps[node.name].size) if node.name in self._steps else None,
+            )
+            for node in self._graph
+            if node is not self._graph.input
+        ]
+
+    def _tensors(self) -> dict[str, Any]:
+        image = self._graph.input
+        tensors = {image.name: tf_keras.Input(image.shape, name=image.name)}
+        for node in self._graph:
+            if node is not image:
+                tensors[node.name] = self._apply(node, [tensors[name] for name in node.inputs])
+        return tensors
+
+    def _apply(self, node: Node, read: list[Any]) -> Any:
+        layer = self._layers.get_layer(node.name)
+        units = [self._steps.get(name) for name in node.inputs]
+        made = self._steps.get(node.name)
+        rounding = None
+        if made is None or None in units or not _counts(node):
+            read = [
+                tensor if unit is None else tensor * unit.size
+                for tensor, unit in zip(read, units, strict=True)
+            ]
+            rounding = _round_reals(node, made)
+        elif isinstance(node, _LINEAR) and (unit := units[0]) is not None:
+            rounding = _round_sums(node, layer, unit, made)
+        elif not keeps_values(node) and isinstance(node, Pool):
+            rounding = _Rounding(output=_By(made.average))
+        if rounding is not None:
+            layer = QuantizeWrapperV2(layer, rounding, name_prefix="")
+        return layer(read if len(read) > 1 else read[0])
+
+
+def _counts(node: Node) -> bool:
+    """Return whether `node` computes with whole numbers in int8."""
+    relu = isinstance(node, Activation) and node.function == "relu"
+    return relu or keeps_values(node) or isinstance(node, (*_LINEAR, PixelPairs, Pool))
+
+
+def _round_sums(node: Node, layer: Any, read: _Steps, made: _Steps) -> "_Rounding":
+    """Return how a layer counts that reads steps, multiplies whole numbers and makes steps.
+
+    The factor is XNNPACK's, in float32 and in this order: input step times kernel step by output
+    step, https://github.com/google/XNNPACK/blob/master/src/operators/convolution-nhwc.c
+    """
+    kernel = getattr(layer, _KERNELS[type(node)])
+
+    def unit() -> Any:
+        return tf.reshape(read.size * _kernel_step(node, kernel), [-1])
+
+    return _Rounding(
+        kernel=(
+            _KERNELS[type(node)],
+            _By(lambda values: _whole(values / _kernel_step(node, values))),
+        ),
+        bias=_By(lambda values: _whole(values / unit())),
+        output=_By(lambda sums: made.nearest(_whole(sums) * divided(unit(), made.size))),
+    )
+
+
+def _round_reals(node: Node, made: _Steps | None) -> "_Rounding | None":
+    """Return what is rounded of a layer that computes in real numbers, if anything is."""
+
+    def kernel(values: Any) -> Any:
+        step = _kernel_step(node, values)
+        return _whole(values / step) * step
+
+    rounding = _Rounding(
+        kernel=(_KERNELS[type(node)], _By(kernel)) if isinstance(node, _LINEAR) else None,
+        output=made and _By(lambda values: made.nearest(values / made.size)),
+    )
+    return rounding if rounding.kernel or rounding.output else None
+
+
+def _kernel_step(node: Node, kernel: Any) -> Any:
+    """Return the step of each output channel, of a shape that broadcasts against the kernel."""
+    axes = list(range(2 if isinstance(node, Depthwise) else len(kernel.shape) - 1))
+    largest = tf.maximum(tf.reduce_max(tf.abs(kernel), axes, keepdims=True), _LEAST)
+    return divided(tf.stop_gradient(largest), _STEPS)
+
+
+def divided(values: Any, divisor: np.float32) -> Any:
+    """Return the float32 next to `values / divisor`.
+
+    TensorFlow multiplies by the reciprocal of a constant, which is not the same in the last bit.
+    """
+    return tf.cast(tf.cast(values, tf.float64) / np.float64(divisor), tf.float32)
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def _whole(values: Any) -> Any:
+    """Round to the nearest whole number, half to even; gradients pass as if nothing was done."""
+    return tf.round(values), lambda gradient: gradient
+
+
+class _Rounding(QuantizeConfig):  # type: ignore[misc]
+    """What of one layer is rounded: its kernel, its bias and its output."""
+
+    def __init__(
+        self,
+        *,
+        kernel: tuple[str, Quantizer] | None = None,
+        bias: Quantizer | None = None,
+        output: Quantizer | None = None,
+    ) -> None:
+        self.kernel = kernel
+        self.output = output
+        self._weights = [kernel] if kernel else []
+        if bias is not None:
+            self._weights.append(("bias", bias))
+
+    def get_weights_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:
+        return [(getattr(layer, name), quantizer) for name, quantizer in self._weights]
+
+    def set_quantize_weights(self, layer: Any, quantize_weights: list[Any]) -> None:
+        for (name, _), weight in zip(self._weights, quantize_weights, strict=True):
+            setattr(layer, name, weight)
+
+    def get_activations_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:  # noqa: ARG002
+        return []
+
+    def set_quantize_activations(self, layer: Any, quantize_activations: list[Any]) -> None:
+        pass
+
+    def get_output_quantizers(self, layer: Any) -> list[Any]:  # noqa: ARG002
+        return [self.output] if self.output else []
+
+    def get_config(self) -> dict[str, Any]:
+        raise NotImplementedError("the graph and its ranges are what is saved")
+
+
+class _By(Quantizer):  # type: ignore[misc]
+    """Rounds by a function."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:  # noqa: ARG002
+        return {}
+
+    def __call__(self, inputs: Any, training: Any, weights: Any, **_: Any) -> Any:  # noqa: ARG002
+        return self._function(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        raise NotImplementedError("the graph and its ranges are what is saved")

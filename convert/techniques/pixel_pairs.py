@@ -1,0 +1,127 @@
+"""The first convolution reads pixels as they are, two at a time.
+
+A network normalises its pixels first, (x - mean) / deviation. In int8 that rounds them again, and
+costs an operator over the largest image of all, of three channels where kernels work on eight or
+sixteen at once. Folded into the first convolution it is exact but for the border, where the
+convolution sees zeros that are no pixels. So every pixel gets a mask as a fourth channel, which the
+kernel weighs with what the normalisation adds.
+
+Most first convolutions take two steps to the right at a time. Two neighbours then can be the
+channels of one place: the rows of an image lie in memory like that anyway, and eight channels are
+what integer kernels of a CPU multiply at once where three would be filled up with zeros. DenseNet's
+kernel of 7x7 places and 3 channels becomes one of 7x4 places and 8 channels.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..graph.nodes import Array, Conv, Depthwise, Graph, Node, PixelPairs, Reshape, ZeroPad
+
+_MASK = 255
+
+
+@dataclass(frozen=True)
+class _Stem:
+    """What stands between the image and what the first convolution makes.
+
+    Attributes:
+        nodes: the names of all of it, but for the image and the convolution.
+        scale: of each colour, shape (3,).
+        shift: the same; what is padded is 0 after it.
+        rows: zeros above and below.
+        left: zeros to the left.
+        right: zeros to the right.
+        conv: the first convolution.
+    """
+
+    nodes: tuple[str, ...]
+    scale: Array
+    shift: Array
+    rows: tuple[int, int]
+    left: int
+    right: int
+    conv: Conv
+
+
+def pair_pixels(graph: Graph) -> Graph:
+    """Return `graph` with a first convolution that reads pixels in pairs, equal to it in float.
+
+    A graph that begins otherwise than with a convolution of stride 2 over an even number of pixels
+    a row is returned as it is.
+    """
+    stem = _find_stem(graph)
+    if stem is None:
+        return graph
+    height, width, _ = graph.input.shape
+    skipped = stem.left % 2  # places of the first pair that the kernel does not reach
+    pairs_left = (stem.left + skipped) // 2
+    taps = -(-(skipped + stem.conv.kernel.shape[1]) // 2)
+    made = (stem.left + width + stem.right - stem.conv.kernel.shape[1]) // 2 + 1
+    pairs_right = made - 1 + taps - pairs_left - width // 2
+    image, conv = graph.input.name, stem.conv
+    begin: list[Node] = [
+        graph.input,
+        Reshape(f"{image}_pairs", (image,), (height, width // 2, 6)),
+        PixelPairs(f"{image}_pixels", (f"{image}_pairs",)),
+        ZeroPad(f"{image}_padded", (f"{image}_pixels",), (stem.rows, (pairs_left, pairs_right))),
+        replace(
+            conv,
+            inputs=(f"{image}_padded",),
+            kernel=_paired_kernel(stem, skipped=skipped, taps=taps),
+            strides=(conv.strides[0], 1),
+            padding="valid",
+        ),
+    ]
+    replaced = {image, conv.name, *stem.nodes}
+    return Graph([*begin, *(node for node in graph if node.name not in replaced)])
+
+
+def _paired_kernel(stem: _Stem, *, skipped: int, taps: int) -> Array:
+    kernel = stem.conv.kernel
+    height, width, colours, into = kernel.shape
+    masked = np.empty((height, width, colours + 1, into), np.float32)
+    masked[:, :, :colours] = kernel * stem.scale[:, np.newaxis]
+    masked[:, :, colours] = np.einsum("hwco,c->hwo", kernel, stem.shift) / _MASK
+    rows = np.zeros((height, 2 * taps, colours + 1, into), np.float32)
+    rows[:, skipped : skipped + width] = masked
+    return rows.reshape(height, taps, 2 * (colours + 1), into)
+
+
+def _find_stem(graph: Graph) -> _Stem | None:
+    height, width, colours = graph.input.shape
+    if colours != 3 or width % 2:
+        return None
+    nodes: list[str] = []
+    scale, shift = np.ones(3, np.float32), np.zeros(3, np.float32)
+    rows, (left, right) = (0, 0), (0, 0)
+    last: Node = graph.input
+    while len(readers := graph.consumers(last.name)) == 1:
+        [last] = readers
+        if isinstance(last, Depthwise) and last.kernel.shape == (1, 1, 3, 1) and not nodes:
+            scale, shift = last.kernel.ravel(), last.bias
+        elif isinstance(last, ZeroPad) and not any((*rows, left, right)):
+            rows, (left, right) = last.padding
+        else:
+            break
+        nodes.append(last.name)
+    if not isinstance(last, Conv) or last.groups > 1 or last.dilation != (1, 1):
+        return None
+    if last.strides[1] != 2:
+        return None
+    if last.padding == "same":
+        if any((*rows, left, right)):
+            return None
+        rows, (left, right) = (
+            _same_padding(length, size, stride)
+            for length, size, stride in zip(
+                (height, width), last.kernel.shape[:2], last.strides, strict=True
+            )
+        )
+    return _Stem(tuple(nodes), scale, shift, rows, left, right, last)
+
+
+def _same_padding(length: int, size: int, stride: int) -> tuple[int, int]:
+    """Return the zeros before and after, as TensorFlow puts them: the odd one after."""
+    total = max((-(-length // stride) - 1) * stride + size - length, 0)
+    return total // 2, total - total // 2

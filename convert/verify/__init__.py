@@ -1,0 +1,1 @@
+"""A converted file against its float model: scores, the gate, and the summary."""

@@ -1,0 +1,153 @@
+"""A written file, loaded in the device runtime and held against the float model."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from ...edge_runtime.classifier import Classifier
+from ...edge_runtime.interpreter import delegated_parts, float_operators
+from ...models.metrics.scoring import Scores, agreement, score_predictions
+from ..recipes import RECIPES, Recipe
+from .gate import GateResult, Limits, judge
+
+
+@dataclass(frozen=True)
+class ScoringSet:
+    """Labelled images and what the float model says of them.
+
+    Attributes:
+        inputs: RGB uint8 of shape (images, height, width, 3).
+        truth: class index of each, of shape (images,).
+        reference: the float model's scores, float32 of shape (images, classes).
+    """
+
+    inputs: NDArray[np.uint8]
+    truth: NDArray[np.intp]
+    reference: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was measured of a file.
+
+    Attributes:
+        recipe: how it was quantized.
+        file: its name.
+        bytes: its size.
+        sha256: its digest.
+        float_operators: operators that compute in floating point, by name.
+        delegated_parts: parts of the graph that XNNPACK runs; 0 means slow plain kernels.
+        scores: how it fared on the scoring set; None without one.
+        drop_points: accuracy lost against the float model, in percentage points.
+        agreement: share of images on which both name the same class.
+        largest_difference: of any score from the float model's.
+        gate: what it lost, and whether that is too much; None without a scoring set.
+    """
+
+    recipe: str
+    file: str
+    bytes: int
+    sha256: str
+    float_operators: dict[str, int]
+    delegated_parts: int
+    scores: Scores | None
+    drop_points: float | None
+    agreement: float | None
+    largest_difference: float | None
+    gate: GateResult | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict as a JSON object."""
+        scores = None if self.scores is None else self.scores.to_json()
+        gate = None if self.gate is None else self.gate.to_json()
+        return vars(self) | {"scores": scores, "gate": gate}
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The model to ship.
+
+    Attributes:
+        recipe: how it is quantized.
+        file: its name.
+        reason: for people.
+    """
+
+    recipe: str
+    file: str
+    reason: str
+
+
+def recommend(verdicts: Sequence[Verdict]) -> Recommendation | None:
+    """Return the smallest of the fastest kind among the models that passed the gate, if any did.
+
+    Of files whose sizes agree in two digits, the one that loses less.
+    """
+    passed = [verdict for verdict in verdicts if verdict.gate and verdict.gate.passed]
+    best = min(passed, key=_preference, default=None)
+    if best is None:
+        return None
+    _, kind = _speed(RECIPES[best.recipe])
+    reason = f"{best.bytes / 1e6:.2f} MB, {kind}, drop {best.drop_points:.1f} points"
+    return Recommendation(best.recipe, best.file, reason)
+
+
+def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Verdict:
+    """Load the model at `path` as a device would, score it on `scoring`, hold it to `limits`."""
+    classifier = Classifier(path)
+    data = path.read_bytes()
+    verdict = Verdict(
+        recipe=classifier.spec.recipe,
+        file=path.name,
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        float_operators=float_operators(classifier.interpreter),
+        delegated_parts=delegated_parts(classifier.interpreter),
+        scores=None,
+        drop_points=None,
+        agreement=None,
+        largest_difference=None,
+        gate=None,
+    )
+    if scoring is None:
+        return verdict
+    scores, labels = file_scores(classifier, scoring.inputs), classifier.spec.labels
+    guess, reference = scores.argmax(1), scoring.reference.argmax(1)
+    gate = judge(scoring.truth, reference=reference, guess=guess, labels=labels, limits=limits)
+    return replace(
+        verdict,
+        scores=score_predictions(scoring.truth, guess, labels=labels),
+        drop_points=gate.drop.points,
+        agreement=agreement(reference, guess),
+        largest_difference=float(np.abs(scores - scoring.reference).max()),
+        gate=gate,
+    )
+
+
+def file_scores(classifier: Classifier, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return a file's float32 scores (images, classes) for RGB uint8 (images, h, w, 3)."""
+    scores = np.empty((len(inputs), len(classifier.spec.labels)), np.float32)
+    with click.progressbar(inputs, label=f"Scoring {classifier.spec.recipe}") as bar:
+        for index, image in enumerate(bar):
+            scores[index] = classifier.scores(image)
+    return scores
+
+
+def _preference(verdict: Verdict) -> tuple[int, float, float]:
+    rank, _ = _speed(RECIPES[verdict.recipe])
+    return rank, float(f"{verdict.bytes:.1e}"), verdict.drop_points or 0.0
+
+
+def _speed(recipe: Recipe) -> tuple[int, str]:
+    """Return the place of a recipe's kind among all kinds, the fastest first, and its name."""
+    if recipe.activations == "int8":
+        return 0, "full integer"
+    if recipe.activations == "float32":
+        return (1, "integer weights") if recipe.weights == "int8" else (2, "float")
+    return 3, "no fast kernels"  # XNNPACK knows no 16-bit integers

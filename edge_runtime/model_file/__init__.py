@@ -1,0 +1,1 @@
+"""The model file: TFLite with labels, spec, metadata and self-test."""

@@ -1,1 +1,0 @@
-"""What the pages of several commands share: elements, tables, thumbnails and one look."""

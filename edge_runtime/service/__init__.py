@@ -1,0 +1,1 @@
+"""`edgeclf service`: a live run as a systemd unit."""

@@ -1,0 +1,143 @@
+"""`edgeclf service`: a model on a camera from boot on, printed or installed as a systemd unit."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from ..errors import EdgeclfError
+from ..files import write_text
+from ..images import is_image
+from ..model_file.container import read_model
+from ..run_command import run
+from .unit import Service, is_below_home, unit_text
+
+_UNITS = Path("/etc/systemd/system")
+# There where systemd runs the machine: sd_booted(3).
+_BOOTED = Path("/run/systemd/system")
+# Emptied at each start, and hidden by PrivateTmp=.
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "show_default": True})
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("source")
+@click.argument("options", metavar="[RUN OPTIONS]...", nargs=-1, type=click.UNPROCESSED)
+@click.option("--install", is_flag=True, help=f"Write it to {_UNITS}; needs root.")
+@click.option("--name", default="edgeclf", help="Of the service, and its folder below /var/lib.")
+@click.option("--memory-max", metavar="SIZE", help="The most memory it may take, as 512M.")
+def service(
+    model: Path,
+    source: str,
+    options: tuple[str, ...],
+    install: bool,
+    name: str,
+    memory_max: str | None,
+) -> None:
+    """Print a systemd unit that runs MODEL on the camera SOURCE from boot on.
+
+    RUN OPTIONS are those of `edgeclf run`, which the unit calls. Relative paths among them lie in
+    /var/lib/NAME, the one place where the service may write. It is started again when it fails,
+    and when no fresh frame was classified for a minute.
+
+    \b
+    edgeclf service int8.tflite /dev/video0 --threshold 0.6
+    sudo edgeclf service int8.tflite /dev/video0 --threshold 0.6 --install
+    """
+    _check_model(model)
+    if is_image(Path(source)) and "://" not in source:
+        raise EdgeclfError(f"{source}: a photograph, which soon is classified; give a camera")
+    wanted = Service(
+        name=name,
+        model=model.absolute(),
+        source=_absolute(source),
+        options=options,
+        memory_max=memory_max,
+    )
+    _check_options(wanted)
+    if "@" in source and "://" in source:
+        click.echo(
+            "Warning: the unit holds the camera's password, which every user of this machine can "
+            "read",
+            err=True,
+        )
+    text = unit_text(wanted)
+    if install:
+        click.echo(install_unit(text, name=name))
+    else:
+        click.echo(text, nl=False)
+
+
+def install_unit(text: str, *, name: str) -> str:
+    """Write the unit, let systemd read it, and return what to do next.
+
+    Raises:
+        EdgeclfError: this is not root's process, or systemd does not run here.
+    """
+    if not _BOOTED.is_dir() or shutil.which("systemctl") is None:
+        raise EdgeclfError(
+            "systemd does not run this machine; without --install the unit is printed, to be "
+            "installed elsewhere"
+        )
+    if os.geteuid() != 0:
+        raise EdgeclfError(f"{_UNITS}: only root can write there; sudo {sys.argv[0]} service …")
+    unit = _UNITS / f"{name}.service"
+    known = unit.exists()
+    write_text(unit, text)
+    done = subprocess.run(
+        ["systemctl", "daemon-reload"], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+        raise EdgeclfError(
+            f"{unit} is written, but `systemctl daemon-reload` failed ({reason}); run it again"
+        )
+    again = f" && systemctl restart {name}" if known else ""
+    return (
+        f"{unit} is written\n"
+        f"next: systemctl enable --now {name}{again}\n"
+        f"then: systemctl status {name}; journalctl -fu {name}"
+    )
+
+
+def _absolute(source: str) -> str:
+    """Return the source as it is understood in another folder, too."""
+    is_file = "://" not in source and not source.isdecimal() and Path(source).exists()
+    return str(Path(source).absolute()) if is_file else source
+
+
+def _check_model(model: Path) -> None:
+    read_model(model)
+    absolute = model.absolute()
+    for folder in _TEMPORARY:
+        if folder in absolute.parents:
+            raise EdgeclfError(
+                f"{model}: {folder} is emptied at each start; move the model, to /var/lib say"
+            )
+    # What is bound from a home is found whatever its folders allow.
+    folders = [] if is_below_home(absolute) else [*absolute.parents]
+    for path, right, mend in (
+        (absolute, stat.S_IROTH, "a+r"),
+        *((folder, stat.S_IXOTH, "a+x") for folder in folders),
+    ):
+        if not path.stat().st_mode & right:
+            raise EdgeclfError(
+                f"{model}: the service runs as a user of its own, who may not read it; "
+                f"chmod {mend} {path}"
+            )
+
+
+def _check_options(wanted: Service) -> None:
+    """Complain now of what `edgeclf run` would complain of at each boot."""
+    words = [str(wanted.model), wanted.source, *wanted.options]
+    given = run.make_context("edgeclf run", words).params
+    for value in given.values():
+        if isinstance(value, Path) and value.is_absolute() and not value.is_file():
+            raise EdgeclfError(
+                f"{value}: the service may write below /var/lib/{wanted.name} alone; give a "
+                "relative path, which lies there"
+            )

@@ -1,0 +1,1 @@
+"""The TFLite format: tables, tensors and operators, and the runtimes that compute them."""

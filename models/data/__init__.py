@@ -1,0 +1,1 @@
+"""Labelled images, their augmentation, and the batches that Keras is fed."""

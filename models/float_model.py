@@ -1,0 +1,87 @@
+"""The float model in Keras, and what must be known to build it again."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..edge_runtime.errors import EdgeclfError
+from ..edge_runtime.images import RGBImage
+from ..edge_runtime.model_file.spec import ModelSpec
+from ..edge_runtime.preprocess import ResizeRule
+from .networks.architectures import architecture
+from .score_calibration import Calibration
+
+
+@dataclass(frozen=True)
+class FloatModelInfo:
+    """What must be known to build the float model again.
+
+    Attributes:
+        architecture: its name in `ARCHITECTURES`.
+        labels: class names in the order of the output.
+        input_hw: input height and width in pixels.
+        resize: how a photograph is brought to that size.
+        weights: the file that holds them.
+        calibration: of its scores.
+    """
+
+    architecture: str
+    labels: tuple[str, ...]
+    input_hw: tuple[int, int]
+    resize: ResizeRule
+    weights: Path
+    calibration: Calibration = field(default_factory=Calibration)
+
+    def spec(self, recipe: str) -> ModelSpec:
+        """Return the spec of this model quantized by `recipe`."""
+        return ModelSpec(
+            labels=self.labels,
+            input_hw=self.input_hw,
+            resize=self.resize,
+            recipe=recipe,
+            architecture=self.architecture,
+            edgeclf_version=__version__,
+            thresholds=self.calibration.thresholds,
+        )
+
+
+class FloatModel:
+    """The float model in Keras: the reference that every quantized one is held against."""
+
+    def __init__(self, info: FloatModelInfo) -> None:
+        """Build the architecture in code and fill it with the arrays of the weights file."""
+        from .networks.classifier import HEAD_NAME, build_classifier
+        from .networks.weights import read_weights, set_weights
+
+        self.info = info
+        weights = read_weights(info.weights)
+        if HEAD_NAME in weights and (classes := weights[HEAD_NAME][-1].size) != len(info.labels):
+            raise EdgeclfError(
+                f"{info.weights}: expected labels for {classes} classes, got {len(info.labels)}; "
+                "give the labels of these weights, one a line"
+            )
+        self.keras_model = build_classifier(
+            architecture(info.architecture), classes=len(info.labels), input_hw=info.input_hw
+        )
+        set_weights(self.keras_model, weights, source=str(info.weights), head=True)
+        # Here, so that whatever is made of the float model says the same.
+        head = self.keras_model.get_layer(HEAD_NAME)
+        head.set_weights([each / info.calibration.temperature for each in head.get_weights()])
+
+    def scores(self, inputs: NDArray[np.uint8], *, batch_size: int = 32) -> NDArray[np.float32]:
+        """Return float32 scores of shape (images, classes) for RGB uint8 (images, h, w, 3)."""
+        batches = [
+            np.asarray(
+                self.keras_model.predict_on_batch(inputs[i : i + batch_size].astype("float32"))
+            )
+            for i in range(0, len(inputs), batch_size)
+        ]
+        return np.concatenate(batches) if batches else np.empty((0, len(self.info.labels)), "f4")
+
+    def score_one(self, model_input: RGBImage) -> NDArray[np.float32]:
+        """Return float32 scores of shape (classes,) for one RGB uint8 input (h, w, 3)."""
+        scores: NDArray[np.float32] = self.scores(model_input[np.newaxis])[0]
+        return scores

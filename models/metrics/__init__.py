@@ -1,0 +1,1 @@
+"""Metrics of classifiers, with intervals and tests of significance."""

@@ -1,0 +1,87 @@
+"""Frozen dataclasses to JSON and back, by their types."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from ...edge_runtime.errors import EdgeclfError
+from .statistics import Interval
+
+Record = TypeVar("Record")
+
+
+def to_json(value: Any) -> Any:
+    """Return a record as JSON: dataclasses as objects, tuples as lists, intervals as their ends."""
+    if isinstance(value, Interval):
+        return [value.low, value.high]
+    if is_dataclass(value):
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [to_json(item) for item in value]
+    return value
+
+
+def from_json(kind: type[Record], value: Any, *, where: str) -> Record:
+    """Return the record of type `kind` that `to_json` made `value` from; further keys are ignored.
+
+    Raises:
+        EdgeclfError: something is missing or of another type; `where` stands before its place.
+    """
+    record: Record = _read(kind, value, where)
+    return record
+
+
+def _read(kind: Any, value: Any, where: str) -> Any:
+    if kind is Interval:
+        ends = _read(tuple[float, ...], value, where)
+        _check(len(ends) == 2, "two numbers", value, where)
+        return Interval(*ends)
+    if isinstance(kind, UnionType):  # X | None
+        [inner] = [part for part in get_args(kind) if part is not NoneType]
+        return None if value is None else _read(inner, value, where)
+    if isinstance(kind, type) and is_dataclass(kind):
+        _check(isinstance(value, dict), "an object", value, where)
+        return kind(
+            **{
+                name: _read(hint, _member(value, name, where), f"{where}.{name}")
+                for name, hint in _hints(kind).items()
+            }
+        )
+    if get_origin(kind) is tuple:
+        _check(isinstance(value, list), "a list", value, where)
+        inner = get_args(kind)[0]
+        return tuple(_read(inner, item, f"{where}[{i}]") for i, item in enumerate(value))
+    if get_origin(kind) is dict:
+        _check(isinstance(value, dict), "an object", value, where)
+        inner = get_args(kind)[1]
+        return {key: _read(inner, item, f"{where}.{key}") for key, item in value.items()}
+    return _read_plain(kind, value, where)
+
+
+def _read_plain(kind: type, value: Any, where: str) -> Any:
+    names = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    _check(type(value) is kind, names[kind], value, where)
+    return value
+
+
+def _member(value: dict[str, Any], name: str, where: str) -> Any:
+    if name not in value:
+        raise EdgeclfError(f"{where}: lacks {name!r}; measure again")
+    return value[name]
+
+
+def _check(is_so: bool, expected: str, value: Any, where: str) -> None:
+    if not is_so:
+        raise EdgeclfError(f"{where}: expected {expected}, got {value!r:.40}; measure again")
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}

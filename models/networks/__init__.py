@@ -1,0 +1,1 @@
+"""The architectures, built in code, and their weights."""

@@ -1,0 +1,81 @@
+"""The architectures by name. Light: importing this loads no TensorFlow."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ...edge_runtime.errors import EdgeclfError
+
+
+@dataclass(frozen=True)
+class DenseNet:
+    """How a DenseNet is laid out (Huang et al. 2017, https://arxiv.org/abs/1608.06993).
+
+    Attributes:
+        blocks: layers of each dense block.
+        growth_rate: channels that each layer adds (k in the paper).
+        stem_channels: channels of the first convolution.
+        stem: `imagenet` is a 7x7 convolution and a pooling, each halving the image; `small` is one
+            3x3 convolution that halves it, for images too small to lose more.
+    """
+
+    blocks: tuple[int, ...]
+    growth_rate: int = 32
+    stem_channels: int = 64
+    stem: Literal["imagenet", "small"] = "imagenet"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network up to its last feature map; every one ends in a mean, a dense layer and a softmax.
+
+    Attributes:
+        name: as the command line takes it.
+        input_size: height and width in pixels that it is meant for.
+        least_size: height and width in pixels below which nothing is left of the image.
+        application: the class of keras.applications of the same layers, whose ImageNet weights
+            Keras downloads; None if there is none.
+        densenet: the layout, if it is built here and not by `application`.
+        scales_itself: whether `application` takes 0..255; otherwise it wants -1..1.
+    """
+
+    name: str
+    input_size: int
+    least_size: int
+    application: str | None
+    densenet: DenseNet | None = None
+    scales_itself: bool = False
+
+
+_ALL = (
+    Architecture("densenet121", 224, 32, "DenseNet121", DenseNet((6, 12, 24, 16))),
+    Architecture("densenet169", 224, 32, "DenseNet169", DenseNet((6, 12, 32, 32))),
+    Architecture("densenet201", 224, 32, "DenseNet201", DenseNet((6, 12, 48, 32))),
+    # Tan and Le 2021, https://arxiv.org/abs/2104.00298
+    Architecture("efficientnetv2-b0", 224, 32, "EfficientNetV2B0", scales_itself=True),
+    # He et al. 2016, https://arxiv.org/abs/1603.05027
+    Architecture("resnet50v2", 224, 32, "ResNet50V2"),
+    # Howard et al. 2019, https://arxiv.org/abs/1905.02244
+    Architecture("mobilenetv3", 224, 32, "MobileNetV3Large", scales_itself=True),
+    Architecture("mobilenetv3-small", 224, 32, "MobileNetV3Small", scales_itself=True),
+    Architecture("densenet-small", 64, 16, None, DenseNet((3, 4, 4), 12, 24, "small")),
+    Architecture("densenet-tiny", 32, 16, None, DenseNet((2, 2), 4, 8)),
+)
+ARCHITECTURES = {architecture.name: architecture for architecture in _ALL}
+
+
+def check_input(architecture: Architecture, input_hw: tuple[int, int]) -> None:
+    """Raise an `EdgeclfError` if nothing would be left of images of this size."""
+    if min(input_hw) < architecture.least_size:
+        raise EdgeclfError(
+            f"{architecture.name} needs an input of {architecture.least_size} pixels or more, got "
+            f"{min(input_hw)}; give another --input-size"
+        )
+
+
+def architecture(name: str) -> Architecture:
+    """Return the architecture of that name, or raise an `EdgeclfError` that lists them all."""
+    try:
+        return ARCHITECTURES[name]
+    except KeyError:
+        known = ", ".join(ARCHITECTURES)
+        raise EdgeclfError(f"unknown architecture {name!r}; known: {known}") from None

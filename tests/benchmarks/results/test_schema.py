@@ -1,0 +1,79 @@
+"""The results of a benchmark survive the way to JSON and back, and damaged ones are one line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmark_results import make_benchmark, with_error
+
+from edgeclf.benchmarks.results.schema import SCHEMA, Benchmark, read_benchmark, write_benchmark
+from edgeclf.edge_runtime.errors import EdgeclfError
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> Benchmark:
+    return make_benchmark(images=120, queries=100)
+
+
+def test_what_is_written_is_read_back(benchmark: Benchmark, tmp_path: Path) -> None:
+    file = tmp_path / "benchmark.json"
+    write_benchmark(file, benchmark)
+    assert read_benchmark(file) == benchmark
+    dead = with_error(benchmark, "int8", "int8.tflite: was killed")
+    write_benchmark(file, dead)
+    assert read_benchmark(file) == dead
+    assert json.loads(file.read_text())["schema"] == SCHEMA
+
+
+def test_the_reference_is_the_model_that_says_so(benchmark: Benchmark) -> None:
+    assert benchmark.reference is benchmark.models[0]
+    assert with_error(benchmark, "keras", "killed").reference is not None
+
+
+def test_further_keys_do_no_harm(benchmark: Benchmark) -> None:
+    value = benchmark.to_json() | {"note": "by hand"}
+    assert Benchmark.from_json(value, name="x") == benchmark
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "line"),
+    [
+        (["schema"], 1, "x: expected a benchmark of schema 2, got 1"),
+        (["models", 1, "bytes"], "many", r"x.models\[1\].bytes: expected a whole number"),
+        (["models", 1, "reference"], 1, r"x.models\[1\].reference: expected true or false"),
+        (["void"], 3, "x.void: expected a text, got 3"),
+        (["models", 0, "timings"], {}, r"x.models\[0\].timings: expected a list"),
+        (["models", 0, "accuracy", "top1"], [], "accuracy.top1: expected an object"),
+        (["models", 0, "accuracy", "top1", "interval"], [1], "interval: expected two numbers"),
+        (["machine", "versions", "python"], None, "x.machine.versions.python: expected a text"),
+    ],
+)
+def test_damage_is_one_line(benchmark: Benchmark, place: list[Any], value: Any, line: str) -> None:
+    told = json.loads(json.dumps(benchmark.to_json()))
+    *parents, last = place
+    inner = told
+    for key in parents:
+        inner = inner[key]
+    inner[last] = value
+    with pytest.raises(EdgeclfError, match=line) as error:
+        Benchmark.from_json(told, name="x")
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_missing_is_named(benchmark: Benchmark) -> None:
+    value = benchmark.to_json()
+    del value["data"]["digest"]
+    with pytest.raises(EdgeclfError, match=r"x\.data: lacks 'digest'"):
+        Benchmark.from_json(value, name="x")
+    with pytest.raises(EdgeclfError, match="got None"):
+        Benchmark.from_json([], name="x")
+
+
+def test_the_verdict_is_the_fastest_that_loses_nothing(benchmark: Benchmark) -> None:
+    assert benchmark.verdict is not None
+    assert benchmark.verdict.model == "int8-qat"
+    assert not benchmark.verdict.loses
+    left = with_error(benchmark, "int8-qat", "killed")
+    assert left.verdict is not None
+    assert left.verdict.model == "int8"

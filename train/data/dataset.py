@@ -1,0 +1,222 @@
+"""From a data folder to arrays: what is there, what can be read, and which split it belongs to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from ...edge_runtime.errors import EdgeclfError
+from ...models.data.examples import Split
+from ...models.data.labelled_images import SPLITS, LabelledImage, load_images, scan_labelled_folder
+from ...models.run import SplitImage
+from ..config import TrainConfig
+from ..data_check.columns import column_of
+from ..data_check.near_duplicates import near_duplicates_of
+from .distillation import teacher_split
+from .split import fold_images, split_images
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data folder, read, checked and split.
+
+    Attributes:
+        labels: class names in order.
+        images: every readable image with its split, in the order of the arrays before the split.
+        splits: `train`, `val` and `test`.
+        seen: for each test image, whether training sees it too, or a near-duplicate of it.
+        warnings: what was left out or taken on trust, one line each.
+    """
+
+    labels: tuple[str, ...]
+    images: tuple[SplitImage, ...]
+    splits: dict[str, Split]
+    seen: NDArray[np.bool_]
+    warnings: tuple[str, ...]
+
+
+def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) -> Dataset:
+    """Read the images of `config.data`, skip what is unreadable, and split the rest.
+
+    Args:
+        config: the training.
+        fold: which fold of a cross-validation is the test, from 0, and how many there are; None
+            for the split that `config` wants.
+
+    Raises:
+        EdgeclfError: the folder cannot serve for training; every reason is named.
+    """
+    found = scan_labelled_folder(config.data)
+    labels = tuple(sorted({image.label for image in found}))
+    _check_labels(config.data, labels)
+    with click.progressbar(length=len(found), label="Reading images") as bar:
+        loaded = load_images(
+            [image.path for image in found],
+            size_hw=config.input_hw,
+            rule=config.resize,
+            advance=bar.update,
+        )
+    kept = [image for image, ok in zip(found, loaded.readable, strict=True) if ok]
+    _check_none_lost(labels, kept, loaded.errors)
+
+    paths = [image.path.relative_to(config.data).as_posix() for image in kept]
+    groups, splits, warnings = _groups_and_splits(kept, paths, config, fold)
+    classes = np.asarray([labels.index(image.label) for image in kept])
+    with click.progressbar(length=len(kept), label="Looking for duplicates") as bar:
+        seen = _seen_in_training(loaded.pixels, splits, advance=bar.update)
+    return Dataset(
+        labels=labels,
+        images=tuple(
+            SplitImage(path, image.label, group, split)
+            for path, image, group, split in zip(paths, kept, groups, splits, strict=True)
+        ),
+        splits={
+            name: Split(loaded.pixels[mask], classes[mask])
+            for name in ("train", "val", "test")
+            for mask in [np.asarray(splits) == name]
+        },
+        seen=seen[np.asarray(splits) == "test"],
+        warnings=(
+            *(f"skipped {error}" for error in loaded.errors),
+            *warnings,
+            *_leak_warnings(splits, seen),
+        ),
+    )
+
+
+def _check_labels(root: Path, labels: tuple[str, ...]) -> None:
+    if len(labels) < 2:
+        raise EdgeclfError(
+            f"{root}: holds one class, {', '.join(labels)}; a classifier needs two or more folders"
+        )
+    by_lower: dict[str, str] = {}
+    for label in labels:
+        if label != label.strip():  # labels.txt is a line for each, and trims them
+            raise EdgeclfError(f"{root}: class {label!r} begins or ends with a space; rename it")
+        other = by_lower.setdefault(label.lower(), label)
+        if other != label:
+            raise EdgeclfError(
+                f"{root}: classes {other!r} and {label!r} differ only by case; merge or rename one"
+            )
+
+
+def _check_none_lost(
+    labels: tuple[str, ...], kept: list[LabelledImage], errors: tuple[str, ...]
+) -> None:
+    lost = sorted(set(labels) - {image.label for image in kept})
+    if lost:
+        raise EdgeclfError(
+            "\n".join([*errors, f"no image can be read of: {', '.join(lost)}; replace the files"])
+        )
+
+
+def _groups_and_splits(
+    images: list[LabelledImage],
+    paths: list[str],
+    config: TrainConfig,
+    fold: tuple[int, int] | None,
+) -> tuple[list[str], list[str], list[str]]:
+    """Return the group and the split of each image, which a teacher decides, and warnings."""
+    if config.distill is None:
+        groups, warnings = _read_groups(config.groups, paths)
+        return groups, _split(images, groups, config, fold), warnings
+    known, warnings = teacher_split(
+        config.distill.teacher,
+        paths=paths,
+        labels=[image.label for image in images],
+        resize=config.resize,
+    )
+    return [image.group for image in known], [image.split for image in known], warnings
+
+
+def _read_groups(csv_path: Path | None, paths: list[str]) -> tuple[list[str], list[str]]:
+    """Return the group of each path, and warnings; without a file each image stands alone."""
+    if csv_path is None:
+        return [""] * len(paths), []
+    groups = column_of(csv_path, "group", paths)
+    alone = [path for path, group in zip(paths, groups, strict=True) if not group]
+    warnings = [f"{csv_path}: no group for {path}; it stands alone" for path in alone]
+    return groups, warnings
+
+
+def _split(
+    images: list[LabelledImage],
+    groups: list[str],
+    config: TrainConfig,
+    fold: tuple[int, int] | None,
+) -> list[str]:
+    """Keep the folders' own splits, and carve what is missing out of `train`."""
+    # An image without a group is a group of one.
+    names = [group or f"\0{index}" for index, group in enumerate(groups)]
+    given = {image.split for image in images}
+    if fold is not None:
+        if given != {None}:
+            raise EdgeclfError(
+                f"{config.data}: --folds deals out all images, but the folder has a split of its "
+                "own; give one with a folder of images per class"
+            )
+        index, folds = fold
+        return fold_images(
+            [image.label for image in images],
+            names,
+            folds=folds,
+            val_fraction=config.val_fraction,
+            seed=config.seed,
+        )[index]
+    if given == {None}:
+        val, test = config.val_fraction, config.test_fraction
+        return split_images(
+            [image.label for image in images],
+            names,
+            fractions=(1 - val - test, val, test),
+            seed=config.seed,
+        )
+    if "train" not in given:
+        raise EdgeclfError(f"{config.data}: has no folder train; add it, or give no splits at all")
+    train = [index for index, image in enumerate(images) if image.split == "train"]
+    val = 0.0 if "val" in given else config.val_fraction
+    test = 0.0 if "test" in given else config.test_fraction
+    carved = split_images(
+        [images[index].label for index in train],
+        [names[index] for index in train],
+        fractions=(1 - val - test, val, test),
+        seed=config.seed,
+    )
+    splits = [image.split or "train" for image in images]
+    for index, split in zip(train, carved, strict=True):
+        splits[index] = split
+    missing = {i.label for i in images} - {images[index].label for index in train}
+    if missing:
+        raise EdgeclfError(
+            f"{config.data / 'train'}: lacks the classes {', '.join(sorted(missing))}; add them"
+        )
+    return splits
+
+
+def _seen_in_training(
+    pixels: NDArray[np.uint8], splits: list[str], *, advance: Callable[[int], object]
+) -> NDArray[np.bool_]:
+    """Tell of each image outside `train` whether `train` holds it too, or a near-duplicate."""
+    seen = np.zeros(len(splits), np.bool_)
+    for pair in near_duplicates_of(pixels, advance=advance):
+        for one, other in ((pair.first, pair.second), (pair.second, pair.first)):
+            if splits[other] == "train" and splits[one] != "train":
+                seen[one] = True
+    return seen
+
+
+def _leak_warnings(splits: list[str], seen: NDArray[np.bool_]) -> list[str]:
+    told = []
+    for split in SPLITS[1:]:
+        of_split = np.asarray(splits) == split
+        leaked = int(seen[of_split].sum())
+        if leaked:
+            told.append(
+                f"{leaked} of {of_split.sum()} {split} images ({leaked / of_split.sum():.0%}) have "
+                "a near-duplicate in train, and flatter: `edgeclf data check DATA --propose-groups "
+                "groups.csv`, then --groups groups.csv"
+            )
+    return told

@@ -1,0 +1,1 @@
+"""Fitting a network: phases, losses, rates, checkpoints and the history."""

@@ -1,0 +1,224 @@
+"""What a training needs to go on: one file in the run's folder, renewed whole after each epoch."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.files import DAMAGED_ARRAYS, read_json, whole_file
+from ...models.run import METRICS_NAME
+from ..data.dataset import Dataset
+from .history import Record
+
+CHECKPOINT_NAME = "checkpoint.npz"
+
+# What the callbacks of a schedule remember from one epoch to the next.
+_REMEMBERED = ("best", "wait", "cooldown_counter", "steps_done", "_ema_weights_in_model")
+
+# Paths may change with the place; what lies there is in the digests.
+_PLACES = ("data", "groups", "weights")
+
+Key = dict[str, Any]
+
+
+def training_key(settings: dict[str, Any], dataset: Dataset, model: keras.Model) -> Key:
+    """Return all that decides a training, by name, so that none goes on from another's.
+
+    Args:
+        settings: the run's config as it is written.
+        dataset: with its splits.
+        model: with the weights that it starts from.
+    """
+    images = hashlib.sha256(repr(dataset.labels).encode())
+    for name, split in sorted(dataset.splits.items()):
+        images.update(name.encode())
+        images.update(np.ascontiguousarray(split.pixels).data)
+        images.update(np.ascontiguousarray(split.classes).data)
+    start = hashlib.sha256()
+    for array in model.get_weights():
+        start.update(np.ascontiguousarray(array).data)
+    key = {name: value for name, value in settings.items() if name not in _PLACES} | {
+        "images": images.hexdigest()[:16],
+        "start weights": start.hexdigest()[:16],
+        "software": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
+    }
+    plain: Key = json.loads(json.dumps(key))
+    return plain
+
+
+def is_finished(folder: Path, key: Key) -> bool:
+    """Return whether the training of `key` has come to its end in `folder`.
+
+    Raises:
+        EdgeclfError: another training has.
+    """
+    path = folder / METRICS_NAME
+    if (folder / CHECKPOINT_NAME).exists() or not path.exists():
+        return False
+    metrics = read_json(path)
+    theirs = metrics.get("trained_with") if isinstance(metrics, dict) else None
+    if not isinstance(theirs, dict):
+        raise EdgeclfError(
+            f"{path}: does not say what it was trained with; start anew with --overwrite and "
+            "without --resume"
+        )
+    _check_same(path, theirs, key)
+    return True
+
+
+def _check_same(path: Path, theirs: Key, ours: Key) -> None:
+    for name in sorted(theirs.keys() | ours.keys()):
+        if theirs.get(name) != ours.get(name):
+            raise EdgeclfError(
+                f"{path}: of a training with {name} {theirs.get(name)}, now it is "
+                f"{ours.get(name)}; repeat that command with --resume, or start anew with "
+                "--overwrite and without --resume"
+            )
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """A checkpoint, read.
+
+    Attributes:
+        told: where the training stands: phase, epochs of it, whether it is over, seconds,
+            history rows and what the callbacks remember.
+        variables: of the model that is fitted, and of the optimizer.
+        best: the weights of the best epoch.
+    """
+
+    told: dict[str, Any]
+    variables: tuple[NDArray[Any], ...]
+    best: tuple[NDArray[Any], ...]
+
+
+class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes where the training stands after each epoch, and brings it back there.
+
+    It must be the last of the callbacks: it keeps what the others have made of the epoch.
+    """
+
+    def __init__(self, folder: Path, *, key: Key, record: Record) -> None:
+        """Keep the training that `key` tells from others, and that `record` records."""
+        super().__init__()
+        self.path = folder / CHECKPOINT_NAME
+        self.key = key
+        self.record = record
+        self.phase = 0
+        self.epochs_done = 0
+        self._saved: _Saved | None = None
+        self._others: Sequence[keras.callbacks.Callback] = ()
+
+    def read(self) -> None:
+        """Read the file, and take up the history in it.
+
+        Raises:
+            EdgeclfError: it is damaged, or another training's.
+        """
+        try:
+            with np.load(self.path) as archive:
+                told = json.loads(str(archive["told"]))
+                theirs = told["key"]
+                saved = _Saved(told, _numbered(archive, "variable"), _numbered(archive, "best"))
+                self.record.rows = list(told["rows"])
+                self.record.seconds_before = float(told["seconds"])
+        except DAMAGED_ARRAYS as error:
+            reason = " ".join(str(error).split())
+            raise EdgeclfError(
+                f"{self.path}: no readable checkpoint ({reason}); start anew with --overwrite and "
+                "without --resume"
+            ) from None
+        _check_same(self.path, theirs, self.key)
+        self._saved = saved
+        self.phase = told["phase"]
+
+    def begin(self, model: keras.Model, others: Sequence[keras.callbacks.Callback]) -> bool:
+        """Bring the compiled `model` to where the checkpoint stands in this phase, if it does.
+
+        Args:
+            model: what will be fitted: the classifier, or its head alone.
+            others: the other callbacks of the fit.
+
+        Returns:
+            Whether the phase is over already.
+        """
+        self.set_model(model)
+        self.record.best_weights = tuple(model.get_weights())
+        self._others = others
+        model.optimizer.build(model.trainable_variables)
+        if self._saved is None or self._saved.told["phase"] != self.phase:
+            self._saved = None
+            self.epochs_done = 0
+            self._write(over=False)
+            return False
+
+        told = self._saved.told
+        self.epochs_done = told["epochs"]
+        if self.record.rows:
+            # The files may be those of another epoch.
+            self.record.best_weights = self._saved.best
+            self.save_best()
+            self.record.write_history()
+        for variable, array in zip(self._variables(), self._saved.variables, strict=True):
+            variable.assign(array)
+        click.echo(f"Going on after epoch {self.epochs_done} of {self.path}")
+        return bool(told["over"])
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        if self._saved is None:
+            return
+        for callback, remembered in zip(self._others, self._saved.told["callbacks"], strict=True):
+            for name, value in remembered.items():
+                setattr(callback, name, value)
+        self._saved = None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        self.epochs_done = epoch + 1
+        self._write(over=self.model.stop_training or self.epochs_done == self.params["epochs"])
+
+    def save_best(self) -> None:
+        """Bring the model to its best epoch and write it."""
+        self.model.set_weights(self.record.best_weights)
+        self.record.save()
+
+    def _variables(self) -> list[Any]:
+        """Return all that changes from step to step, the dropout's random state among it."""
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _write(self, *, over: bool) -> None:
+        told = {
+            "key": self.key,
+            "phase": self.phase,
+            "epochs": self.epochs_done,
+            "over": over,
+            "seconds": self.record.seconds,
+            "rows": self.record.rows,
+            "callbacks": [
+                {name: vars(callback)[name] for name in _REMEMBERED if name in vars(callback)}
+                for callback in self._others
+            ],
+        }
+        arrays: dict[str, Any] = {
+            f"{name}{index}": np.asarray(value)
+            for name, values in (
+                ("variable", self._variables()),
+                ("best", self.record.best_weights),
+            )
+            for index, value in enumerate(values)
+        }
+        with whole_file(self.path) as temporary, temporary.open("wb") as file:
+            np.savez(file, told=np.array(json.dumps(told)), **arrays)
+
+
+def _numbered(archive: Any, name: str) -> tuple[NDArray[Any], ...]:
+    count = sum(key.startswith(name) for key in archive.files)
+    return tuple(archive[f"{name}{index}"] for index in range(count))
