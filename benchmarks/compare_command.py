@@ -52,11 +52,11 @@ def compare(ctx: click.Context, old: Path, new: Path, tolerance: float, points: 
 def _row(change: Change) -> list[str]:
     if change.figure == "runs":
         return [change.model, change.figure, "yes", "no", "—", change.judgement]
-    told = "—" if change.change is None else f"{change.change:+.2f} {change.unit}"
+    text = "—" if change.change is None else f"{change.change:+.2f} {change.unit}"
     if change.interval:
-        told += f" [{change.interval.low:+.2f}, {change.interval.high:+.2f}]"
+        text += f" [{change.interval.low:+.2f}, {change.interval.high:+.2f}]"
     result = "—" if change.judgement == "unjudged" else change.judgement
-    return [change.model, change.figure, _told(change.old), _told(change.new), told, result]
+    return [change.model, change.figure, _told(change.old), _told(change.new), text, result]
 
 
 def _told(value: float | None) -> str:

@@ -18,7 +18,7 @@ from ..models.photographs import (
 from ..models.run import read_run
 from .recipes import DEFAULT_RECIPES, RECIPES, parse_recipes
 from .verify.gate import Limits
-from .verify.summary import gate_summary, verdict_table
+from .verify.summary import gate_summary, result_table
 
 _PATH = click.Path(path_type=Path)
 _POINTS = click.FloatRange(0, 100)
@@ -116,7 +116,7 @@ def convert(
     from ..edge_runtime.quiet import quiet_tensorflow
 
     quiet_tensorflow()
-    from .conversion import convert_model, what_is_kept
+    from .conversion import convert_model, interruption_message
     from .preparation import CalibrationPlan
     from .quantize.qat import QatConfig, QatPlan
     from .techniques.registry import parse_techniques
@@ -140,7 +140,7 @@ def convert(
     if calibration is not None:
         calibrating = folder_photographs(calibration)
     try:
-        verdicts = convert_model(
+        results = convert_model(
             info,
             chosen,
             out=out,
@@ -152,12 +152,12 @@ def convert(
             provenance={} if source is None else source.provenance(),
         )
     except KeyboardInterrupt:
-        raise Interrupted(what_is_kept(out)) from None
-    click.echo(verdict_table(verdicts))
-    click.echo(gate_summary(verdicts, limits, classes=len(info.labels)))
-    failed = [verdict.recipe for verdict in verdicts if verdict.gate and not verdict.gate.passed]
+        raise Interrupted(interruption_message(out)) from None
+    click.echo(result_table(results))
+    click.echo(gate_summary(results, limits, classes=len(info.labels)))
+    failed = [result.recipe for result in results if result.gate and not result.gate.passed]
     if failed:
         raise EdgeclfError(
-            f"{len(failed)} of {len(verdicts)} models failed the gate: {', '.join(failed)}; ship "
+            f"{len(failed)} of {len(results)} models failed the gate: {', '.join(failed)}; ship "
             "another, or say with --max-drop and --max-class-drop what may be lost"
         )

@@ -23,12 +23,12 @@ from .graph.heatmap import find_tail
 from .graph.nodes import Graph
 from .graph.read_keras import read_keras
 from .preparation import CalibrationPlan, Preparation
-from .quantize.emit import emit_rounded, emit_tflite
-from .quantize.qat import QatPlan, Trained, train_rounded
+from .quantize.emit import emit_int8, emit_tflite
+from .quantize.qat import QatPlan, Trained, train_fake_quant
 from .quantize.ranges import TensorRange
 from .recipes import Recipe
 from .verify.gate import Limits
-from .verify.verify import ScoringSet, Verdict, file_scores, recommend, verify
+from .verify.verify import ConversionResult, ScoringSet, file_scores, recommend, verify
 
 REPORT_NAME = "conversion.json"
 CHECKPOINT_NAME = "int8-qat.checkpoint.npz"
@@ -45,7 +45,7 @@ def convert_model(
     limits: Limits,
     heatmap: bool,
     provenance: dict[str, Any],
-) -> list[Verdict]:
+) -> list[ConversionResult]:
     """Write a .tflite file per recipe and `conversion.json` to `out`; return what was measured.
 
     Args:
@@ -62,26 +62,26 @@ def convert_model(
     _check_images(recipes, calibration.photographs, qat)
     float_model = FloatModel(info)
     read = read_keras(float_model.keras_model)
-    if read.foreign:
-        click.echo(f"Warning: left as they are: {', '.join(read.foreign)}", err=True)
+    if read.unknown_layers:
+        click.echo(f"Warning: left as they are: {', '.join(read.unknown_layers)}", err=True)
     graph = deploy_graph(read)
     features = find_tail(graph).features if heatmap else None
     prepared = Preparation(graph, info, calibration)
     origin = {"weights_sha256": sha256_of(info.weights)} | provenance
     scoring_set = _scoring_set(float_model, scoring)
-    verdicts: list[Verdict] = []
+    results: list[ConversionResult] = []
     training: dict[str, Any] | None = None
     for recipe in recipes:
         click.echo(f"Converting {recipe.name}: {recipe.summary}")
         path = out / f"{recipe.name}.tflite"
         trained = None
-        if recipe.trains or (recipe.activations == "int8" and not graph.foreign):
+        if recipe.trains or (recipe.activations == "int8" and not graph.unknown_layers):
             recipe_graph, ranges = prepared.int8
             if recipe.trains:
                 assert qat is not None
                 trained = _fine_tune(graph, ranges, recipe_graph, info, qat, out / CHECKPOINT_NAME)
                 recipe_graph, ranges = trained.graph, trained.ranges
-            flatbuffer = emit_rounded(recipe_graph, ranges, features=features)
+            flatbuffer = emit_int8(recipe_graph, ranges, features=features)
         else:
             recipe_graph = prepared.graph_for(recipe)
             inputs = prepared.inputs if recipe.calibrates else None
@@ -98,18 +98,18 @@ def convert_model(
             unproven.write_bytes(model_bytes(flatbuffer, spec))
             if trained is not None:
                 training = _training_report(trained, unproven, scoring_set)
-            verdict = verify(unproven, scoring_set, limits=limits)
-            verdicts.append(replace(verdict, file=path.name))
-            told = _report(
-                info, scoring_set, verdicts, prepared.to_json(), limits, training, heatmap
+            result = verify(unproven, scoring_set, limits=limits)
+            results.append(replace(result, file=path.name))
+            document = _report(
+                info, scoring_set, results, prepared.to_json(), limits, training, heatmap
             )
-            report.write_text(json_text(told), encoding="utf-8")
+            report.write_text(json_text(document), encoding="utf-8")
         if trained is not None:
             (out / CHECKPOINT_NAME).unlink(missing_ok=True)
-    return verdicts
+    return results
 
 
-def what_is_kept(out: Path) -> str:
+def interruption_message(out: Path) -> str:
     """Say in a line what an interrupted conversion leaves in `out`, and how to go on."""
     kept = "no model is finished"
     if (out / REPORT_NAME).exists():
@@ -148,7 +148,7 @@ def _fine_tune(
         load_photographs(part, size_hw=info.input_hw, rule=info.resize)[0]
         for part in (qat.train, qat.val)
     )
-    return train_rounded(
+    return train_fake_quant(
         graph,
         ranges,
         start=start,
@@ -193,14 +193,14 @@ def _scoring_set(model: FloatModel, scoring: Photographs | None) -> ScoringSet |
 def _report(
     info: FloatModelInfo,
     scoring: ScoringSet | None,
-    verdicts: list[Verdict],
+    results: list[ConversionResult],
     calibration: dict[str, Any],
     limits: Limits,
     training: dict[str, Any] | None,
     heatmap: bool,
 ) -> dict[str, Any]:
     reference = None
-    recommended = recommend(verdicts)
+    recommended = recommend(results)
     if scoring is not None:
         guess = scoring.reference.argmax(1)
         scores = score_predictions(scoring.truth, guess, labels=info.labels)
@@ -215,5 +215,5 @@ def _report(
         "qat": training,
         "recommended": None if recommended is None else asdict(recommended),
         "reference": reference,
-        "models": [verdict.to_json() for verdict in verdicts],
+        "models": [result.to_json() for result in results],
     }

@@ -70,8 +70,8 @@ class Run:
         """Return what tells this training from others, as a JSON object without times."""
         metrics = self.folder / METRICS_NAME
         try:
-            told = read_json(metrics)["test"] if metrics.exists() else {}
-            test = {name: told.get(name) for name in ("accuracy", "macro_f1")}
+            figures = read_json(metrics)["test"] if metrics.exists() else {}
+            test = {name: figures.get(name) for name in ("accuracy", "macro_f1")}
         except (KeyError, TypeError, AttributeError) as error:
             raise EdgeclfError(
                 f"{metrics}: damaged ({error!r}); remove it, or train again"

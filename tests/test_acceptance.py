@@ -39,9 +39,9 @@ def test_imagenet_int8_is_as_good_as_float32(cli, shared: Path, imagenet: Path) 
         *("--resize", "crop"),  # as ImageNet is scored
         *("--max-drop", 1.5),
     )
-    told = json.loads((imagenet / "out" / "conversion.json").read_text())
-    float32, int8 = told["models"]
-    assert told["reference"]["accuracy"] > 0.75
+    report = json.loads((imagenet / "out" / "conversion.json").read_text())
+    float32, int8 = report["models"]
+    assert report["reference"]["accuracy"] > 0.75
     assert float32["agreement"] == 1
     assert int8["drop_points"] <= 1.5
     assert int8["agreement"] >= 0.96
@@ -73,7 +73,7 @@ def test_training_on_real_photographs(
         "--max-drop",
         drop,
     )
-    told = json.loads((tmp_path / "models" / "conversion.json").read_text())
-    assert told["reference"]["accuracy"] >= accuracy
-    assert told["reference"]["macro_f1"] >= macro_f1
-    assert told["models"][0]["drop_points"] <= drop
+    report = json.loads((tmp_path / "models" / "conversion.json").read_text())
+    assert report["reference"]["accuracy"] >= accuracy
+    assert report["reference"]["macro_f1"] >= macro_f1
+    assert report["models"][0]["drop_points"] <= drop

@@ -58,13 +58,13 @@ def test_it_runs_in_jupyter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(drawn) == 8
     for cell in drawn:
         assert "image/png" in cell.outputs[-1].data, cell.source
-    told = "".join(
+    answer = "".join(
         output.text
         for cell in code_cells(notebook)
         for output in cell.outputs
         if output.output_type == "stream"
     )
-    assert "nothing in 160 images must be mended" in told
+    assert "nothing in 160 images must be mended" in answer
 
 
 def test_a_folder_of_ones_own_is_one_variable(

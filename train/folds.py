@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json, write_json
 from ..edge_runtime.table import format_table
-from ..models.metrics.accuracy import Accuracy, measure_accuracy
+from ..models.metrics.accuracy import MetricsWithIntervals, measure_accuracy
 from ..models.metrics.records import to_json
 from ..models.metrics.statistics import Interval, bootstrap_interval
 from ..models.report.figures import ends, number
@@ -56,7 +56,7 @@ class CrossValidation:
 
     planned: int
     folds: tuple[Fold, ...]
-    pooled: Accuracy
+    pooled: MetricsWithIntervals
     by_group: Interval | None
 
     def to_json(self) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def _fold_json(fold: Fold) -> dict[str, Any]:
     }
 
 
-def _row(name: str, images: int, accuracy: Accuracy) -> list[str]:
+def _row(name: str, images: int, accuracy: MetricsWithIntervals) -> list[str]:
     figures = (
         accuracy.top1,
         accuracy.macro_f1,

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import remove_leftovers, sha256_of, write_text
 from ..models.float_model import FloatModel
-from ..models.metrics.scoring import Scores, score_predictions
+from ..models.metrics.scoring import Metrics, score_predictions
 from ..models.photographs import Photographs
 from ..models.run import LABELS_NAME, METRICS_NAME, MODEL_NAME, read_run, write_config, write_split
 from ..models.score_calibration import CALIBRATION_NAME
 from .config import RunOptions, TrainConfig
-from .data.batch_streams import prepare_lessons
+from .data.batch_streams import prepare_training_data
 from .data.dataset import Dataset, read_dataset
-from .data.features import KEPT_NAME
+from .data.features import FEATURES_FILE
 from .evaluation.evaluate import Evaluation, evaluate
 from .evaluation.saliency import find_masks
 from .fitting.averaging import averaged_scores
@@ -30,14 +30,14 @@ from .fitting.checkpoint import CHECKPOINT_NAME, Checkpoint, Key, is_finished, t
 from .fitting.distribute import find_strategy, is_chief
 from .fitting.event_log import LOGS_NAME, EventLog, remove_events
 from .fitting.fit import FitResult, build_model, fit
-from .fitting.history import Record
+from .fitting.history import History
 from .fitting.plots import draw_confusion, draw_curves
 from .report.writing import write_evaluation
 
 _DEFAULTS = RunOptions()
 
 
-def train_classifier(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Scores:
+def train_classifier(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Metrics:
     """Train as `config` says, leave the run in `config.out`, and return its test scores.
 
     Of several workers only the chief writes there.
@@ -79,7 +79,7 @@ def train_on(
     options: RunOptions,
     *,
     strategy: tf.distribute.Strategy | None = None,
-) -> tuple[Scores, Evaluation]:
+) -> tuple[Metrics, Evaluation]:
     """Train on `dataset`; otherwise as `train_classifier`."""
     out = config.out
     for warning in dataset.warnings:
@@ -117,7 +117,7 @@ def train_on(
     metrics |= _unseen(scores, dataset, guess) | _averaged(dataset, config)
     write_evaluation(run, evaluation, metrics, data=config.data)
     if not result.interrupted:
-        for name in (CHECKPOINT_NAME, KEPT_NAME):
+        for name in (CHECKPOINT_NAME, FEATURES_FILE):
             (out / name).unlink(missing_ok=True)
     return scores, evaluation
 
@@ -132,9 +132,9 @@ def _fit(
 ) -> FitResult:
     """Train `model`, from a checkpoint if `options` say so, and leave it in the run's folder."""
     out = config.out
-    lessons = prepare_lessons(dataset, config)
+    training_data = prepare_training_data(dataset, config)
     events = EventLog(out / LOGS_NAME) if options.tensorboard else None
-    checkpoint = Checkpoint(out, key=key, record=Record(model, out, events=events))
+    checkpoint = Checkpoint(out, key=key, history=History(model, out, events=events))
     if options.resume and checkpoint.path.exists():
         checkpoint.read()
 
@@ -144,7 +144,7 @@ def _fit(
     write_split(out, dataset.images)
     write_config(out, _plain(config))
 
-    result = fit(model, lessons, config, checkpoint=checkpoint, strategy=strategy)
+    result = fit(model, training_data, config, checkpoint=checkpoint, strategy=strategy)
     draw_curves(out / "curves.png", result.history)
     return result
 
@@ -163,7 +163,7 @@ def _test_photographs(dataset: Dataset, data: Path) -> Photographs:
 
 def _make_room(out: Path, *, resume: bool) -> None:
     """Remove what an earlier training has left, but nothing that is needed to go on."""
-    of_another = () if resume else (MODEL_NAME, METRICS_NAME, CHECKPOINT_NAME, KEPT_NAME)
+    of_another = () if resume else (MODEL_NAME, METRICS_NAME, CHECKPOINT_NAME, FEATURES_FILE)
     for name in (CALIBRATION_NAME, *of_another):
         (out / name).unlink(missing_ok=True)
     if not resume:
@@ -174,12 +174,12 @@ def _make_room(out: Path, *, resume: bool) -> None:
 
 def _score(
     dataset: Dataset, guess: NDArray[np.intp], *, of: slice | NDArray[np.bool_] = slice(None)
-) -> Scores:
+) -> Metrics:
     truth = dataset.splits["test"].classes
     return score_predictions(truth[of], guess[of], labels=dataset.labels)
 
 
-def _unseen(scores: Scores, dataset: Dataset, guess: NDArray[np.intp]) -> dict[str, Any]:
+def _unseen(scores: Metrics, dataset: Dataset, guess: NDArray[np.intp]) -> dict[str, Any]:
     """Return the scores on the test images of which training has seen no near-duplicate."""
     if not dataset.seen.any():
         return {}
@@ -214,7 +214,7 @@ def _averaged(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
     return {"test_averaged": {"draws": config.test_draws, **scores.to_json()}}
 
 
-def _metrics(scores: Scores, result: FitResult, dataset: Dataset, key: Key) -> dict[str, Any]:
+def _metrics(scores: Metrics, result: FitResult, dataset: Dataset, key: Key) -> dict[str, Any]:
     return {
         "test": scores.to_json(),
         "images": {name: len(split.classes) for name, split in dataset.splits.items()},

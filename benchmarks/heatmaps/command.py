@@ -16,7 +16,7 @@ from ...models.metrics.statistics import Estimate
 from ...models.photographs import Photographs, labelled_photographs, run_photographs
 from ...models.pointing import CUT, TOLERANCE, choose_cut
 from ...models.run import Run, read_run
-from ..measure.model_files import check_alike, names_of, read_candidate
+from ..measure.model_files import check_alike, names_of, read_model_file
 from .scores import ModelHeatmaps, make_maps, score_model
 
 SCHEMA = 1
@@ -82,8 +82,8 @@ def heatmaps(
     if json_file:
         check_folder(json_file.parent)
     paths = tuple(dict.fromkeys(models))
-    candidates = [read_candidate(path) for path in paths]
-    check_alike(candidates)
+    model_files = [read_model_file(path) for path in paths]
+    check_alike(model_files)
     classifiers = [_open(path) for path in paths]
     first = classifiers[0].spec
     source = read_run(run) if run else None

@@ -28,7 +28,7 @@ from ...models.networks.architectures import ARCHITECTURES
 from ...models.photographs import run_photographs
 from ...models.run import Run, read_run
 from ...train.command import train
-from ..measure.machine import Others
+from ..measure.machine import BackgroundLoad
 from ..results.estimates import median
 
 _DRAWS = 4
@@ -49,7 +49,7 @@ def training_speed(
     quiet_tensorflow()
     options = ["--arch", arch, "--weights", weights, "--batch-size", str(batch_size)]
     options += ["--input-size", str(input_size)] if input_size else []
-    others = Others()
+    others = BackgroundLoad()
     ours, plain, once = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for index in range(rounds):
@@ -75,12 +75,12 @@ def _our_head(data: Path, out: Path, options: list[str]) -> tuple[list[float], f
         The seconds from the start of an epoch to that of the next, but of the first, which traces;
         and the seconds of all that is not an epoch.
     """
-    from ...train.fitting.history import Record
+    from ...train.fitting.history import History
 
     epochs = ["--head-epochs", str(_TIMED_EPOCHS + 2), "--head-draws", str(_DRAWS), "--epochs", "0"]
     starts: list[float] = []
     started = time.perf_counter()
-    with patch.object(Record, "on_train_batch_begin", _noted(starts)):
+    with patch.object(History, "on_train_batch_begin", _noted(starts)):
         train([str(data), "--out", str(out), *epochs, *options], standalone_mode=False)
     total = time.perf_counter() - started
     return [float(seconds) for seconds in np.diff(starts)[1:]], total - (starts[-1] - starts[0])

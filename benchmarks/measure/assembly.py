@@ -78,7 +78,7 @@ def assemble_models(
 def _reference(measured: Sequence[Measured]) -> Measured | None:
     for recipe in _REFERENCES:
         for one in measured:
-            if one.candidate.recipe == recipe and one.error is None:
+            if one.model_file.recipe == recipe and one.error is None:
                 return one
     return None
 
@@ -92,12 +92,12 @@ def _model(
     data: DataSet,
     paths: Sequence[Path],
 ) -> Model:
-    candidate = one.candidate
+    model_file = one.model_file
     model = replace(
-        failed_model(candidate.path, name=name, error=""),
-        recipe=candidate.recipe,
-        sha256=candidate.sha256,
-        bytes=candidate.bytes,
+        failed_model(model_file.path, name=name, error=""),
+        recipe=model_file.recipe,
+        sha256=model_file.sha256,
+        bytes=model_file.bytes,
         reference=one is reference,
         error=one.error,
     )

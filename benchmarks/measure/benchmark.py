@@ -18,8 +18,8 @@ from ...models.run import Run
 from ..results.schema import SCHEMA, Benchmark, Settings, Sustained
 from ..results.verdict import decide
 from .assembly import assemble_models, describe_data, failed_model
-from .machine import Others, describe_machine, void_reason
-from .model_files import Candidate, check_alike, names_of, read_candidate
+from .machine import BackgroundLoad, describe_machine, void_reason
+from .model_files import ModelFile, check_alike, names_of, read_model_file
 from .processes import WorkerError
 from .rounds import Measured, measure_models
 from .sustained import measure_sustained
@@ -43,20 +43,20 @@ def measure_benchmark(
     """
     paths = tuple(dict.fromkeys(paths))
     found, errors = _read(paths)
-    candidates = [one for one in found if one.run is None or find_spec("tensorflow") is not None]
-    if len(candidates) < len(found):
+    model_files = [one for one in found if one.run is None or find_spec("tensorflow") is not None]
+    if len(model_files) < len(found):
         click.echo("Warning: TensorFlow is not installed, so no float Keras model", err=True)
-    if not candidates:
+    if not model_files:
         raise EdgeclfError("no model is left to compare; give .tflite files")
-    check_alike(candidates)
-    first = candidates[0]
+    check_alike(model_files)
+    first = model_files[0]
     run = next((one.run for one in found if one.run), None)
     folder, photographs = _photographs(run, data, first.labels)
     inputs, readable = readable_photographs(photographs, size_hw=first.input_hw, rule=first.resize)
     described = describe_data(readable, folder=folder, labels=first.labels)
-    states, others = [machine_state()], Others()
+    states, others = [machine_state()], BackgroundLoad()
     measured = measure_models(
-        candidates,
+        model_files,
         readable,
         inputs,
         settings=settings,
@@ -67,10 +67,10 @@ def measure_benchmark(
     figures = assemble_models(
         measured,
         readable,
-        names=[names[candidate.path] for candidate in candidates],
+        names=[names[model_file.path] for model_file in model_files],
         data=described,
     )
-    known = dict(zip([candidate.path for candidate in candidates], figures, strict=True))
+    known = dict(zip([model_file.path for model_file in model_files], figures, strict=True))
     models = tuple(
         known[path] if path in known else failed_model(path, name=names[path], error=errors[path])
         for path in paths
@@ -89,20 +89,20 @@ def measure_benchmark(
     )
 
 
-def _read(paths: tuple[Path, ...]) -> tuple[list[Candidate], dict[Path, str]]:
+def _read(paths: tuple[Path, ...]) -> tuple[list[ModelFile], dict[Path, str]]:
     """Read what the files say; warn of those that cannot be read."""
-    candidates: list[Candidate] = []
+    model_files: list[ModelFile] = []
     errors: dict[Path, str] = {}
     for path in paths:
         try:
-            candidates.append(read_candidate(path))
+            model_files.append(read_model_file(path))
         except EdgeclfError as error:
             errors[path] = str(error)
-    if not candidates:
+    if not model_files:
         raise EdgeclfError("\n".join(errors.values()))
     for line in errors.values():
         click.echo(f"Warning: given up: {line}", err=True)
-    return candidates, errors
+    return model_files, errors
 
 
 def _photographs(
@@ -128,10 +128,10 @@ def _sustained(
     settings: Settings,
 ) -> tuple[Sustained, ...]:
     """Let the last .tflite that is alive work on; a failure costs only this."""
-    files = [one for one in measured if one.error is None and one.candidate.run is None]
+    files = [one for one in measured if one.error is None and one.model_file.run is None]
     if not settings.sustained_minutes or not files:
         return ()
-    path = files[-1].candidate.path
+    path = files[-1].model_file.path
     try:
         return (
             measure_sustained(

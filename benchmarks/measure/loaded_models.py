@@ -19,7 +19,7 @@ from ..results.schema import Delegate
 
 
 @dataclass(frozen=True)
-class Contender:
+class LoadedModel:
     """A model that is ready.
 
     Attributes:
@@ -40,7 +40,7 @@ class Contender:
 
 
 def import_libraries(path: Path) -> None:
-    """Import what `open_contender` will need for `path`, so that its time is not the model's."""
+    """Import what `load_model` will need for `path`, so that its time is not the model's."""
     if path.is_dir():
         quiet_tensorflow()
         from ...models.networks import densenet, weights  # noqa: F401
@@ -48,7 +48,7 @@ def import_libraries(path: Path) -> None:
         interpreter_class()
 
 
-def open_contender(path: Path, *, threads: int) -> Contender:
+def load_model(path: Path, *, threads: int) -> LoadedModel:
     """Open the .tflite file at `path`, or the float Keras model of the run in that folder.
 
     The latter must come before TensorFlow's first operation in this process, which settles its
@@ -57,7 +57,7 @@ def open_contender(path: Path, *, threads: int) -> Contender:
     if path.is_dir():
         return _open_keras(path, threads=threads)
     classifier = Classifier(path, threads=threads)
-    return Contender(
+    return LoadedModel(
         input_hw=classifier.spec.input_hw,
         resize=classifier.spec.resize,
         infer=classifier.infer,
@@ -70,12 +70,12 @@ def open_contender(path: Path, *, threads: int) -> Contender:
     )
 
 
-def _open_keras(folder: Path, *, threads: int) -> Contender:
+def _open_keras(folder: Path, *, threads: int) -> LoadedModel:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     model = FloatModel(read_run(folder).info)
-    return Contender(
+    return LoadedModel(
         input_hw=model.info.input_hw,
         resize=model.info.resize,
         infer=model.score_one,

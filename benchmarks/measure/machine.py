@@ -21,7 +21,7 @@ from ...edge_runtime.machine import (
 from ..results.schema import Machine
 
 
-class Others:
+class BackgroundLoad:
     """What other processes do on this machine from now on: they slow ours, and not all alike."""
 
     def __init__(self, *, root: Path = ROOT) -> None:

@@ -14,8 +14,8 @@ def memory_of_process() -> tuple[int, int]:
     """
     if _STATUS.exists():
         # ru_maxrss would remember the parent that forked us.
-        told = _read_status()  # once, so that the most is not of a moment before
-        return told["VmHWM"], told["VmRSS"]
+        status = _read_status()  # once, so that the most is not of a moment before
+        return status["VmHWM"], status["VmRSS"]
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return peak, peak

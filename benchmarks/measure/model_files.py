@@ -11,7 +11,7 @@ from ...models.run import Run, read_run
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ModelFile:
     """A model that can be read.
 
     Attributes:
@@ -35,12 +35,12 @@ class Candidate:
     run: Run | None
 
 
-def read_candidate(path: Path) -> Candidate:
+def read_model_file(path: Path) -> ModelFile:
     """Read what the .tflite file at `path`, or the run in that folder, says of itself."""
     run = read_run(path) if path.is_dir() else None
     spec = run.info.spec("keras") if run else read_model(path)[1]
     weights = run.info.weights if run else path
-    return Candidate(
+    return ModelFile(
         path=path,
         recipe=spec.recipe,
         labels=spec.labels,
@@ -62,10 +62,10 @@ def names_of(paths: tuple[Path, ...]) -> tuple[str, ...]:
     )
 
 
-def check_alike(candidates: list[Candidate]) -> None:
+def check_alike(model_files: list[ModelFile]) -> None:
     """Complain of models that do not answer the same question."""
-    first = candidates[0]
-    for other in candidates[1:]:
+    first = model_files[0]
+    for other in model_files[1:]:
         for what in ("labels", "input_hw", "resize"):
             if getattr(other, what) != getattr(first, what):
                 raise EdgeclfError(

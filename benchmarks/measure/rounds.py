@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...models.photographs import Photographs
 from ..results.schema import Delegate, Settings
-from .model_files import Candidate
+from .model_files import ModelFile
 from .processes import Worker, WorkerError
 
 _WARM_UP = 5
@@ -55,14 +55,14 @@ class Measured:
     """What is known of a model so far.
 
     Attributes:
-        candidate: the model.
+        model_file: the model.
         error: why it was given up; None if it was not.
         delegate: who computes it; None for Keras.
         scores: of all images, float32 of shape (images, classes).
         trials: by number of threads, one of each round.
     """
 
-    candidate: Candidate
+    model_file: ModelFile
     error: str | None = None
     delegate: Delegate | None = None
     scores: NDArray[np.float32] | None = None
@@ -80,7 +80,7 @@ class Measured:
 
 
 def measure_models(
-    candidates: Sequence[Candidate],
+    model_files: Sequence[ModelFile],
     photographs: Photographs,
     inputs: NDArray[np.uint8],
     *,
@@ -93,14 +93,14 @@ def measure_models(
     is given up; the others go on.
 
     Args:
-        candidates: the models.
+        model_files: the models.
         photographs: files that can be read.
         inputs: the same as RGB uint8 (images, height, width, 3).
         settings: how.
         watch: called after each round.
     """
     rng = np.random.default_rng(settings.seed)
-    models = [Measured(candidate) for candidate in candidates]
+    models = [Measured(model_file) for model_file in model_files]
     for threads in settings.threads:
         for number in range(settings.rounds):
             with ExitStack() as stack:
@@ -119,7 +119,7 @@ def measure_models(
 def _start(models: Sequence[Measured], stack: ExitStack, *, threads: int) -> Workers:
     """Start a worker per model; all import their libraries at once, which is not measured."""
     workers = [
-        (model, stack.enter_context(Worker(model.candidate.path, threads=threads)))
+        (model, stack.enter_context(Worker(model.model_file.path, threads=threads)))
         for model in models
         if model.error is None
     ]
@@ -176,9 +176,9 @@ def _measure_round(
 
 
 def _score(model: Measured, worker: Worker, inputs: NDArray[np.uint8]) -> None:
-    classes = len(model.candidate.labels)
+    classes = len(model.model_file.labels)
     parts: list[NDArray[np.float32]] = []
-    label = f"Scoring {model.candidate.path.name}"
+    label = f"Scoring {model.model_file.path.name}"
     with click.progressbar(length=len(inputs), label=label) as bar:
         for start in range(0, len(inputs), _BATCH):
             batch = inputs[start : start + _BATCH]

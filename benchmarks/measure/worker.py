@@ -27,7 +27,7 @@ from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.images import decode_image
 from ...edge_runtime.preprocess import preprocess
 from ...edge_runtime.quiet import quiet_opencv
-from .loaded_models import Contender, import_libraries, open_contender
+from .loaded_models import LoadedModel, import_libraries, load_model
 from .memory import memory_of_process
 from .messages import Message, receive, send
 
@@ -36,45 +36,45 @@ def work(path: Path, *, threads: int, requests: IO[bytes], answers: IO[bytes]) -
     """Answer `requests` on the model at `path` until they end."""
     import_libraries(path)
     send(answers, {"ready": True})
-    contender: Contender | None = None
+    loaded: LoadedModel | None = None
     while (received := receive(requests)) is not None:
         message, payload = received
         if message["do"] == "open":
-            contender, opened = _open(path, threads=threads, image=Path(message["image"]))
+            loaded, opened = _open(path, threads=threads, image=Path(message["image"]))
             send(answers, opened)
             continue
-        assert contender is not None
+        assert loaded is not None
         if message["do"] == "query":
             images = [Path(image) for image in message["images"]]
-            send(answers, {}, b"".join(_query(contender, image).tobytes() for image in images))
+            send(answers, {}, b"".join(_query(loaded, image).tobytes() for image in images))
         elif message["do"] == "score":
             inputs = np.frombuffer(payload, np.uint8).reshape(message["shape"])
-            send(answers, {}, contender.score(inputs).astype(np.float32).tobytes())
+            send(answers, {}, loaded.score(inputs).astype(np.float32).tobytes())
         else:
             peak, steady = memory_of_process()
             send(answers, {"peak_memory_bytes": peak, "steady_memory_bytes": steady})
 
 
-def _open(path: Path, *, threads: int, image: Path) -> tuple[Contender, Message]:
+def _open(path: Path, *, threads: int, image: Path) -> tuple[LoadedModel, Message]:
     start = perf_counter_ns()
-    contender = open_contender(path, threads=threads)
+    loaded = load_model(path, threads=threads)
     load_ms = (perf_counter_ns() - start) / 1e6
-    first_ms = float(_query(contender, image)[2:].sum())
-    delegate = asdict(contender.delegate) if contender.delegate else None
-    return contender, {"delegate": delegate, "load_ms": load_ms, "first_ms": first_ms}
+    first_ms = float(_query(loaded, image)[2:].sum())
+    delegate = asdict(loaded.delegate) if loaded.delegate else None
+    return loaded, {"delegate": delegate, "load_ms": load_ms, "first_ms": first_ms}
 
 
-def _query(contender: Contender, path: Path) -> NDArray[np.float64]:
+def _query(loaded: LoadedModel, path: Path) -> NDArray[np.float64]:
     """Return how long decode, preprocess, invoke and postprocess took, in milliseconds."""
     data = _read(path)
     ticks = [perf_counter_ns()]
     rgb = decode_image(data, name=str(path))
     ticks.append(perf_counter_ns())
-    model_input = preprocess(rgb, size_hw=contender.input_hw, rule=contender.resize)
+    model_input = preprocess(rgb, size_hw=loaded.input_hw, rule=loaded.resize)
     ticks.append(perf_counter_ns())
-    output = contender.infer(model_input)
+    output = loaded.infer(model_input)
     ticks.append(perf_counter_ns())
-    contender.finish(output).argmax()
+    loaded.finish(output).argmax()
     ticks.append(perf_counter_ns())
     return np.diff(ticks) / 1e6
 

@@ -22,8 +22,8 @@ Command = Sequence[str]
 
 
 @dataclass
-class Heat:
-    """What a contender did in one round, in one process.
+class Round:
+    """What an entry did in one round, in one process.
 
     Attributes:
         version: its runtime, with the version.
@@ -45,25 +45,25 @@ class Heat:
 
 
 @dataclass(frozen=True)
-class Race:
+class Comparison:
     """What came of a field.
 
     Attributes:
-        heats: of each contender that did not fail, round by round.
+        rounds_of: of each entry that did not fail, round by round.
         failures: why the others did, in a line.
     """
 
-    heats: dict[str, list[Heat]]
+    rounds_of: dict[str, list[Round]]
     failures: dict[str, str]
 
     def drop(self, name: str, error: WorkerError) -> None:
-        """Take out a contender: what it did before is no fair comparison any more."""
-        del self.heats[name]
+        """Take out an entry: what it did before is no fair comparison any more."""
+        del self.rounds_of[name]
         self.failures[name] = str(error).removeprefix(f"{name}: ")
         click.echo(f"Warning: given up: {error}", err=True)
 
 
-def race(
+def compare(
     fields: Mapping[int, Mapping[str, Command]],
     places: Sequence[int],
     *,
@@ -71,28 +71,30 @@ def race(
     queries: int,
     env: Mapping[str, str] | None = None,
     seed: int = 0,
-) -> dict[int, Race]:
-    """Run fields of contenders, in turn, for some rounds, each in fresh processes.
+) -> dict[int, Comparison]:
+    """Run fields of entries, in turn, for some rounds, each in fresh processes.
 
     In a round they take turns in short blocks, whose order is drawn anew each time: when the
     machine slows down for a while, it slows all of them alike. One that fails is out.
 
     Args:
-        fields: by the number of threads, what starts each contender; it must speak as `worker.py`
+        fields: by the number of threads, what starts each entry; it must speak as `worker.py`
             says.
         places: of the images, which are taken in turn.
         rounds: how many.
-        queries: timed in each round, per contender.
-        env: the contenders' environment variables.
+        queries: timed in each round, per entry.
+        env: the entries' environment variables.
         seed: of the order.
     """
     rng = np.random.default_rng(seed)
-    races = {threads: Race({name: [] for name in field}, {}) for threads, field in fields.items()}
+    comparisons = {
+        threads: Comparison({name: [] for name in field}, {}) for threads, field in fields.items()
+    }
     with click.progressbar(length=rounds * len(fields) * queries, label="Racing") as bar:
         for number in range(rounds):
             turns = [places[(number * queries + i) % len(places)] for i in range(queries)]
-            for threads, done in races.items():
-                commands = {name: fields[threads][name] for name in done.heats}
+            for threads, done in comparisons.items():
+                commands = {name: fields[threads][name] for name in done.rounds_of}
                 with ExitStack() as stack:
                     workers = _start(commands, env, done, stack)
                     for start in range(0, queries, _BLOCK):
@@ -100,12 +102,12 @@ def race(
                         _take_turns(workers, block, rng.permutation(list(workers)), done)
                         bar.update(len(block))
                 for name, worker in workers.items():
-                    done.heats[name].append(worker.heat)
-    return races
+                    done.rounds_of[name].append(worker.measured)
+    return comparisons
 
 
 def _take_turns(
-    workers: dict[str, "_Contender"], block: list[int], order: Iterable[str], done: Race
+    workers: dict[str, "_EntryProcess"], block: list[int], order: Iterable[str], done: Comparison
 ) -> None:
     for name in order:
         try:
@@ -117,37 +119,40 @@ def _take_turns(
 
 
 def _start(
-    commands: Mapping[str, Command], env: Mapping[str, str] | None, done: Race, stack: ExitStack
-) -> dict[str, "_Contender"]:
-    """Start all contenders, one after the other; those that cannot are out."""
-    contenders = {}
+    commands: Mapping[str, Command],
+    env: Mapping[str, str] | None,
+    done: Comparison,
+    stack: ExitStack,
+) -> dict[str, "_EntryProcess"]:
+    """Start all entries, one after the other; those that cannot are out."""
+    entries = {}
     for name, command in commands.items():
         try:
-            contenders[name] = stack.enter_context(_Contender(command, name=name, env=env))
-            contenders[name].get_ready()
+            entries[name] = stack.enter_context(_EntryProcess(command, name=name, env=env))
+            entries[name].get_ready()
         except WorkerError as error:
             done.drop(name, error)
-            contenders.pop(name, None)
+            entries.pop(name, None)
         sleep(_PAUSE_S)
-    return contenders
+    return entries
 
 
-class _Contender(Process):
-    """The process of a contender, and what it has done so far."""
+class _EntryProcess(Process):
+    """The process of an entry, and what it has done so far."""
 
-    heat: Heat
+    measured: Round
 
     def get_ready(self) -> None:
         """Wait until the model is open and warm."""
-        self.heat = Heat(**self._patiently(self.answer))
+        self.measured = Round(**self._patiently(self.answer))
 
     def run(self, block: list[int]) -> None:
         """Have the images of the block classified."""
-        told, heat = self._patiently(lambda: self.ask({"images": block})), self.heat
-        heat.ms += told["ms"]
-        heat.cpu_ms += told["cpu_ms"]
-        heat.peak_bytes = told["peak_bytes"]
-        heat.best.update(zip(block, told["best"], strict=True))
+        answer, measured = self._patiently(lambda: self.ask({"images": block})), self.measured
+        measured.ms += answer["ms"]
+        measured.cpu_ms += answer["cpu_ms"]
+        measured.peak_bytes = answer["peak_bytes"]
+        measured.best.update(zip(block, answer["best"], strict=True))
 
     def _patiently(self, wait: Callable[[], tuple[Message, bytes]]) -> Message:
         """Return the message that `wait` returns; end the process if that takes for ever."""

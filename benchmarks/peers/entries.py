@@ -15,7 +15,7 @@ NO_NETWORK = ("unshare", "--net", "--map-root-user")
 
 
 @dataclass(frozen=True)
-class Contender:
+class Entry:
     """A model in a runtime.
 
     Attributes:
@@ -60,23 +60,19 @@ class Contender:
 
 
 # In the order of the table.
-CONTENDERS = {
-    "tflite-float32": Contender(
-        "TFLite float32, as it comes", "tflite", "seed0/tflite-float32.tflite"
-    ),
-    "edgeclf-float32": Contender("edgeclf float32", "tflite", "seed0/edgeclf-float32.tflite"),
-    "ort-float32": Contender("ONNX Runtime float32", "onnxruntime", "float.onnx"),
-    "openvino-float32": Contender("OpenVINO float32", "openvino", "float.xml"),
-    "ncnn-float32": Contender("ncnn float32", "ncnn", "float.ncnn.param"),
-    "tflite-int8": Contender("TFLite int8, as it comes", "tflite", "seed0/tflite.tflite"),
-    REFERENCE: Contender("edgeclf int8", "tflite", f"seed0/{REFERENCE}.tflite"),
-    "ort-s8s8": Contender("ONNX Runtime int8, S8S8", "onnxruntime", "seed0/ort-s8s8.onnx"),
-    "ort-u8s8": Contender("ONNX Runtime int8, U8S8", "onnxruntime", "seed0/ort-u8s8.onnx"),
-    "openvino-int8": Contender("NNCF int8 in OpenVINO", "openvino", "seed0/nncf.xml"),
-    "edgeclf-client": Contender(
-        "edgeclf int8, whole client", "edgeclf", f"seed0/{REFERENCE}.tflite"
-    ),
-    "mediapipe-client": Contender(
+ENTRIES = {
+    "tflite-float32": Entry("TFLite float32, as it comes", "tflite", "seed0/tflite-float32.tflite"),
+    "edgeclf-float32": Entry("edgeclf float32", "tflite", "seed0/edgeclf-float32.tflite"),
+    "ort-float32": Entry("ONNX Runtime float32", "onnxruntime", "float.onnx"),
+    "openvino-float32": Entry("OpenVINO float32", "openvino", "float.xml"),
+    "ncnn-float32": Entry("ncnn float32", "ncnn", "float.ncnn.param"),
+    "tflite-int8": Entry("TFLite int8, as it comes", "tflite", "seed0/tflite.tflite"),
+    REFERENCE: Entry("edgeclf int8", "tflite", f"seed0/{REFERENCE}.tflite"),
+    "ort-s8s8": Entry("ONNX Runtime int8, S8S8", "onnxruntime", "seed0/ort-s8s8.onnx"),
+    "ort-u8s8": Entry("ONNX Runtime int8, U8S8", "onnxruntime", "seed0/ort-u8s8.onnx"),
+    "openvino-int8": Entry("NNCF int8 in OpenVINO", "openvino", "seed0/nncf.xml"),
+    "edgeclf-client": Entry("edgeclf int8, whole client", "edgeclf", f"seed0/{REFERENCE}.tflite"),
+    "mediapipe-client": Entry(
         "the same file, MediaPipe as client",
         "mediapipe",
         f"seed0/{REFERENCE}.tflite",

@@ -70,18 +70,18 @@ class Exchange:
         """Return where the model file `name` lies."""
         return self.folder / f"seed{seed}" / name
 
-    def scores(self, contender: str, seed: int) -> Scores:
-        """Return the scores of a contender, of shape (scored images, classes)."""
-        scores: Scores = np.load(self._scores(contender, seed))
+    def scores(self, entry: str, seed: int) -> Scores:
+        """Return the scores of an entry, of shape (scored images, classes)."""
+        scores: Scores = np.load(self._scores(entry, seed))
         return scores
 
-    def has_scores(self, contender: str, seed: int) -> bool:
+    def has_scores(self, entry: str, seed: int) -> bool:
         """Return whether they have been computed."""
-        return self._scores(contender, seed).exists()
+        return self._scores(entry, seed).exists()
 
-    def write_scores(self, contender: str, seed: int, scores: Scores) -> None:
-        """Keep the scores of a contender."""
-        write_array(self._scores(contender, seed), scores)
+    def write_scores(self, entry: str, seed: int, scores: Scores) -> None:
+        """Keep the scores of an entry."""
+        write_array(self._scores(entry, seed), scores)
 
     def is_made(self, name: str, source: str) -> bool:
         """Return whether what is called `name` was made, whole, from this `source`."""
@@ -95,8 +95,8 @@ class Exchange:
         """Remember that `name` has been made from `source`."""
         write_text(self.folder / f"{name}.made", source)
 
-    def _scores(self, contender: str, seed: int) -> Path:
-        return self.folder / f"seed{seed}" / f"{contender}.npy"
+    def _scores(self, entry: str, seed: int) -> Path:
+        return self.folder / f"seed{seed}" / f"{entry}.npy"
 
 
 def write_array(path: Path, array: NDArray[np.generic]) -> None:

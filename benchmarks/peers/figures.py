@@ -55,11 +55,11 @@ class Cost:
     variation: float
 
 
-def cost(exchange: Exchange, contender: str, seed: int) -> Cost:
-    """Return what `contender` costs, calibrated on the images of `seed`, on all others."""
+def cost(exchange: Exchange, entry: str, seed: int) -> Cost:
+    """Return what `entry` costs, calibrated on the images of `seed`, on all others."""
     scored = exchange.scored(seed)
     truth, reference = exchange.truth[scored], exchange.reference[scored]
-    scores = reference if contender == "float32" else exchange.scores(contender, seed)
+    scores = reference if entry == "float32" else exchange.scores(entry, seed)
     best = np.argsort(-reference, 1)[:, :_BEST]
     p, q = _coarse(reference, best), _coarse(scores, best)
     top1 = float((scores.argmax(1) == truth).mean())
@@ -79,7 +79,7 @@ def mean_cost(costs: list[Cost]) -> Cost:
 
 
 def cost_table(costs: dict[str, list[Cost]]) -> str:
-    """Return the table of each contender's mean over the seeds, and each seed's below it."""
+    """Return the table of each entry's mean over the seeds, and each seed's below it."""
     header = ["model", "seed", "top-1", "drop", "agreement", "KL", "variation"]
     rows = [_row(TITLES[name], "mean", mean_cost(each)) for name, each in costs.items()]
     rows += [

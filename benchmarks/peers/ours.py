@@ -14,7 +14,7 @@ from edgeclf.benchmarks.peers.exchange import Exchange
 from edgeclf.benchmarks.peers.runtimes import open_tflite
 from edgeclf.convert.graph.batch_norm import deploy_graph
 from edgeclf.convert.quantize.calibrate import pin_input_range
-from edgeclf.convert.quantize.emit import emit_rounded, emit_tflite
+from edgeclf.convert.quantize.emit import emit_int8, emit_tflite
 from edgeclf.convert.recipes import RECIPES
 from edgeclf.convert.techniques.registry import TECHNIQUES, Technique, calibrate_int8
 from edgeclf.edge_runtime.files import write_bytes
@@ -45,13 +45,13 @@ def score_ours(exchange: Exchange, float_model: FloatModel, seed: int, *, int16:
         float_model,
         emit_tflite(graph, RECIPES["float32"], calibration=None),
     )
-    flatbuffer = emit_rounded(*calibrate_int8(graph, (), pinned))
+    flatbuffer = emit_int8(*calibrate_int8(graph, (), pinned))
     _score(exchange, "rewrite", seed, flatbuffer)
     techniques: list[Technique] = []
     for technique in TECHNIQUES.values():
         techniques.append(technique)
         graph = technique.apply(graph, pinned)
-        flatbuffer = emit_rounded(*calibrate_int8(graph, techniques, pinned))
+        flatbuffer = emit_int8(*calibrate_int8(graph, techniques, pinned))
         _score(exchange, technique.name, seed, flatbuffer)
     _finish(exchange, "int8", seed, float_model, flatbuffer)
     if int16:

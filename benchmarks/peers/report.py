@@ -1,18 +1,18 @@
-"""What the race says: a row per contender, as Markdown for people."""
+"""What the comparison says: a row per entry, as Markdown for people."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from edgeclf.benchmarks.peers.comparison import Heat, Race
+from edgeclf.benchmarks.peers.comparison import Comparison, Round
 from edgeclf.benchmarks.results.estimates import median, percentile_estimate, ratio_estimate
 from edgeclf.models.metrics.statistics import Estimate
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of a contender on some number of threads.
+    """What was measured of an entry on some number of threads.
 
     Attributes:
         version: its runtime, with the version.
@@ -45,45 +45,45 @@ class Row:
 
 
 def rows_of(
-    race: Race, *, reference: str, truth: Sequence[int], float_guess: Sequence[int]
+    comparison: Comparison, *, reference: str, truth: Sequence[int], float_guess: Sequence[int]
 ) -> dict[str, Row]:
-    """Return a row for each contender that finished.
+    """Return a row for each entry that finished.
 
     Args:
-        race: of one number of threads.
-        reference: the contender that ratios are to.
+        comparison: of one number of threads.
+        reference: the entry that ratios are to.
         truth: class index of each image.
         float_guess: the class index that Keras names in float32.
     """
     return {
-        name: _row(heats, race.heats.get(reference), truth, float_guess)
-        for name, heats in race.heats.items()
+        name: _row(rounds, comparison.rounds_of.get(reference), truth, float_guess)
+        for name, rounds in comparison.rounds_of.items()
     }
 
 
 def _row(
-    heats: list[Heat],
-    reference: list[Heat] | None,
+    rounds: list[Round],
+    reference: list[Round] | None,
     truth: Sequence[int],
     float_guess: Sequence[int],
 ) -> Row:
-    ms = np.concatenate([heat.ms for heat in heats])
-    best = {place: guess for heat in heats for place, guess in heat.best.items()}
+    ms = np.concatenate([round_.ms for round_ in rounds])
+    best = {place: guess for round_ in rounds for place, guess in round_.best.items()}
     ratio = None
-    if reference is not None and len(heats) > 1:
+    if reference is not None and len(rounds) > 1:
         ratio = ratio_estimate(
-            [heat.ms for heat in heats], reference=[heat.ms for heat in reference]
+            [round_.ms for round_ in rounds], reference=[round_.ms for round_ in reference]
         )
     return Row(
-        version=heats[0].version,
+        version=rounds[0].version,
         queries=len(ms),
         p50_ms=median(ms),
         p90_ms=percentile_estimate(ms, percentile=0.9),
         ratio=ratio,
-        load_ms=float(np.median([heat.load_ms for heat in heats])),
-        first_ms=float(np.median([heat.first_ms for heat in heats])),
-        peak_bytes=max(heat.peak_bytes for heat in heats),
-        cores=sum(heat.cpu_ms for heat in heats) / float(ms.sum()),
+        load_ms=float(np.median([round_.load_ms for round_ in rounds])),
+        first_ms=float(np.median([round_.first_ms for round_ in rounds])),
+        peak_bytes=max(round_.peak_bytes for round_ in rounds),
+        cores=sum(round_.cpu_ms for round_ in rounds) / float(ms.sum()),
         images=len(best),
         top1=sum(truth[place] == guess for place, guess in best.items()) / len(best),
         agreement=sum(float_guess[place] == guess for place, guess in best.items()) / len(best),
@@ -99,15 +99,15 @@ def markdown_table(
     absent: Mapping[str, str],
     reference: str,
 ) -> str:
-    """Return the table, a line per contender; load time and memory are those of the fewest threads.
+    """Return the table, a line per entry; load time and memory are those of the fewest threads.
 
     Args:
-        titles: of the contenders, in the order of the table.
+        titles: of the entries, in the order of the table.
         rows: by the number of threads.
         failures: likewise, why others have none.
         sizes: of the model files in bytes.
         absent: by their titles, why others do not take part.
-        reference: the contender that ratios are to.
+        reference: the entry that ratios are to.
     """
     header = ["", "top-1", "agreement"]
     for threads in rows:
@@ -116,12 +116,12 @@ def markdown_table(
     lines = [header, ["---"] * len(header)]
     for name, title in titles.items():
         done = {threads: each[name] for threads, each in rows.items() if name in each}
-        told = f"**{title}**" if name == reference else title
+        shown = f"**{title}**" if name == reference else title
         if not done:
-            lines.append([f"{told}: {failures[min(rows)][name]}", *["—"] * (len(header) - 1)])
+            lines.append([f"{shown}: {failures[min(rows)][name]}", *["—"] * (len(header) - 1)])
             continue
         first = done[min(done)]
-        cells = [told, f"{first.top1:.3f}", f"{first.agreement:.3f}"]
+        cells = [shown, f"{first.top1:.3f}", f"{first.agreement:.3f}"]
         for threads in rows:
             cells += _latency_cells(done.get(threads), failures[threads].get(name, ""))
         lines.append(

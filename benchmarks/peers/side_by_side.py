@@ -18,9 +18,9 @@ from typing import Any
 import click
 
 from edgeclf import __version__
-from edgeclf.benchmarks.measure.machine import Others, describe_machine
-from edgeclf.benchmarks.peers.comparison import Race, race
-from edgeclf.benchmarks.peers.entries import ABSENT, CONTENDERS, REFERENCE, no_network_failure
+from edgeclf.benchmarks.measure.machine import BackgroundLoad, describe_machine
+from edgeclf.benchmarks.peers.comparison import Comparison, compare
+from edgeclf.benchmarks.peers.entries import ABSENT, ENTRIES, REFERENCE, no_network_failure
 from edgeclf.benchmarks.peers.environment import peers_python, silent_environment
 from edgeclf.benchmarks.peers.exchange import Exchange
 from edgeclf.benchmarks.peers.preparation import DEFAULT_WORK, prepare
@@ -72,24 +72,24 @@ def main(
         seeds=1,
         calibration_images=calibration_images,
     )
-    before, others = machine_state(), Others()
-    races = _race(python, exchange, counts, rounds=rounds, queries=queries)
+    before, others = machine_state(), BackgroundLoad()
+    comparisons = _compare(python, exchange, counts, rounds=rounds, queries=queries)
     machine = describe_machine(before, machine_state(), others=others.cores())
-    sizes = {name: contender.bytes(exchange) for name, contender in CONTENDERS.items()}
+    sizes = {name: entry.bytes(exchange) for name, entry in ENTRIES.items()}
     truth, float_guess = exchange.truth.tolist(), exchange.reference.argmax(1).tolist()
     rows = {
         count: rows_of(done, reference=REFERENCE, truth=truth, float_guess=float_guess)
-        for count, done in races.items()
+        for count, done in comparisons.items()
     }
     table = markdown_table(
-        {name: contender.title for name, contender in CONTENDERS.items()},
+        {name: entry.title for name, entry in ENTRIES.items()},
         rows,
-        failures={count: done.failures for count, done in races.items()},
+        failures={count: done.failures for count, done in comparisons.items()},
         sizes=sizes,
         absent=ABSENT,
         reference=REFERENCE,
     )
-    told = {
+    result = {
         "schema": SCHEMA,
         "edgeclf_version": __version__,
         "machine": to_json(machine),
@@ -101,19 +101,19 @@ def main(
         "reference": REFERENCE,
         "contenders": {
             name: {
-                "title": contender.title,
-                "file": contender.file,
-                "sha256": sha256_of(contender.path(exchange)),
+                "title": entry.title,
+                "file": entry.file,
+                "sha256": sha256_of(entry.path(exchange)),
                 "bytes": sizes[name],
                 "threads": {
-                    count: _measured(rows[count], done, name) for count, done in races.items()
+                    count: _measured(rows[count], done, name) for count, done in comparisons.items()
                 },
             }
-            for name, contender in CONTENDERS.items()
+            for name, entry in ENTRIES.items()
         },
         "absent": ABSENT,
     }
-    write_json(out / "peers.json", told)
+    write_json(out / "peers.json", result)
     write_text(out / "peers.md", f"{table}\n")
     click.echo(table)
     if machine.others:
@@ -129,16 +129,16 @@ def _parse_threads(text: str) -> list[int]:
     return sorted(map(int, parts))
 
 
-def _race(
+def _compare(
     python: Path, exchange: Exchange, counts: list[int], *, rounds: int, queries: int
-) -> dict[int, Race]:
+) -> dict[int, Comparison]:
     """Race all that can run on each number of threads; note why the others cannot."""
     kept_out = {count: _kept_out(count) for count in counts}
-    races = race(
+    comparisons = compare(
         {
             count: {
-                name: contender.command(python, exchange, threads=count)
-                for name, contender in CONTENDERS.items()
+                name: entry.command(python, exchange, threads=count)
+                for name, entry in ENTRIES.items()
                 if name not in kept_out[count]
             }
             for count in counts
@@ -148,32 +148,32 @@ def _race(
         queries=queries,
         env=silent_environment(),
     )
-    for count, done in races.items():
+    for count, done in comparisons.items():
         done.failures.update(kept_out[count])
-    return races
+    return comparisons
 
 
 def _kept_out(threads: int) -> dict[str, str]:
     """Return who cannot run on so many threads, or on this machine at all, and why."""
     network = no_network_failure()
     why = {}
-    for name, contender in CONTENDERS.items():
-        if contender.reports and network:
+    for name, entry in ENTRIES.items():
+        if entry.reports and network:
             why[name] = network
-        elif contender.most_threads is not None and threads > contender.most_threads:
-            why[name] = f"runs on {contender.most_threads} only, it has no setting"
+        elif entry.most_threads is not None and threads > entry.most_threads:
+            why[name] = f"runs on {entry.most_threads} only, it has no setting"
     return why
 
 
-def _measured(rows: dict[str, Row], done: Race, name: str) -> dict[str, Any]:
+def _measured(rows: dict[str, Row], done: Comparison, name: str) -> dict[str, Any]:
     if name not in rows:
         return {"failure": done.failures[name]}
-    heats = [
-        asdict(heat) | {"images": list(heat.best), "best": list(heat.best.values())}
-        for heat in done.heats[name]
+    rounds = [
+        asdict(round_) | {"images": list(round_.best), "best": list(round_.best.values())}
+        for round_ in done.rounds_of[name]
     ]
-    told: dict[str, Any] = to_json(rows[name])
-    return told | {"heats": heats}
+    result: dict[str, Any] = to_json(rows[name])
+    return result | {"heats": rounds}
 
 
 if __name__ == "__main__":

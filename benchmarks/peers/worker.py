@@ -1,4 +1,4 @@
-"""A contender in a process of its own: it opens its model, then answers what it is asked.
+"""An entry in a process of its own: it opens its model, then answers what it is asked.
 
     python -m edgeclf.benchmarks.peers.worker RUNTIME MODEL INPUTS NORMALISATION THREADS
 
@@ -45,11 +45,11 @@ def main(runtime_name: str, model: Path, inputs: Path, normalisation: Path, thre
     first_ms = _since(begin)
     for _ in range(_WARM_UP - 1):
         query(first)
-    told = {"version": runtime.version, "load_ms": load_ms, "first_ms": first_ms}
-    send(answers, told | {"peak_bytes": memory_of_process()[0]})
+    answer = {"version": runtime.version, "load_ms": load_ms, "first_ms": first_ms}
+    send(answers, answer | {"peak_bytes": memory_of_process()[0]})
     while (received := receive(sys.stdin.buffer)) is not None:
-        told = _block(query, _images(inputs, received[0]["images"], normalise))
-        send(answers, told | {"peak_bytes": memory_of_process()[0]})
+        answer = _block(query, _images(inputs, received[0]["images"], normalise))
+        send(answers, answer | {"peak_bytes": memory_of_process()[0]})
 
 
 def _block(query: Query, images: list[Any]) -> dict[str, Any]:

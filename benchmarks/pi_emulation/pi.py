@@ -71,8 +71,8 @@ def main(
         measured = _measure(emulator, subjects)
     click.echo((markdown_table if markdown else text_table)(measured))
     if json_file is not None:
-        told = [asdict(one) for one in measured]
-        write_json(json_file, {"schema": 1, "runtime": runtime_name(), "measured": told})
+        results = [asdict(one) for one in measured]
+        write_json(json_file, {"schema": 1, "runtime": runtime_name(), "measured": results})
     if updates:
         update_budgets(measured)
         click.echo(f"{BUDGETS}: updated")

@@ -158,8 +158,8 @@ def _folded(benchmark: Benchmark, parts: list[tuple[Model, str, Markup]]) -> Mar
 def _counted(model: Model) -> str:
     assert model.against
     differing = model.against.disagreements
-    told = f"differs on {words.count(differing, 'image')}"
-    return f"{told}, {SHOWN} of them here" if differing > SHOWN else told
+    text = f"differs on {words.count(differing, 'image')}"
+    return f"{text}, {SHOWN} of them here" if differing > SHOWN else text
 
 
 def _sustained(benchmark: Benchmark) -> Iterator[Markup]:

@@ -57,8 +57,8 @@ def _change(verdict: Verdict) -> str:
     points, interval = verdict.drop.points, verdict.drop.interval
     if points < 0:
         interval = Interval(-interval.high, -interval.low)
-    told = f"{words.number(abs(points))} points of top-1 accuracy {words.ends(interval, '.2f')}"
-    return f"{'gains' if points < 0 else 'loses'} {told}"
+    text = f"{words.number(abs(points))} points of top-1 accuracy {words.ends(interval, '.2f')}"
+    return f"{'gains' if points < 0 else 'loses'} {text}"
 
 
 def _gain(verdict: Verdict) -> str:

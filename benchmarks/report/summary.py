@@ -40,7 +40,7 @@ def _tiles(benchmark: Benchmark) -> Iterator[Markup]:
     faster = words.times_as_fast(verdict.ratio)
     timing = model.timings[0]
     threads = words.count(timing.threads, "thread")
-    told = [
+    items = [
         (
             words.number(verdict.drop.points, "+.2f"), "points",
             f"top-1 lost {words.ends(verdict.drop.interval, '+.2f')}",
@@ -52,4 +52,4 @@ def _tiles(benchmark: Benchmark) -> Iterator[Markup]:
         (words.milliseconds(timing.p50_ms), "ms", f"median, {threads}"),
         (words.megabytes(model.bytes), "MB", f"{100 * verdict.bytes_ratio:.0f} % of its size"),
     ]  # fmt: skip
-    yield tiles(told)
+    yield tiles(items)

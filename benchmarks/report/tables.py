@@ -135,8 +135,8 @@ def recall_drop_table(benchmark: Benchmark) -> Table:
     rows: list[list[str]] = []
     for index in chosen:
         drops = [model.against.recall_drops[index] for model in held if model.against]
-        told = [f"{words.points(drop)} p {words.p_value(drop.p_value)}" for drop in drops]
-        rows.append([drops[0].label or "", *told])
+        drop_cells = [f"{words.points(drop)} p {words.p_value(drop.p_value)}" for drop in drops]
+        rows.append([drops[0].label or "", *drop_cells])
     header = ["class", *(f"{model.name}, points" for model in held)]
     return Table("Recall lost", header, rows, note or "Below 0 recall is gained.")
 

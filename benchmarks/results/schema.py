@@ -11,7 +11,7 @@ from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.files import read_json, write_json
 from ...edge_runtime.machine import MachineState
 from ...models.metrics import records
-from ...models.metrics.accuracy import Accuracy
+from ...models.metrics.accuracy import MetricsWithIntervals
 from ...models.metrics.scoring import Drop
 from ...models.metrics.statistics import Estimate
 
@@ -156,7 +156,7 @@ class Model:
     reference: bool
     error: str | None
     delegate: Delegate | None
-    accuracy: Accuracy | None
+    accuracy: MetricsWithIntervals | None
     against: Against | None
     timings: tuple[Timing, ...]
 

@@ -13,11 +13,11 @@ _AS_FAST = 1.02
 def decide(models: Sequence[Model]) -> Verdict | None:
     """Return the verdict on `models`; None without a reference, or without another that ran."""
     reference = next((model for model in models if model.reference and model.bytes), None)
-    contenders = [model for model in models if model.against and model.timings]
-    if reference is None or not contenders:
+    compared = [model for model in models if model.against and model.timings]
+    if reference is None or not compared:
         return None
-    harmless = [model for model in contenders if not _loses(model)]
-    best = min(_about_the_fastest(harmless) or contenders, key=_points)
+    harmless = [model for model in compared if not _loses(model)]
+    best = min(_about_the_fastest(harmless) or compared, key=_points)
     assert best.against is not None
     assert best.timings[0].ratio is not None
     losses = [drop for drop in best.against.recall_drops if drop.points > 0]

@@ -159,7 +159,7 @@ class PixelPairs(Node):
 
 
 @dataclass(frozen=True)
-class Foreign(Node):
+class UnknownLayer(Node):
     """A layer that we do not know and leave as it is.
 
     Attributes:
@@ -204,9 +204,11 @@ class Graph:
         return next(node for node in self if isinstance(node, Input))
 
     @property
-    def foreign(self) -> tuple[str, ...]:
+    def unknown_layers(self) -> tuple[str, ...]:
         """The layers that were left as they are, by name and class."""
-        return tuple(f"{node.name} ({node.kind})" for node in self if isinstance(node, Foreign))
+        return tuple(
+            f"{node.name} ({node.kind})" for node in self if isinstance(node, UnknownLayer)
+        )
 
     def consumers(self, name: str) -> list[Node]:
         """Return the nodes that read the output of `name`."""
@@ -219,7 +221,7 @@ class Graph:
             return int(node.kernel.shape[-1])
         if isinstance(node, Depthwise | PixelPairs):
             return len(node.bias)
-        if isinstance(node, Input | Reshape | Foreign):
+        if isinstance(node, Input | Reshape | UnknownLayer):
             return node.shape[-1]
         before = [self.channels(name) for name in node.inputs]
         return sum(before) if isinstance(node, Concat) else max(before)
@@ -229,7 +231,7 @@ class Graph:
         node = self[name]
         if isinstance(node, Conv | Depthwise | Pool | ZeroPad):
             return True
-        if isinstance(node, Input | Reshape | Foreign):
+        if isinstance(node, Input | Reshape | UnknownLayer):
             return len(node.shape) == 3
         if isinstance(node, GlobalAverage):
             return node.keepdims

@@ -9,14 +9,15 @@ from ...edge_runtime.errors import EdgeclfError
 from .calls import Call, UnreadableError, array
 from .nodes import Array, Graph, Input, Node
 from .readers import find_reader
-from .unknown_layers import read_foreign
+from .unknown_layers import read_unknown_layer
 
 
 def read_keras(model: Any) -> Graph:
     """Return the inference graph of a functional or Sequential Keras model.
 
     Models within the model are laid open, and a layer that is used at several places becomes a
-    node at each. Layers that we do not know are left as they are; `Graph.foreign` names them.
+    node at each. Layers that we do not know are left as they are: `Graph.unknown_layers` are their
+    names.
 
     Raises:
         EdgeclfError: the model is not one graph from an image of known size to an output, or has
@@ -132,7 +133,7 @@ def _read_layer(node: Any, made_by: dict[int, str]) -> list[Node]:
         return read
     if len(shapes) > 1 and len(node.arguments.args) > 1:
         raise UnreadableError("called with several tensors, not with a list of them")
-    return [read_foreign(call)]
+    return [read_unknown_layer(call)]
 
 
 def _constant(value: Any) -> Array:

@@ -40,7 +40,7 @@ class ChannelRange:
         return ChannelRange(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
 
-class Passes(IntEnum):
+class Absorbs(IntEnum):
     """What of y' = (y - t) / h can be made, or undone, at a place of the graph."""
 
     NOTHING = 0
@@ -48,22 +48,22 @@ class Passes(IntEnum):
     SCALE_AND_SHIFT = 2
 
 
-def passes_through(node: Node) -> Passes:
+def passes_through(node: Node) -> Absorbs:
     """Return what a node with one input, or a concatenation, lets pass; nothing if it computes."""
     if isinstance(node, Concat | Pool | GlobalAverage):
-        return Passes.SCALE_AND_SHIFT
+        return Absorbs.SCALE_AND_SHIFT
     if isinstance(node, ZeroPad) or (isinstance(node, Activation) and node.function == "relu"):
-        return Passes.SCALE
-    return Passes.NOTHING
+        return Absorbs.SCALE
+    return Absorbs.NOTHING
 
 
-def undone_in(node: Conv | Depthwise | Dense) -> Passes:
+def absorbable_by(node: Conv | Depthwise | Dense) -> Absorbs:
     """Return what a layer can undo of what it reads."""
     if isinstance(node, Conv) and node.groups > 1:
-        return Passes.NOTHING
+        return Absorbs.NOTHING
     if isinstance(node, Conv | Depthwise) and node.sees_zeros:
-        return Passes.SCALE
-    return Passes.SCALE_AND_SHIFT
+        return Absorbs.SCALE
+    return Absorbs.SCALE_AND_SHIFT
 
 
 def inverse_of(affine: Affine) -> Affine:

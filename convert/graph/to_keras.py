@@ -15,16 +15,16 @@ from .nodes import (
     Dense,
     Depthwise,
     Elementwise,
-    Foreign,
     GlobalAverage,
     Graph,
     Node,
     PixelPairs,
     Pool,
     Reshape,
+    UnknownLayer,
     ZeroPad,
 )
-from .unknown_layers import foreign_layer
+from .unknown_layers import build_unknown_layer
 
 
 def build_tf_keras(graph: Graph, *, outputs: Sequence[str] = ()) -> Any:
@@ -44,7 +44,7 @@ def build_tf_keras(graph: Graph, *, outputs: Sequence[str] = ()) -> Any:
         tensors[node.name] = layer(read if len(read) > 1 else read[0])
         if isinstance(node, Conv | Depthwise | Dense | PixelPairs):
             arrays[node.name] = [node.kernel, node.bias]
-        elif isinstance(node, Foreign):
+        elif isinstance(node, UnknownLayer):
             arrays[node.name] = list(node.weights)
     chosen = [tensors[name] for name in outputs or [graph.output.name]]
     # A constant name: tensors are called by it, and the same graph shall give the same file.
@@ -133,8 +133,8 @@ def _(node: Reshape) -> Any:
 
 
 @_layer.register
-def _(node: Foreign) -> Any:
-    return foreign_layer(node)
+def _(node: UnknownLayer) -> Any:
+    return build_unknown_layer(node)
 
 
 def _hard_silu(x: Any) -> Any:

@@ -9,7 +9,7 @@ import tf_keras
 from numpy.typing import NDArray
 
 from .calls import Call, UnreadableError, array
-from .nodes import Foreign
+from .nodes import UnknownLayer
 
 # What tf_keras calls some options of Keras 3.
 _RENAMED = {"negative_slope": "alpha"}
@@ -18,7 +18,7 @@ _RENAMED = {"negative_slope": "alpha"}
 _TRAINING = ("trainable", "dtype", "initializer", "regularizer", "constraint")
 
 
-def read_foreign(call: Call) -> Foreign:
+def read_unknown_layer(call: Call) -> UnknownLayer:
     """Return the layer as a node, if tf_keras computes the same.
 
     Raises:
@@ -36,13 +36,13 @@ def read_foreign(call: Call) -> Foreign:
         if option in options and not option.endswith(_TRAINING):
             config[option] = value
     weights = tuple(map(array, layer.get_weights()))
-    node = Foreign(call.name, call.inputs, kind, config, weights, call.shape)
+    node = UnknownLayer(call.name, call.inputs, kind, config, weights, call.shape)
     # tf_keras lacks some options, which are left out above, and has defaults of its own: compare.
     rng = np.random.default_rng(0)
     values = [_wide_normal(rng, (2, *shape)) for shape in call.shapes]
     read: Any = values if len(values) > 1 else values[0]
     try:
-        rebuilt = foreign_layer(node)
+        rebuilt = build_unknown_layer(node)
         rebuilt.build([value.shape for value in values] if len(values) > 1 else read.shape)
         rebuilt.set_weights(weights)
         made = np.asarray(rebuilt(read, training=False))
@@ -57,7 +57,7 @@ def read_foreign(call: Call) -> Foreign:
     return node
 
 
-def foreign_layer(node: Foreign) -> Any:
+def build_unknown_layer(node: UnknownLayer) -> Any:
     """Return the tf_keras layer of `node`, without its weights until it is built."""
     return getattr(tf_keras.layers, node.kind).from_config({**node.config, "name": node.name})
 

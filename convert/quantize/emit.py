@@ -16,7 +16,7 @@ from ..graph.softmax_head import last_dense
 from ..graph.to_keras import build_tf_keras
 from ..recipes import Recipe
 from .fake_quant import annotate, on_grid
-from .int16_headroom import widen_int16
+from .int16_headroom import add_headroom
 from .int16_scores import complete_scores
 from .ranges import TensorRange, calibrate_ranges
 
@@ -44,9 +44,9 @@ def emit_tflite(
     """
     if recipe.calibrates and (calibration is None or not len(calibration)):
         raise ValueError(f"recipe {recipe.name} needs calibration images")
-    if recipe.activations == "int8" and calibration is not None and not graph.foreign:
+    if recipe.activations == "int8" and calibration is not None and not graph.unknown_layers:
         ranges = calibrate_ranges(graph, calibration)
-        return emit_rounded(graph, ranges, features=features)
+        return emit_int8(graph, ranges, features=features)
     model = _with_features(build_tf_keras(graph), features)
     shape = (1, *graph.input.shape)
 
@@ -75,12 +75,12 @@ def emit_tflite(
         converter.target_spec.supported_types = [tf.float16]
     flatbuffer = _converted(converter)
     if recipe.activations == "int16":
-        widened = widen_int16(flatbuffer)
+        widened = add_headroom(flatbuffer)
         return complete_scores(widened) if last_dense(graph) else widened
     return flatbuffer
 
 
-def emit_rounded(
+def emit_int8(
     graph: Graph, ranges: dict[str, TensorRange], *, features: str | None = None
 ) -> bytes:
     """Return `graph` as a TFLite flatbuffer that computes in int8: RGB uint8 in, uint8 scores out.

@@ -77,7 +77,7 @@ class _Steps:
 
 
 def learned(graph: Graph, model: Any) -> Graph:
-    """Return `graph` with the kernels and biases of `model`, which `build_rounded` made of it."""
+    """Return `graph` with the kernels and biases of `model`, made of it by `build_fake_quant`."""
     arrays = {variable.name.split(":")[0]: variable for variable in model.trainable_weights}
 
     def fill(node: Node) -> Node:
@@ -131,7 +131,7 @@ def annotate(graph: Graph, ranges: dict[str, TensorRange]) -> Any:
     return tf_keras.models.clone_model(build_tf_keras(graph), clone_function=wrap)
 
 
-def build_rounded(
+def build_fake_quant(
     graph: Graph, ranges: dict[str, TensorRange], *, outputs: tuple[str, ...] = ()
 ) -> Any:
     """Return a tf_keras model of `graph` that computes as int8 does: RGB 0..255 in, scores out.
@@ -145,11 +145,11 @@ def build_rounded(
         ranges: what `calibrate_ranges` returned for it.
         outputs: names of the nodes to return, in steps where int8 stores them; the scores if empty.
     """
-    return _Rounded(graph, ranges).model(outputs)
+    return _FakeQuant(graph, ranges).model(outputs)
 
 
 @dataclass(frozen=True)
-class RoundedLayer:
+class FakeQuantLayer:
     """One node of a graph as int8 computes it.
 
     Attributes:
@@ -172,9 +172,9 @@ class RoundedLayer:
         return variable
 
 
-def rounded_layers(graph: Graph, ranges: dict[str, TensorRange]) -> list[RoundedLayer]:
-    """Return what `build_rounded` puts together, node by node, without the input."""
-    return _Rounded(graph, ranges).layers()
+def fake_quant_layers(graph: Graph, ranges: dict[str, TensorRange]) -> list[FakeQuantLayer]:
+    """Return what `build_fake_quant` puts together, node by node, without the input."""
+    return _FakeQuant(graph, ranges).layers()
 
 
 def rounding_steps(graph: Graph, ranges: dict[str, TensorRange], model: Any) -> list[Any]:
@@ -202,7 +202,7 @@ def _largest(node: Conv | Dense | Depthwise) -> NDArray[np.float32]:
     return wide
 
 
-class _Rounded:
+class _FakeQuant:
     """Puts the layers of a graph together so that they count in steps."""
 
     def __init__(self, graph: Graph, ranges: dict[str, TensorRange]) -> None:
@@ -220,10 +220,10 @@ class _Rounded:
         chosen = [tensors[name] for name in outputs or (self._graph.output.name,)]
         return tf_keras.Model(tensors[self._graph.input.name], chosen, name="rounded")
 
-    def layers(self) -> list[RoundedLayer]:
+    def layers(self) -> list[FakeQuantLayer]:
         tensors = self._tensors()
         return [
-            RoundedLayer(
+            FakeQuantLayer(
                 node,
                 tf_keras.Model([tensors[name] for name in node.inputs], tensors[node.name]),
                 float(self._steps[node.name].size) if node.name in self._steps else None,

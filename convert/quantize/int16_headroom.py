@@ -15,7 +15,7 @@ _WITH_BIAS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV
 _PRESCRIBED = {"SOFTMAX", "LOGISTIC", "TANH"}
 
 
-def widen_int16(flatbuffer: bytes) -> bytes:
+def add_headroom(flatbuffer: bytes) -> bytes:
     """Return the int16x8 model `flatbuffer` with four times the range for each int16 tensor.
 
     Scores and other tensors whose scale TFLite prescribes stay as they are.

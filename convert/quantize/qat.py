@@ -29,7 +29,7 @@ from ...models.data.examples import Split
 from ...models.photographs import Photographs
 from ..graph.nodes import Graph
 from ..graph.to_keras import build_tf_keras
-from .fake_quant import build_rounded, learned, on_grid, rounding_steps
+from .fake_quant import build_fake_quant, learned, on_grid, rounding_steps
 from .ranges import TensorRange
 
 _BATCH = 16
@@ -105,10 +105,10 @@ class Trained:
 
     def scores(self, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return Keras's float32 scores (images, classes) for RGB uint8 (images, h, w, 3)."""
-        return _scores(build_rounded(self.graph, self.ranges), inputs)
+        return _scores(build_fake_quant(self.graph, self.ranges), inputs)
 
 
-def train_rounded(
+def train_fake_quant(
     graph: Graph,
     ranges: dict[str, TensorRange],
     *,
@@ -134,7 +134,7 @@ def train_rounded(
         config: the training.
         checkpoint: the file to write.
     """
-    teacher, student = build_tf_keras(graph), build_rounded(start, ranges)
+    teacher, student = build_tf_keras(graph), build_fake_quant(start, ranges)
     batches = TrainBatches(
         Split(train, np.zeros(len(train), np.intp)),
         classes=1,
@@ -247,8 +247,8 @@ class _State:
             return False
         try:
             with np.load(self._path) as archive:
-                told = json.loads(str(archive["told"]))
-                if told["key"] != self._key:
+                state = json.loads(str(archive["told"]))
+                if state["key"] != self._key:
                     return False
                 saved = dict(archive)  # all of it, before any variable changes
         except DAMAGED_ARRAYS as error:
@@ -259,7 +259,7 @@ class _State:
             for index, variable in enumerate(variables):
                 variable.assign(saved[f"{name}{index}"])
         self._best = [saved[f"best{i}"] for i in range(len(self._variables))]
-        self.history = [QatEpoch(**epoch) for epoch in told["history"]]
+        self.history = [QatEpoch(**epoch) for epoch in state["history"]]
         click.echo(f"Going on after epoch {self.epochs_done} of {self._path}")
         return True
 
@@ -273,10 +273,10 @@ class _State:
         if not self.history or measured.divergence < min(e.divergence for e in self.history):
             self._best = [variable.numpy() for variable in self._variables]
         self.history.append(measured)
-        told = json.dumps({"key": self._key, "history": [asdict(e) for e in self.history]})
+        state = json.dumps({"key": self._key, "history": [asdict(e) for e in self.history]})
         arrays |= {f"best{index}": array for index, array in enumerate(self._best)}
         with whole_file(self._path) as temporary, temporary.open("wb") as file:
-            np.savez(file, told=np.array(told), **arrays)
+            np.savez(file, told=np.array(state), **arrays)
 
     def restore_best(self) -> None:
         for variable, array in zip(self._variables, self._best, strict=True):

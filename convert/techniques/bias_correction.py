@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..graph.nodes import Conv, Dense, Depthwise, Graph
 from ..graph.to_keras import build_tf_keras
-from ..quantize.fake_quant import on_grid, rounded_layers
+from ..quantize.fake_quant import fake_quant_layers, on_grid
 from ..quantize.ranges import TensorRange, stored_as
 
 _LAYERS = (Conv, Depthwise, Dense)
@@ -51,7 +51,7 @@ def correct_biases(
     """Return `graph` with biases that make up for the mean errors of its int8 outputs.
 
     Args:
-        graph: a deploy graph without foreign layers.
+        graph: a deploy graph without unknown layers.
         ranges: what `calibrate_ranges` returned for it; the file must have the same.
         inputs: RGB uint8 of shape (images, height, width, 3); the first 64 are looked at.
     """
@@ -60,7 +60,7 @@ def correct_biases(
     values: dict[str, NDArray[Any]] = {graph.input.name: inputs}
     last_reader = {name: node.name for node in graph for name in node.inputs}
     biases: dict[str, NDArray[np.float32]] = {}
-    layers = rounded_layers(on_grid(graph, ranges), ranges)
+    layers = fake_quant_layers(on_grid(graph, ranges), ranges)
     with click.progressbar(layers, label="Correcting biases") as bar:
         for layer in bar:
             name = layer.node.name

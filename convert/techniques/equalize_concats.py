@@ -15,13 +15,13 @@ import numpy as np
 from ..graph.batch_norm import fold_affine
 from ..graph.nodes import Affine, Array, Concat, Conv, Dense, Depthwise, Graph
 from ..graph.scales import (
+    Absorbs,
     ChannelRange,
-    Passes,
+    absorbable_by,
     inverse_of,
     linear_layer,
     passes_through,
     undo_in,
-    undone_in,
 )
 
 # Channels that hardly vary keep this share of the widest range, lest their inverse explode.
@@ -58,8 +58,8 @@ def equalize_concats(
     parts = concat_parts(graph)
     for part in parts:
         producer, made = _find_producer(graph, part)
-        passes = min(made, _undone_after(graph, part))
-        if passes is Passes.NOTHING:
+        passes = min(made, _absorbable_after(graph, part))
+        if passes is Absorbs.NOTHING:
             continue
         undo[part] = _to_unit_range(ranges[part], passes)
         nodes[producer] = fold_affine(linear_layer(nodes[producer]), inverse_of(undo[part]))
@@ -83,43 +83,43 @@ def equalize_concats(
     return Graph(list(nodes.values())), tuple(part for part in parts if part not in undo)
 
 
-def _find_producer(graph: Graph, part: str) -> tuple[str, Passes]:
+def _find_producer(graph: Graph, part: str) -> tuple[str, Absorbs]:
     """Walk up from `part` to the convolution that makes it, and tell what passes down from there.
 
     A ReLU, or zeros around the image, let a scale through but no shift.
     """
-    node, passes = graph[part], Passes.SCALE_AND_SHIFT
+    node, passes = graph[part], Absorbs.SCALE_AND_SHIFT
     while True:
         if isinstance(node, Conv | Depthwise):
             return node.name, passes
         passes = min(passes, passes_through(node))
-        if passes is Passes.NOTHING or isinstance(node, Concat):
-            return node.name, Passes.NOTHING
+        if passes is Absorbs.NOTHING or isinstance(node, Concat):
+            return node.name, Absorbs.NOTHING
         before = graph[node.inputs[0]]
         if len(graph.consumers(before.name)) != 1:
-            return before.name, Passes.NOTHING
+            return before.name, Absorbs.NOTHING
         node = before
 
 
-def _undone_after(graph: Graph, name: str) -> Passes:
+def _absorbable_after(graph: Graph, name: str) -> Absorbs:
     """Tell what all readers of `name` can undo; the model's output has none."""
     return min(
         (
-            undone_in(node)
+            absorbable_by(node)
             if isinstance(node, Conv | Depthwise | Dense)
-            else min(passes_through(node), _undone_after(graph, node.name))
+            else min(passes_through(node), _absorbable_after(graph, node.name))
             for node in graph.consumers(name)
         ),
-        default=Passes.NOTHING,
+        default=Absorbs.NOTHING,
     )
 
 
-def _to_unit_range(channels: ChannelRange, passes: Passes) -> Affine:
+def _to_unit_range(channels: ChannelRange, passes: Absorbs) -> Affine:
     """Return y = h y' + t, which takes the channels back from within 0..1.
 
     Without a shift, channels that go below zero come from within -1..1.
     """
-    shifts = passes is Passes.SCALE_AND_SHIFT
+    shifts = passes is Absorbs.SCALE_AND_SHIFT
     low = channels.low if shifts else np.zeros_like(channels.low)
     high = channels.high if shifts else np.maximum(channels.high, -channels.low)
     width: Array = np.maximum(high - low, 0).astype(np.float32)

@@ -11,11 +11,11 @@ from ..graph.batch_norm import fold_affine
 from ..graph.nodes import Activation, Affine, Conv, Depthwise, Graph, Pool, ZeroPad
 from ..graph.scales import (
     ChannelRange,
+    absorbable_by,
     inverse_of,
     linear_layer,
     passes_through,
     undo_in,
-    undone_in,
 )
 
 # Share of a channel's distance from the widest, in octaves, that is made up for between two layers.
@@ -36,7 +36,7 @@ def layer_pairs(graph: Graph) -> dict[str, tuple[str, str]]:
         name, last = maker.name, maker.name
         while len(readers := graph.consumers(last)) == 1:
             [reader] = readers
-            if isinstance(reader, Conv | Depthwise) and undone_in(reader):
+            if isinstance(reader, Conv | Depthwise) and absorbable_by(reader):
                 pairs[name] = maker.name, reader.name
             passes = isinstance(reader, Activation | Pool | ZeroPad) and passes_through(reader)
             if not passes:

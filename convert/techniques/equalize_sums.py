@@ -26,13 +26,13 @@ from ..graph.nodes import (
     joined_by,
 )
 from ..graph.scales import (
+    Absorbs,
     ChannelRange,
-    Passes,
+    absorbable_by,
     inverse_of,
     linear_layer,
     passes_through,
     undo_in,
-    undone_in,
 )
 from ..quantize.ranges import stored_as
 
@@ -99,7 +99,7 @@ def _sums(graph: Graph, names: set[str]) -> Sums | None:
         not any(isinstance(node, Elementwise) for node in passing)
         or not all(isinstance(node, Conv | Depthwise) for node in makers)
         or not all(
-            isinstance(node, Conv | Depthwise | Dense) and undone_in(node) for node in readers
+            isinstance(node, Conv | Depthwise | Dense) and absorbable_by(node) for node in readers
         )
         or graph.output.name in names
     ):
@@ -111,7 +111,7 @@ def _passes_scale(graph: Graph, node: Node) -> bool:
     """Return whether `node` makes h y of h y, for each channel's h > 0."""
     if isinstance(node, Elementwise) and node.kind != "multiply":
         return len({graph.channels(name) for name in node.inputs}) == 1
-    return not isinstance(node, Concat) and passes_through(node) is not Passes.NOTHING
+    return not isinstance(node, Concat) and passes_through(node) is not Absorbs.NOTHING
 
 
 def _share_of_widest(channels: ChannelRange) -> Array:

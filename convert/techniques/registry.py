@@ -104,7 +104,7 @@ def calibrate_int8(
     """Return what int8 is made of: a graph that `apply_techniques` left, corrected, and its ranges.
 
     Args:
-        graph: without foreign layers.
+        graph: without unknown layers.
         techniques: those that were applied.
         inputs: RGB uint8 of shape (images, height, width, 3), to calibrate on.
     """

@@ -52,7 +52,7 @@ def relative_logits(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
         inputs: RGB uint8 of shape (images, height, width, 3), to calibrate on.
     """
     dense = last_dense(graph)
-    if dense is None or graph.foreign or graph.is_image(dense.inputs[0]):
+    if dense is None or graph.unknown_layers or graph.is_image(dense.inputs[0]):
         return graph
     body = [node for node in graph if node is not dense and node is not graph.output]
     best = _best_logit(dense)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from ...edge_runtime.table import format_table
 from .gate import GateResult, Limits
-from .verify import Verdict, recommend
+from .verify import ConversionResult, recommend
 
 _REASONS_SHOWN = 5
 
 
-def verdict_table(verdicts: Sequence[Verdict]) -> str:
-    """Return the verdicts as a table for the terminal."""
+def result_table(results: Sequence[ConversionResult]) -> str:
+    """Return the results as a table for the terminal."""
     header = [
         "recipe", "MB", "accuracy", "drop (95 % interval)", "worst class", "agreement",
         "float ops", "gate",
@@ -19,23 +19,23 @@ def verdict_table(verdicts: Sequence[Verdict]) -> str:
         header,
         [
             [
-                verdict.recipe,
-                f"{verdict.bytes / 1e6:.2f}",
-                _figure(verdict.scores.accuracy if verdict.scores else None, "{:.3f}"),
-                _drop(verdict.gate),
-                _worst_class(verdict.gate),
-                _figure(verdict.agreement, "{:.3f}"),
-                str(sum(verdict.float_operators.values())),
-                "—" if verdict.gate is None else "passed" if verdict.gate.passed else "FAILED",
+                result.recipe,
+                f"{result.bytes / 1e6:.2f}",
+                _figure(result.scores.accuracy if result.scores else None, "{:.3f}"),
+                _drop(result.gate),
+                _worst_class(result.gate),
+                _figure(result.agreement, "{:.3f}"),
+                str(sum(result.float_operators.values())),
+                "—" if result.gate is None else "passed" if result.gate.passed else "FAILED",
             ]
-            for verdict in verdicts
+            for result in results
         ],
     )
 
 
-def gate_summary(verdicts: Sequence[Verdict], limits: Limits, *, classes: int) -> str:
+def gate_summary(results: Sequence[ConversionResult], limits: Limits, *, classes: int) -> str:
     """Return in lines what was gated, why models failed, and which one to ship."""
-    gates = [(verdict.recipe, verdict.gate) for verdict in verdicts if verdict.gate]
+    gates = [(result.recipe, result.gate) for result in results if result.gate]
     if not gates:
         return "No gate and no recommendation: there are no labelled images; add --data FOLDER"
     _, first = gates[0]
@@ -49,7 +49,7 @@ def gate_summary(verdicts: Sequence[Verdict], limits: Limits, *, classes: int) -
         if len(gate.failures) > _REASONS_SHOWN:
             more = len(gate.failures) - _REASONS_SHOWN
             lines.append(f"{recipe} fails for {more} more reasons, all in conversion.json")
-    best = recommend(verdicts)
+    best = recommend(results)
     lines.append(f"Recommended: {best.recipe} ({best.reason})" if best else "Recommended: none")
     return "\n".join(lines)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.interpreter import delegated_parts, float_operators
-from ...models.metrics.scoring import Scores, agreement, score_predictions
+from ...models.metrics.scoring import Metrics, agreement, score_predictions
 from ..recipes import RECIPES, Recipe
 from .gate import GateResult, Limits, judge
 
@@ -33,7 +33,7 @@ class ScoringSet:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ConversionResult:
     """What was measured of a file.
 
     Attributes:
@@ -56,14 +56,14 @@ class Verdict:
     sha256: str
     float_operators: dict[str, int]
     delegated_parts: int
-    scores: Scores | None
+    scores: Metrics | None
     drop_points: float | None
     agreement: float | None
     largest_difference: float | None
     gate: GateResult | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the verdict as a JSON object."""
+        """Return the result as a JSON object."""
         scores = None if self.scores is None else self.scores.to_json()
         gate = None if self.gate is None else self.gate.to_json()
         return vars(self) | {"scores": scores, "gate": gate}
@@ -84,12 +84,12 @@ class Recommendation:
     reason: str
 
 
-def recommend(verdicts: Sequence[Verdict]) -> Recommendation | None:
+def recommend(results: Sequence[ConversionResult]) -> Recommendation | None:
     """Return the smallest of the fastest kind among the models that passed the gate, if any did.
 
     Of files whose sizes agree in two digits, the one that loses less.
     """
-    passed = [verdict for verdict in verdicts if verdict.gate and verdict.gate.passed]
+    passed = [result for result in results if result.gate and result.gate.passed]
     best = min(passed, key=_preference, default=None)
     if best is None:
         return None
@@ -98,11 +98,11 @@ def recommend(verdicts: Sequence[Verdict]) -> Recommendation | None:
     return Recommendation(best.recipe, best.file, reason)
 
 
-def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Verdict:
+def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> ConversionResult:
     """Load the model at `path` as a device would, score it on `scoring`, hold it to `limits`."""
     classifier = Classifier(path)
     data = path.read_bytes()
-    verdict = Verdict(
+    result = ConversionResult(
         recipe=classifier.spec.recipe,
         file=path.name,
         bytes=len(data),
@@ -116,12 +116,12 @@ def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Verdict
         gate=None,
     )
     if scoring is None:
-        return verdict
+        return result
     scores, labels = file_scores(classifier, scoring.inputs), classifier.spec.labels
     guess, reference = scores.argmax(1), scoring.reference.argmax(1)
     gate = judge(scoring.truth, reference=reference, guess=guess, labels=labels, limits=limits)
     return replace(
-        verdict,
+        result,
         scores=score_predictions(scoring.truth, guess, labels=labels),
         drop_points=gate.drop.points,
         agreement=agreement(reference, guess),
@@ -139,9 +139,9 @@ def file_scores(classifier: Classifier, inputs: NDArray[np.uint8]) -> NDArray[np
     return scores
 
 
-def _preference(verdict: Verdict) -> tuple[int, float, float]:
-    rank, _ = _speed(RECIPES[verdict.recipe])
-    return rank, float(f"{verdict.bytes:.1e}"), verdict.drop_points or 0.0
+def _preference(result: ConversionResult) -> tuple[int, float, float]:
+    rank, _ = _speed(RECIPES[result.recipe])
+    return rank, float(f"{result.bytes:.1e}"), result.drop_points or 0.0
 
 
 def _speed(recipe: Recipe) -> tuple[int, str]:

@@ -43,13 +43,13 @@ def _devices(root: Path, *, needed: bool) -> Check:
             mend = "plug it in; `lsusb` or `rpicam-hello --list-cameras` tell whether it is there"
             return Check("cameras", "failed", "no /dev/video* of a camera", mend)
         return skipped("cameras", "no /dev/video* of a camera")
-    told = ", ".join(f"{path.name} ({name})" for path, name in cameras.items())
+    text = ", ".join(f"{path.name} ({name})" for path, name in cameras.items())
     locked = [path.name for path in cameras if not os.access(path, os.R_OK | os.W_OK)]
     if locked:
         mend = "sudo usermod -aG video $USER, then log in again"
-        detail = f"{told}; not allowed to open {', '.join(locked)}{_group()}"
+        detail = f"{text}; not allowed to open {', '.join(locked)}{_group()}"
         return Check("cameras", "failed" if needed else "warning", detail, mend)
-    return ok("cameras", told)
+    return ok("cameras", text)
 
 
 def _group() -> str:
@@ -74,11 +74,11 @@ def _frame(source: str) -> Check:
         return Check("camera", "failed", str(error), "see `edgeclf run --help` for the sources")
     shape, reason = first_frame(connect, name=name, seconds=_DEADLINE_SECONDS)
     if shape is None:
-        told = f"{name} gives no picture within {_DEADLINE_SECONDS:.0f} s"
+        text = f"{name} gives no picture within {_DEADLINE_SECONDS:.0f} s"
         return Check(
             "camera",
             "failed",
-            f"{told}: {reason}" if reason else told,
+            f"{text}: {reason}" if reason else text,
             "check cable, address and password, and that no other program uses the camera",
         )
     return ok("camera", f"{name} gives pictures of {shape[1]}×{shape[0]}")

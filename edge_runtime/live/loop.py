@@ -81,7 +81,7 @@ def run_loop(
             if frame is None or stop.is_set():
                 continue
             pace.count()
-            look = classifier.look(
+            result = classifier.classify_frame(
                 frame.bgr,
                 top=config.top,
                 threshold=config.threshold,
@@ -89,15 +89,15 @@ def run_loop(
             )
             start = time.perf_counter()
             decision, event = decider.decide(
-                look.scores, at=frame.arrived, taken_at=frame.taken_at, frame=frame.number
+                result.scores, at=frame.arrived, taken_at=frame.taken_at, frame=frame.number
             )
-            look.steps_ms["postprocess"] += (time.perf_counter() - start) * 1000
+            result.steps_ms["postprocess"] += (time.perf_counter() - start) * 1000
             observation = Observation(
                 frame=frame,
-                prediction=look.prediction,
+                prediction=result.prediction,
                 decision=decision,
                 age_ms=(time.monotonic() - frame.arrived) * 1000,
-                steps_ms={"decode": frame.decode_ms, **look.steps_ms},
+                steps_ms={"decode": frame.decode_ms, **result.steps_ms},
             )
             for sink in sinks:
                 sink.observe(observation)

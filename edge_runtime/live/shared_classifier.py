@@ -14,7 +14,7 @@ from .sources.capture import BGRImage
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class FrameResult:
     """What came of a frame.
 
     Attributes:
@@ -44,9 +44,9 @@ class SharedClassifier:
         with self._lock:
             return self._classifier.classify(rgb, top=top, threshold=threshold, heatmap=heatmap)
 
-    def look(
+    def classify_frame(
         self, bgr: BGRImage, *, top: int = 3, threshold: float = 0.0, heatmap: bool = False
-    ) -> Look:
+    ) -> FrameResult:
         """Classify a frame, uint8 of shape (height, width, 3), and time the steps.
 
         `preprocess` treats each channel on its own: that blue comes first is put right afterwards,
@@ -69,4 +69,4 @@ class SharedClassifier:
         )
         seconds["postprocess"] = time.perf_counter() - invoked
         steps_ms = {step: taken * 1000 for step, taken in seconds.items()}
-        return Look(replace(prediction, heatmap=seen), scores, steps_ms)
+        return FrameResult(replace(prediction, heatmap=seen), scores, steps_ms)

@@ -58,7 +58,7 @@ class CalibrationBin:
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class MetricsWithIntervals:
     """How a model fared on the images.
 
     Attributes:
@@ -84,7 +84,9 @@ class Accuracy:
     guesses: tuple[int, ...]
 
 
-def measure_accuracy(truth: Labels, scores: ClassScores, *, labels: tuple[str, ...]) -> Accuracy:
+def measure_accuracy(
+    truth: Labels, scores: ClassScores, *, labels: tuple[str, ...]
+) -> MetricsWithIntervals:
     """Return the figures of a model.
 
     Args:
@@ -93,7 +95,7 @@ def measure_accuracy(truth: Labels, scores: ClassScores, *, labels: tuple[str, .
         labels: class names in the order of the scores.
     """
     guess = scores.argmax(1)
-    told = score_predictions(truth, guess, labels=labels)
+    metrics = score_predictions(truth, guess, labels=labels)
     classes = tuple(
         ClassRecall(
             label=score.label,
@@ -103,24 +105,24 @@ def measure_accuracy(truth: Labels, scores: ClassScores, *, labels: tuple[str, .
             precision=score.precision,
             f1=score.f1,
         )
-        for score in told.classes
+        for score in metrics.classes
         if score.support
     )
     balanced = Estimate(
-        told.balanced_accuracy,
+        metrics.balanced_accuracy,
         mean_share_interval(
             [one.recall.value for one in classes], [one.recall.interval for one in classes]
         ),
     )
-    return Accuracy(
+    return MetricsWithIntervals(
         top1=share_estimate(int((guess == truth).sum()), images=len(truth)),
         top5=_top5(truth, scores),
-        macro_f1=_macro_f1(truth, guess, told.macro_f1, balanced),
+        macro_f1=_macro_f1(truth, guess, metrics.macro_f1, balanced),
         balanced_accuracy=balanced,
         calibration_error=calibration_estimate(truth, scores),
         calibration=calibration_bins(truth, scores),
         classes=classes,
-        confusion=told.confusion if len(labels) <= _MOST_CLASSES_OF_CONFUSION else None,
+        confusion=metrics.confusion if len(labels) <= _MOST_CLASSES_OF_CONFUSION else None,
         guesses=tuple(int(index) for index in guess),
     )
 

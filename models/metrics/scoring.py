@@ -13,7 +13,7 @@ Hits = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class ClassScore:
+class ClassMetrics:
     """How one class fared.
 
     Attributes:
@@ -32,7 +32,7 @@ class ClassScore:
 
 
 @dataclass(frozen=True)
-class Scores:
+class Metrics:
     """How a model fared on labelled images.
 
     Attributes:
@@ -48,7 +48,7 @@ class Scores:
     macro_f1: float
     balanced_accuracy: float
     images: int
-    classes: tuple[ClassScore, ...]
+    classes: tuple[ClassMetrics, ...]
     confusion: tuple[tuple[int, ...], ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Drop:
         return vars(self) | {"interval": [self.interval.low, self.interval.high]}
 
 
-def score_predictions(truth: Labels, guess: Labels, *, labels: tuple[str, ...]) -> Scores:
+def score_predictions(truth: Labels, guess: Labels, *, labels: tuple[str, ...]) -> Metrics:
     """Score the class indices `guess` against `truth`, both of shape (images,)."""
     confusion = confusion_matrix(truth, guess, classes=len(labels))
     hits = np.diag(confusion).astype(float)
@@ -95,13 +95,13 @@ def score_predictions(truth: Labels, guess: Labels, *, labels: tuple[str, ...]) 
     recall = hits / np.maximum(support, 1)
     f1 = 2 * hits / np.maximum(support + called, 1)
     present = support > 0
-    return Scores(
+    return Metrics(
         accuracy=float(hits.sum() / max(len(truth), 1)),
         macro_f1=float(f1[present].mean()) if present.any() else 0.0,
         balanced_accuracy=float(recall[present].mean()) if present.any() else 0.0,
         images=len(truth),
         classes=tuple(
-            ClassScore(
+            ClassMetrics(
                 labels[i], float(precision[i]), float(recall[i]), float(f1[i]), int(support[i])
             )
             for i in np.flatnonzero(support + called)

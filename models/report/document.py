@@ -24,17 +24,17 @@ def document(title: str, *body: Markup) -> str:
 
 def section(title: str, *parts: Markup | None, note: str = "") -> Markup:
     """Return the parts that there are under a title and a note on how to read them."""
-    told = [tag("p", note, class_="note")] if note else []
-    return tag("section", tag("h2", title), *told, *(part for part in parts if part))
+    items = [tag("p", note, class_="note")] if note else []
+    return tag("section", tag("h2", title), *items, *(part for part in parts if part))
 
 
-def tiles(told: Iterable[tuple[str, str, str]]) -> Markup:
+def tiles(items: Iterable[tuple[str, str, str]]) -> Markup:
     """Return the figures at the top of a page: each with its unit, and what it is about."""
     return tag(
         "ul",
         *(
             tag("li", tag("b", value, " ", tag("small", unit)), tag("span", about))
-            for value, unit, about in told
+            for value, unit, about in items
         ),
         class_="tiles",
     )

@@ -33,9 +33,9 @@ def both_widths(draw: Callable[..., Markup | None]) -> Markup | None:
     return join([tag("div", wide, class_="wide"), tag("div", narrow, class_="narrow")])
 
 
-def label(x: float, y: float, told: str, *, anchor: str = "start", class_: str = "") -> Markup:
+def label(x: float, y: float, text: str, *, anchor: str = "start", class_: str = "") -> Markup:
     """Return a text that stands at (x, y)."""
-    return tag("text", told, x=x, y=y, text_anchor=anchor, class_=class_ or None)
+    return tag("text", text, x=x, y=y, text_anchor=anchor, class_=class_ or None)
 
 
 def line(x1: float, y1: float, x2: float, y2: float, *, class_: str) -> Markup:
@@ -43,9 +43,9 @@ def line(x1: float, y1: float, x2: float, y2: float, *, class_: str) -> Markup:
     return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
-def text_width(told: str) -> float:
+def text_width(text: str) -> float:
     """Return about how wide a text is, a little too wide rather than too narrow."""
-    return sum(0.92 if c in "mwMW@%" else 0.36 if c in "iljtfr .,'|" else 0.62 for c in told) * TEXT
+    return sum(0.92 if c in "mwMW@%" else 0.36 if c in "iljtfr .,'|" else 0.62 for c in text) * TEXT
 
 
 def x_axis(
@@ -81,5 +81,5 @@ def y_axis(scale: Scale, *, left: float, right: float, name: str, ticks: int = 6
 
 def path(points: Sequence[tuple[float, float]], *, closed: bool = False) -> str:
     """Return the `d` of a path through the points."""
-    told = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f"M{told}{'Z' if closed else ''}"
+    text = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return f"M{text}{'Z' if closed else ''}"

@@ -14,8 +14,8 @@ def number(value: float | None, digits: str = ".2f") -> str:
     """Return a number with a true minus sign, or a dash for None."""
     if value is None:
         return NONE
-    told = f"{value:{digits}}"
-    return (told if float(told) else f"{0:{digits}}").replace("-", "−")
+    text = f"{value:{digits}}"
+    return (text if float(text) else f"{0:{digits}}").replace("-", "−")
 
 
 def ends(interval: Interval, digits: str) -> str:

@@ -26,6 +26,6 @@ def markdown_table(table: Table, *, level: int = 2) -> Iterator[str]:
         yield escaped(table.note)
 
 
-def escaped(told: str) -> str:
+def escaped(text: str) -> str:
     """Return any text as Markdown that shows it, in one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(printable(told).split()))
+    return _SPECIAL.sub(r"\\\1", " ".join(printable(text).split()))

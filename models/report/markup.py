@@ -35,14 +35,14 @@ def tag(name: str, /, *children: str, **attributes: str | float | None) -> Marku
     Attributes end in `_` where Python has the word, have `-` for `_`, hold numbers to two decimals,
     and are left out if None.
     """
-    told = "".join(
+    attributes_text = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{text(_told(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
     if not children and name in {"br", "circle", "img", "line", "meta", "path", "rect"}:
-        return Markup(f"<{name}{told} />")
-    return Markup(f"<{name}{told}>{join(children)}</{name}>")
+        return Markup(f"<{name}{attributes_text} />")
+    return Markup(f"<{name}{attributes_text}>{join(children)}</{name}>")
 
 
 def _told(value: str | float) -> str:

@@ -18,14 +18,14 @@ def matrix_width(classes: int) -> int:
     return THIRD if classes <= 5 else HALF if classes <= 10 else WIDE
 
 
-def draw_matrix(labels: tuple[str, ...], draw_cell: DrawCell, *, title: str, told: str) -> Markup:
+def draw_matrix(labels: tuple[str, ...], draw_cell: DrawCell, *, title: str, text: str) -> Markup:
     """Return the matrix.
 
     Args:
         labels: the classes, at most `MOST_CLASSES`.
         draw_cell: draws each.
         title: stands above it.
-        told: what it shows, for those who cannot see it.
+        text: what it shows, for those who cannot see it.
     """
     width = matrix_width(len(labels))
     names = [shortened(name, length=_LETTERS) for name in labels]
@@ -50,12 +50,12 @@ def draw_matrix(labels: tuple[str, ...], draw_cell: DrawCell, *, title: str, tol
     ]
     height = head + len(labels) * side + 8
     return svg(
-        width, height, label(0, 18, title, class_="head"), *rows, *columns, *cells, label=told
+        width, height, label(0, 18, title, class_="head"), *rows, *columns, *cells, label=text
     )
 
 
 def cell(
-    x: float, y: float, side: float, *, told: str, about: str, strength: float | None, kind: str
+    x: float, y: float, side: float, *, text: str, about: str, strength: float | None, kind: str
 ) -> Markup:
     """Return a cell.
 
@@ -63,7 +63,7 @@ def cell(
         x: its left end.
         y: its upper end.
         side: its width and height.
-        told: what stands in it.
+        text: what stands in it.
         about: what it says, in words.
         strength: how full its colour is, 0 to 1; None for no colour.
         kind: classes of style; `better` and `worse` have colours, `diagonal` a border.
@@ -75,6 +75,6 @@ def cell(
             fill_opacity=None if strength is None else f"{0.15 + 0.6 * strength:.2f}",
         ),
     ]  # fmt: skip
-    if told:
-        parts.append(label(x + side / 2, y + side / 2 + 4.5, told, anchor="middle", class_="count"))
+    if text:
+        parts.append(label(x + side / 2, y + side / 2 + 4.5, text, anchor="middle", class_="count"))
     return tag("g", *parts, class_=kind or None)

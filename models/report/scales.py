@@ -66,8 +66,8 @@ def tick_label(value: float, ticks: Sequence[float], *, signed: bool = False) ->
     if max(steps) > 1.5 * min(steps):
         return f"{value:g}"
     decimals = max(0, -floor(log10(min(steps)) + 1e-9))
-    told = f"{value:{'+' if signed and value else ''}.{decimals}f}"
-    return told.replace("-", "−")
+    text = f"{value:{'+' if signed and value else ''}.{decimals}f}"
+    return text.replace("-", "−")
 
 
 def spread(places: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:

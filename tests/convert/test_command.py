@@ -30,16 +30,16 @@ def test_every_recipe_is_written_and_described(tiny_models: Path, tiny_run: Path
         "conversion.json",
         *(f"{recipe}.tflite" for recipe in RECIPES),
     }
-    told = report(tiny_models)
-    assert [model["recipe"] for model in told["models"]] == list(RECIPES)
+    shown = report(tiny_models)
+    assert [model["recipe"] for model in shown["models"]] == list(RECIPES)
     trained = json.loads((tiny_run / "metrics.json").read_text())
-    assert told["reference"]["accuracy"] == trained["test"]["accuracy"]
-    assert told["calibration"] == {
+    assert shown["reference"]["accuracy"] == trained["test"]["accuracy"]
+    assert shown["calibration"] == {
         "images": trained["images"]["train"],
         "seed": 0,
         "techniques": list(TECHNIQUES),
     }
-    for model in told["models"]:
+    for model in shown["models"]:
         path = tiny_models / model["file"]
         assert model["bytes"] == path.stat().st_size
         classifier = Classifier(path)
@@ -67,10 +67,10 @@ def test_int8_is_integer_throughout_and_close_to_float(tiny_models: Path) -> Non
     assert classifier.interpreter.get_output_details()[0]["dtype"] == np.uint8
     assert float_operators(classifier.interpreter) == {}
     assert float_operators(Classifier(tiny_models / "float32.tflite").interpreter)
-    told = report(tiny_models)["models"][-1]
-    assert told["float_operators"] == {}
-    assert told["largest_difference"] < 0.1
-    assert told["agreement"] > 0.8
+    shown = report(tiny_models)["models"][-1]
+    assert shown["float_operators"] == {}
+    assert shown["largest_difference"] < 0.1
+    assert shown["agreement"] > 0.8
 
 
 def test_the_told_accuracy_is_that_of_the_file(tiny_models: Path, tiny_run: Path) -> None:
@@ -80,22 +80,22 @@ def test_the_told_accuracy_is_that_of_the_file(tiny_models: Path, tiny_run: Path
         classifier.classify(read_image(run.data / image.path)).label == image.label
         for image in run.split("test")
     ]
-    told = report(tiny_models)
-    assert told["models"][-1]["scores"]["accuracy"] == np.mean(hits)
-    expected = (told["reference"]["accuracy"] - np.mean(hits)) * 100
-    assert told["models"][-1]["drop_points"] == pytest.approx(expected)
+    shown = report(tiny_models)
+    assert shown["models"][-1]["scores"]["accuracy"] == np.mean(hits)
+    expected = (shown["reference"]["accuracy"] - np.mean(hits)) * 100
+    assert shown["models"][-1]["drop_points"] == pytest.approx(expected)
 
 
 def test_what_passes_the_gate_is_recommended(cli, tiny_run: Path, tmp_path: Path) -> None:
     result = cli("convert", tiny_run, "--out", tmp_path, "--recipes", "float32,float16")
-    told = report(tmp_path)
-    assert told["limits"] == {"max_drop": 1.0, "max_class_drop": 5.0}
-    assert told["recommended"]["recipe"] == "float16"
-    assert told["recommended"]["file"] == "float16.tflite"
-    assert f"Recommended: float16 ({told['recommended']['reason']})" in result.output
-    images = told["reference"]["images"]
+    shown = report(tmp_path)
+    assert shown["limits"] == {"max_drop": 1.0, "max_class_drop": 5.0}
+    assert shown["recommended"]["recipe"] == "float16"
+    assert shown["recommended"]["file"] == "float16.tflite"
+    assert f"Recommended: float16 ({shown['recommended']['reason']})" in result.output
+    images = shown["reference"]["images"]
     assert f"Gate on {images} images of 4 of 4 classes" in result.output
-    for model in told["models"]:
+    for model in shown["models"]:
         assert model["gate"]["passed"] is True
         assert model["gate"]["drop"]["points"] == model["drop_points"]
         assert model["gate"]["drop"]["images"] == images
@@ -131,8 +131,8 @@ def test_what_fails_the_gate_is_written_and_marked(
         *("--calibration", white, "--recipes", "int8,float16", "--out", tmp_path / "out"),
     )
     result = cli(*command, code=1)
-    told = report(tmp_path / "out")
-    int8, float16 = told["models"]
+    shown = report(tmp_path / "out")
+    int8, float16 = shown["models"]
     assert (tmp_path / "out" / "int8.tflite").stat().st_size == int8["bytes"]
     assert float16["gate"]["passed"] is True
     assert int8["gate"]["passed"] is False
@@ -140,7 +140,7 @@ def test_what_fails_the_gate_is_written_and_marked(
     assert rules >= {"max_drop", "max_class_drop"}
     for failure in int8["gate"]["failures"]:
         assert f"int8 {failure['message']}" in result.output
-    assert told["recommended"]["recipe"] == "float16"
+    assert shown["recommended"]["recipe"] == "float16"
     assert "Recommended: float16" in result.output
     assert result.output.splitlines()[-1].startswith("Error: 1 of 2 models failed the gate: int8;")
 
@@ -185,9 +185,9 @@ def test_without_images_the_figures_are_left_open(cli, tiny_run: Path, tmp_path:
     result = cli(*bare, "--recipes", "float16")
     assert "—" in result.output
     assert "No gate and no recommendation: there are no labelled images" in result.output
-    told = report(tmp_path)
-    assert told["models"][0]["scores"] is told["models"][0]["gate"] is None
-    assert told["limits"] is told["recommended"] is None
+    shown = report(tmp_path)
+    assert shown["models"][0]["scores"] is shown["models"][0]["gate"] is None
+    assert shown["limits"] is shown["recommended"] is None
     result = cli(*bare, "--recipes", "int8", code=1)
     assert "add --calibration FOLDER" in result.output
 
@@ -242,10 +242,10 @@ def test_classes_that_the_model_does_not_have(cli, tiny_run, surfaces, tmp_path:
 
 
 def test_a_file_tells_where_its_weights_come_from(tiny_run: Path, tiny_models: Path) -> None:
-    told = Classifier(tiny_models / "int8.tflite").spec.provenance
-    assert told is not None
+    shown = Classifier(tiny_models / "int8.tflite").spec.provenance
+    assert shown is not None
     digest = hashlib.sha256((tiny_run / "model.keras").read_bytes()).hexdigest()
-    assert told["weights_sha256"] == digest
-    assert sum(told["images"].values()) == 4 * 24
+    assert shown["weights_sha256"] == digest
+    assert sum(shown["images"].values()) == 4 * 24
     metrics = json.loads((tiny_run / "metrics.json").read_text())
-    assert told["test"]["accuracy"] == metrics["test"]["accuracy"]
+    assert shown["test"]["accuracy"] == metrics["test"]["accuracy"]

@@ -69,9 +69,9 @@ def assert_described(out: Path, *recipes: str, beside: tuple[str, ...] = ()) -> 
     names = [f"{recipe}.tflite" for recipe in recipes]
     assert left_in(out) == {*names, *beside, *(["conversion.json"] if names else [])}
     if names:
-        told = json.loads((out / "conversion.json").read_text())["models"]
-        assert [model["file"] for model in told] == names
-        for model in told:
+        report = json.loads((out / "conversion.json").read_text())["models"]
+        assert [model["file"] for model in report] == names
+        for model in report:
             data = (out / model["file"]).read_bytes()
             assert hashlib.sha256(data).hexdigest() == model["sha256"]
 
@@ -116,7 +116,7 @@ def test_weights_that_are_damaged_inside(cli, bare, out: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "report"),
     [
         ("good\noil\n", "expected labels for 4 classes, got 2; give the labels of these weights"),
         ("a\nb\nc\nd\ne\n", "expected labels for 4 classes, got 5"),
@@ -125,11 +125,11 @@ def test_weights_that_are_damaged_inside(cli, bare, out: Path, tmp_path: Path) -
     ],
 )
 def test_labels_of_the_wrong_length(
-    cli, bare, out: Path, tmp_path: Path, text: str, told: str
+    cli, bare, out: Path, tmp_path: Path, text: str, report: str
 ) -> None:
     labels = tmp_path / "labels.txt"
     labels.write_text(text)
-    assert told in only_line(cli(*bare, "--labels", labels, "--out", out, code=1))
+    assert report in only_line(cli(*bare, "--labels", labels, "--out", out, code=1))
     assert left_in(out) == set()
 
 
@@ -146,7 +146,7 @@ def without(split: str) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "told"),
+    ("name", "change", "report"),
     [
         ("labels.txt", lambda _: "good\noil\n", "split.csv: line "),
         ("labels.txt", lambda text: text + "rust\n", "expected labels for 4 classes, got 5; give"),
@@ -161,10 +161,10 @@ def without(split: str) -> Callable[[str], str]:
     ],
 )
 def test_a_run_that_was_cut_or_edited(
-    cli, run: Path, out: Path, name: str, change: Callable[[str], str], told: str
+    cli, run: Path, out: Path, name: str, change: Callable[[str], str], report: str
 ) -> None:
     (run / name).write_text(change((run / name).read_text()))
-    assert told in only_line(cli("convert", run, "--out", out, code=1))
+    assert report in only_line(cli("convert", run, "--out", out, code=1))
     assert left_in(out) == set()
 
 
@@ -406,8 +406,8 @@ def test_ctrl_c_as_a_shell_sees_it(tiny_run: Path, out: Path) -> None:
         assert process.stdout is not None
         assert "Reading" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate()
+        _, report = process.communicate()
     assert process.returncode == 130
-    [line] = told.splitlines()
+    [line] = report.splitlines()
     assert line.startswith("Interrupted")
     assert left_in(out) <= {"float32.tflite", "conversion.json"}

@@ -19,7 +19,7 @@ from edgeclf.models.networks import weights
 from edgeclf.models.photographs import load_photographs, run_photographs
 from edgeclf.models.run import read_run
 from edgeclf.models.score_calibration import Calibration
-from edgeclf.train.fitting.history import Record
+from edgeclf.train.fitting.history import History
 
 LEFT = {
     "model.keras",
@@ -65,11 +65,11 @@ def test_the_metrics_are_those_of_the_saved_model_on_the_test_split(tiny_run: Pa
     truth = np.asarray([run.info.labels.index(label) for label in labels])
     guess = FloatModel(run.info).scores(pixels).argmax(1)
     expected = score_predictions(truth, guess, labels=run.info.labels)
-    told = json.loads((tiny_run / "metrics.json").read_text())["test"]
-    assert told["accuracy"] == expected.accuracy
-    assert told["macro_f1"] == expected.macro_f1
-    assert told["confusion"] == [list(row) for row in expected.confusion]
-    assert [c["support"] for c in told["classes"]] == [c.support for c in expected.classes]
+    report = json.loads((tiny_run / "metrics.json").read_text())["test"]
+    assert report["accuracy"] == expected.accuracy
+    assert report["macro_f1"] == expected.macro_f1
+    assert report["confusion"] == [list(row) for row in expected.confusion]
+    assert [c["support"] for c in report["classes"]] == [c.support for c in expected.classes]
 
 
 def test_keras_itself_opens_the_saved_model(tiny_run: Path) -> None:
@@ -283,14 +283,14 @@ def _no_network(*_arguments: object, **_options: object) -> None:
 def test_an_interrupt_keeps_the_best_epoch(
     train_tiny, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = Record.on_epoch_end
+    record = History.on_epoch_end
 
     def interrupted(self, epoch: int, logs: dict[str, float]) -> None:
         record(self, epoch, logs)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Record, "on_epoch_end", interrupted)
+        patch.setattr(History, "on_epoch_end", interrupted)
         result = train_tiny(data, tmp_path / "run")
     assert "the best epoch so far is kept" in result.output
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
@@ -317,9 +317,9 @@ def test_training_says_what_a_leaking_split_flatters(
         image = cv2.imread(str(path))
         cv2.imwrite(str(path.with_suffix(".jpg")), image, [cv2.IMWRITE_JPEG_QUALITY, 80])
     result = train_tiny(data, tmp_path / "leaking")
-    told = re.search(r"(\d+) of (\d+) test images \(\d+%\) have a near-duplicate", result.stderr)
-    assert told
-    seen, images = map(int, told.groups())
+    report = re.search(r"(\d+) of (\d+) test images \(\d+%\) have a near-duplicate", result.stderr)
+    assert report
+    seen, images = map(int, report.groups())
     metrics = json.loads((tmp_path / "leaking/metrics.json").read_text())
     assert metrics["images"]["test"] == images
     assert metrics["test_unseen"]["images"] == images - seen

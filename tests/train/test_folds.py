@@ -58,13 +58,13 @@ def test_folds_are_runs_and_their_images_are_pooled(train_tiny, data: Path, tmp_
     groups.write_text("\n".join(["path,group", *lines]) + "\n")
     out = tmp_path / "cross"
     result = train_tiny(data, out, "--folds", 2, "--groups", groups, "--epochs", 1)
-    told = json.loads((out / "folds.json").read_text())
-    assert [fold["run"] for fold in told["folds"]] == ["fold-1", "fold-2"]
+    report = json.loads((out / "folds.json").read_text())
+    assert [fold["run"] for fold in report["folds"]] == ["fold-1", "fold-2"]
     assert not (out / "model.keras").exists()
 
     tested: list[str] = []
     hits = 0
-    for fold in told["folds"]:
+    for fold in report["folds"]:
         run = out / fold["run"]
         assert (run / "report.html").exists()
         with (run / "split.csv").open(newline="") as file:
@@ -75,11 +75,11 @@ def test_folds_are_runs_and_their_images_are_pooled(train_tiny, data: Path, tmp_
         assert fold["accuracy"]["value"] == test["accuracy"]
         hits += int(np.trace(test["confusion"]))
     assert sorted(tested) == paths
-    assert told["pooled"]["images"] == 24
-    assert told["pooled"]["top1"]["value"] == hits / 24
+    assert report["pooled"]["images"] == 24
+    assert report["pooled"]["top1"]["value"] == hits / 24
     interval = wilson_interval(hits, images=24)
-    assert told["pooled"]["top1"]["interval"] == [interval.low, interval.high]
-    low, high = told["accuracy_by_group"]
+    assert report["pooled"]["top1"]["interval"] == [interval.low, interval.high]
+    low, high = report["accuracy_by_group"]
     assert low <= hits / 24 <= high
     assert re.search(rf"pooled +24 +{hits / 24:.3f} \[", result.output)
 

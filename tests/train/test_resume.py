@@ -23,7 +23,7 @@ from edgeclf.edge_runtime.quiet import quiet_tensorflow
 quiet_tensorflow()
 import numpy as np
 from edgeclf.cli import main
-from edgeclf.train.fitting.history import Record
+from edgeclf.train.fitting.history import History
 
 phase, epoch, moment, *arguments = sys.argv[1:]
 current = [None]
@@ -67,7 +67,7 @@ def kill(phase: str, epoch: int, moment: str, arguments: tuple[object, ...]) -> 
     return done.stdout
 
 
-def told(run: Path) -> tuple[Any, ...]:
+def shown(run: Path) -> tuple[Any, ...]:
     """Return all that a run tells of its training but the time it took."""
     with (run / "history.csv").open(newline="") as file:
         history = [{**row, "seconds": None} for row in csv.DictReader(file)]
@@ -94,7 +94,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 def assert_same(run: Path, other: Path) -> None:
-    assert told(run) == told(other)
+    assert shown(run) == shown(other)
     weights = read_weights(other / "model.keras")
     for name, arrays in read_weights(run / "model.keras").items():
         for one, two in zip(arrays, weights[name], strict=True):
@@ -163,8 +163,8 @@ def test_after_a_full_disk(cli, whole, tiny_run, surfaces: Path, copy: Path) -> 
     assert_same(copy, whole)
     before = contents(copy)
     assert f"{copy}: finished already\n" in cli(*command, "--resume").output
-    told = cli(*command, "--resume", "--recall", 0.9).output
-    assert f"left as they are, edgeclf evaluate {copy} --recall 0.9" in told
+    shown = cli(*command, "--resume", "--recall", 0.9).output
+    assert f"left as they are, edgeclf evaluate {copy} --recall 0.9" in shown
     result = cli(*command, "--resume", "--dropout", 0.3, code=1)
     assert "metrics.json: of a training with dropout 0.2, now it is 0.3; repeat" in result.stderr
     assert contents(copy) == before

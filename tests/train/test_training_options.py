@@ -29,7 +29,7 @@ LABELS = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1]]
 def test_the_distillation_loss_is_hintons() -> None:
     teacher, student, t, weight = scores(0), scores(1), 3.0, 0.7
     loss = DistillationLoss(weight=weight, temperature=t, label_smoothing=0.1)
-    told = loss.call(np.concatenate([LABELS, teacher], 1), student)
+    shown = loss.call(np.concatenate([LABELS, teacher], 1), student)
 
     def softened(values: np.ndarray) -> np.ndarray:
         powers = values.astype(np.float64) ** (1 / t)  # logits divided by t
@@ -39,7 +39,7 @@ def test_the_distillation_loss_is_hintons() -> None:
     hard = -(smooth * np.log(student)).sum(1)
     p, q = softened(teacher), softened(student)
     soft = (p * np.log(p / q)).sum(1)
-    np.testing.assert_allclose(told, 0.3 * hard + 0.7 * t**2 * soft, rtol=1e-4)
+    np.testing.assert_allclose(shown, 0.3 * hard + 0.7 * t**2 * soft, rtol=1e-4)
 
 
 def test_a_student_that_says_what_its_teacher_says_has_no_loss() -> None:
@@ -192,19 +192,19 @@ def test_a_teacher_of_other_images_is_refused(
     out = tmp_path / "student"
     strange = data / "oil" / "new.png"
     shutil.copy(data / "oil" / "oil_0001.png", strange)
-    told = distil(cli, data, tiny_run, out, code=1).output
-    assert "does not name 1 of the 97 images, the first oil/new.png" in told
+    shown = distil(cli, data, tiny_run, out, code=1).output
+    assert "does not name 1 of the 97 images, the first oil/new.png" in shown
     strange.unlink()
 
-    told = distil(cli, data, tiny_run, out, "--resize", "pad", code=1).output
-    assert "add --resize stretch" in told
+    shown = distil(cli, data, tiny_run, out, "--resize", "pad", code=1).output
+    assert "add --resize stretch" in shown
 
     (data / "oil").rename(data / "grease")
-    told = distil(cli, data, tiny_run, tmp_path / "other", code=1).output
-    assert "only one has grease, oil; distil from a run on this data" in told
+    shown = distil(cli, data, tiny_run, tmp_path / "other", code=1).output
+    assert "only one has grease, oil; distil from a run on this data" in shown
     assert not (tmp_path / "other").exists()
-    told = distil(cli, data, tmp_path, tmp_path / "other", code=1).output
-    assert "no run: it holds no model.keras" in told
+    shown = distil(cli, data, tmp_path, tmp_path / "other", code=1).output
+    assert "no run: it holds no model.keras" in shown
 
 
 def test_images_that_only_the_teacher_knows_are_told(tiny_run: Path) -> None:

@@ -17,7 +17,7 @@ _STILL = AugmentConfig(rotation=0, zoom=0, flip="none", brightness=0)
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TrainingData:
     """The images of a training, and what teaches.
 
     Attributes:
@@ -69,9 +69,9 @@ class Lessons:
             yield images, targets, np.ones(len(images), np.float32)
 
 
-def prepare_lessons(dataset: Dataset, config: TrainConfig) -> Lessons:
-    """Return the lessons of `dataset`, with the teacher that `config` names."""
+def prepare_training_data(dataset: Dataset, config: TrainConfig) -> TrainingData:
+    """Return the training data of `dataset`, with the teacher that `config` names."""
     teacher = None
     if config.distill is not None:
         teacher = TeacherModel(read_run(config.distill.teacher).info)
-    return Lessons(dataset, config, teacher)
+    return TrainingData(dataset, config, teacher)

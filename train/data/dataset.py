@@ -209,14 +209,14 @@ def _seen_in_training(
 
 
 def _leak_warnings(splits: list[str], seen: NDArray[np.bool_]) -> list[str]:
-    told = []
+    lines = []
     for split in SPLITS[1:]:
         of_split = np.asarray(splits) == split
         leaked = int(seen[of_split].sum())
         if leaked:
-            told.append(
+            lines.append(
                 f"{leaked} of {of_split.sum()} {split} images ({leaked / of_split.sum():.0%}) have "
                 "a near-duplicate in train, and flatter: `edgeclf data check DATA --propose-groups "
                 "groups.csv`, then --groups groups.csv"
             )
-    return told
+    return lines

@@ -22,9 +22,9 @@ from ...models.data.mix import Batch
 from ...models.networks.architectures import architecture
 from ...models.networks.classifier import FEATURES_NAME, build_classifier
 from ..config import TrainConfig
-from .batch_streams import Lessons
+from .batch_streams import TrainingData
 
-KEPT_NAME = "features.npz"
+FEATURES_FILE = "features.npz"
 
 # What is kept on disk is bounded: a gigabyte is 65,000 images of DenseNet121 in four draws.
 _MOST_BYTES = 2**30
@@ -75,7 +75,7 @@ def _resized(images: NDArray[np.float32], size_hw: tuple[int, int]) -> NDArray[n
 
 
 def head_features(
-    model: keras.Model, lessons: Lessons, *, seed: tuple[int, ...], key: dict[str, Any]
+    model: keras.Model, training_data: TrainingData, *, seed: tuple[int, ...], key: dict[str, Any]
 ) -> tuple[Features, Features]:
     """Return the features to train and to validate the head on.
 
@@ -86,21 +86,21 @@ def head_features(
 
     Args:
         model: a classifier with the weights it starts from.
-        lessons: what it is shown.
+        training_data: what it is shown.
         seed: of the augmentation.
         key: what tells this training from others.
     """
-    config, splits = lessons.config, lessons.dataset.splits
-    path = config.out / KEPT_NAME
+    config, splits = training_data.config, training_data.dataset.splits
+    path = config.out / FEATURES_FILE
     kept = _kept_features(path, key)
     if kept is not None:
         return kept
     train = extract_features(
         _at_head_size(model, config),
-        lessons.head(seed),
+        training_data.head(seed),
         images=config.head_draws * len(splits["train"].classes),
     )
-    val = extract_features(model, lessons.head_val(), images=len(splits["val"].classes))
+    val = extract_features(model, training_data.head_val(), images=len(splits["val"].classes))
     arrays = {
         f"{split}_{name}": array
         for split, features in (("train", train), ("val", val))

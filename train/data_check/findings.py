@@ -48,31 +48,31 @@ def findings(check: DataCheck) -> tuple[Finding, ...]:
 
 def _must(check: DataCheck) -> Iterator[Finding]:
     if check.corrupt:
-        told = f"{count(len(check.corrupt), 'file')} cannot be read"
-        yield Finding("corrupt", len(check.corrupt), told, "replace or remove them")
+        text = f"{count(len(check.corrupt), 'file')} cannot be read"
+        yield Finding("corrupt", len(check.corrupt), text, "replace or remove them")
     copies, near = check.copies_across_classes, check.near_across_classes
     if copies:
-        told = f"{count(len(copies), 'file')} under several classes"
-        yield Finding("labels", len(copies), told, "keep each under the class that is right")
+        text = f"{count(len(copies), 'file')} under several classes"
+        yield Finding("labels", len(copies), text, "keep each under the class that is right")
     if near:
-        told = f"{count(len(near), 'near-duplicate pair')} across classes"
+        text = f"{count(len(near), 'near-duplicate pair')} across classes"
         mend = "look at both: one label may be wrong; if both are right, give --allow labels"
-        yield Finding("labels", len(near), told, mend)
+        yield Finding("labels", len(near), text, mend)
     for leak in check.leaks:
         if leak.same_scene:
             yield Finding("leaks", len(leak.same_scene), leak_text(leak), _split_mend(check))
     given = check.groups
     if given and given.parted:
-        told = f"{count(len(given.parted), 'pair')} of duplicates in different groups"
+        text = f"{count(len(given.parted), 'pair')} of duplicates in different groups"
         mend = "give them one group, or take --propose-groups FILE.csv, which joins both"
-        yield Finding("groups", len(given.parted), told, mend)
+        yield Finding("groups", len(given.parted), text, mend)
 
 
 def leak_text(leak: Leak) -> str:
     """Return how many images of a split training has seen in some form."""
     share = len(leak.same_scene) / leak.images
-    told = f"{len(leak.same_scene)} of {leak.images} {leak.split} images ({share:.0%})"
-    return f"{told} show what train shows"
+    text = f"{len(leak.same_scene)} of {leak.images} {leak.split} images ({share:.0%})"
+    return f"{text} show what train shows"
 
 
 def leak_forms(leak: Leak) -> str:
@@ -97,14 +97,14 @@ def _worth_a_look(check: DataCheck) -> Iterator[Finding]:
     members = check.members()
     split_known = any(leak.images for leak in check.leaks)
     if members and not check.groups and not split_known:
-        told = (
+        text = (
             f"{count(sum(map(len, members)), 'image')} in {count(len(members), 'scene')} of several"
             f": a random split would show training {check.random_leak():.0%} of what it tests on"
         )
-        yield Finding("scenes", len(members), told, _split_mend(check))
+        yield Finding("scenes", len(members), text, _split_mend(check))
     if check.groups and check.groups.ungrouped:
-        told = f"{count(len(check.groups.ungrouped), 'image')} without a group"
-        yield Finding("scenes", len(check.groups.ungrouped), told, "each will stand alone")
+        text = f"{count(len(check.groups.ungrouped), 'image')} without a group"
+        yield Finding("scenes", len(check.groups.ungrouped), text, "each will stand alone")
     masks = check.masks
     if masks:
         for paths, what, mend in (
@@ -114,25 +114,25 @@ def _worth_a_look(check: DataCheck) -> Iterator[Finding]:
             (masks.empty, "that mark nothing", "draw or remove them"),
         ):
             if paths:
-                told = f"{count(len(paths), 'mask')} {what}"
-                yield Finding("masks", len(paths), told, mend)
+                text = f"{count(len(paths), 'mask')} {what}"
+                yield Finding("masks", len(paths), text, mend)
         if masks.without_mask:
-            told = f"{count(len(masks.without_mask), 'image')} without a mask in classes with masks"
-            yield Finding("masks", len(masks.without_mask), told, "draw them, if they are wanted")
+            text = f"{count(len(masks.without_mask), 'image')} without a mask in classes with masks"
+            yield Finding("masks", len(masks.without_mask), text, "draw them, if they are wanted")
     sizes = {label: len(places) for label, places in check.classes().items()}
     few = [label for label, size in sizes.items() if size < _FEW]
     if few:
-        told = f"fewer than {_FEW} images of {', '.join(few)}"
-        yield Finding("balance", len(few), told, "photograph more of them")
+        text = f"fewer than {_FEW} images of {', '.join(few)}"
+        yield Finding("balance", len(few), text, "photograph more of them")
     most, least = max(sizes, key=sizes.__getitem__), min(sizes, key=sizes.__getitem__)
     if sizes[most] >= _UNEVEN * max(1, sizes[least]):
-        told = f"{sizes[most]} images of {most}, {sizes[least]} of {least}"
+        text = f"{sizes[most]} images of {most}, {sizes[least]} of {least}"
         mend = "look at macro-F1 and recall, not at accuracy; train --class-weights weighs them"
-        yield Finding("balance", 1, told, mend)
+        yield Finding("balance", 1, text, mend)
     if check.ignored:
         kinds = ", ".join(f"{number} {suffix}" for suffix, number in check.ignored.items())
-        told = f"{count(sum(check.ignored.values()), 'file')} that training does not see: {kinds}"
-        yield Finding("ignored", sum(check.ignored.values()), told, "convert them, if photographs")
+        text = f"{count(sum(check.ignored.values()), 'file')} that training does not see: {kinds}"
+        yield Finding("ignored", sum(check.ignored.values()), text, "convert them, if photographs")
 
 
 def to_json(check: DataCheck, *, allowed: tuple[str, ...] = ()) -> dict[str, Any]:

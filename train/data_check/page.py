@@ -25,10 +25,10 @@ def write_page(path: Path, check: DataCheck, *, allowed: tuple[str, ...] = ()) -
 def page(check: DataCheck, *, allowed: tuple[str, ...] = ()) -> str:
     """Return the page as HTML that is well-formed XML too; arguments as in `write_page`."""
     thumbnails = Thumbnails(Path(check.data))
-    told = verdict(check, allowed=allowed)
+    text = verdict(check, allowed=allowed)
     return document(
-        f"Data: {told}",
-        _header(check, told),
+        f"Data: {text}",
+        _header(check, text),
         tag("main", *_sections(check, thumbnails)),
         tag(
             "footer",
@@ -38,7 +38,7 @@ def page(check: DataCheck, *, allowed: tuple[str, ...] = ()) -> str:
     )
 
 
-def _header(check: DataCheck, told: str) -> Markup:
+def _header(check: DataCheck, text: str) -> Markup:
     members = check.members()
     figures = [
         (f"{len(check.photographs):,}", "images", count(len(check.classes()), "class", "classes")),
@@ -57,7 +57,7 @@ def _header(check: DataCheck, told: str) -> Markup:
     return tag(
         "header",
         tag("p", f"edgeclf data check · {check.data}", class_="meta"),
-        tag("h1", _sentence(told)),
+        tag("h1", _sentence(text)),
         tiles(figures),
     )
 
@@ -82,9 +82,9 @@ def _sections(check: DataCheck, thumbnails: Thumbnails) -> Iterator[Markup]:
     yield from _masks(check)
 
 
-def _sentence(told: str) -> str:
+def _sentence(text: str) -> str:
     """Return a verdict without its folder, and with a capital."""
-    sentence = told.partition(": ")[2]
+    sentence = text.partition(": ")[2]
     return sentence[:1].upper() + sentence[1:]
 
 
@@ -179,12 +179,12 @@ def _scenes(check: DataCheck, thumbnails: Thumbnails) -> Iterator[Markup]:
 def _outliers(check: DataCheck, thumbnails: Thumbnails) -> Markup:
     cards = []
     for outlier in check.outliers[:_OUTLIERS]:
-        told = f"{outlier.measure} {outlier.value:.4g}, median {outlier.median:.4g}"
+        text = f"{outlier.measure} {outlier.value:.4g}, median {outlier.median:.4g}"
         cards.append(
             tag(
                 "li",
                 _picture(check, thumbnails, outlier.photograph),
-                tag("p", f"{told}, z {outlier.score:+.1f}".replace("-", "−"), class_="kind"),
+                tag("p", f"{text}, z {outlier.score:+.1f}".replace("-", "−"), class_="kind"),
                 tag("p", check.photographs[outlier.photograph].path, class_="path"),
             )
         )
@@ -213,8 +213,8 @@ def _masks(check: DataCheck) -> Iterator[Markup]:
 
 
 def _pair(check: DataCheck, thumbnails: Thumbnails, pair: Pair) -> Markup:
-    told = f"similarity {pair.match.whole:.2f}"
-    return _cards(check, thumbnails, (pair.first, pair.second), told)
+    text = f"similarity {pair.match.whole:.2f}"
+    return _cards(check, thumbnails, (pair.first, pair.second), text)
 
 
 def _varied(check: DataCheck, pairs: Sequence[Pair]) -> list[Pair]:

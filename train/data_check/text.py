@@ -78,12 +78,12 @@ def _contradictions(check: DataCheck) -> list[str]:
 
 
 def _duplicates(check: DataCheck) -> list[str]:
-    told = [
+    text = [
         f"{count(len(check.copies), 'set')} of identical files, "
         f"{count(len(check.near_duplicates), 'pair')} of near-duplicates"
     ]
-    told += [" = ".join(check.photographs[i].path for i in places) for places in check.copies]
-    return told + [_pair(check, pair) for pair in check.near_duplicates]
+    text += [" = ".join(check.photographs[i].path for i in places) for places in check.copies]
+    return text + [_pair(check, pair) for pair in check.near_duplicates]
 
 
 def _leaks(check: DataCheck) -> list[str]:
@@ -95,11 +95,11 @@ def _leaks(check: DataCheck) -> list[str]:
 def _groups(check: DataCheck) -> list[str]:
     if not check.groups:
         return []
-    told = f"agreement with the scenes that were found: {check.groups.agreement:.3f} (adjusted "
+    text = f"agreement with the scenes that were found: {check.groups.agreement:.3f} (adjusted "
     parted = [
         " | ".join(check.photographs[place].path for place in pair) for pair in check.groups.parted
     ]
-    return [f"{told}Rand index)", *parted]
+    return [f"{text}Rand index)", *parted]
 
 
 def _scenes(check: DataCheck) -> list[str]:

@@ -10,9 +10,9 @@ from ...models.data.examples import Split
 from ...models.float_model import FloatModel, FloatModelInfo
 from ...models.masks import MaskedImages
 from ...models.metrics.accuracy import (
-    Accuracy,
     CalibrationBin,
     ClassScores,
+    MetricsWithIntervals,
     calibration_bins,
     calibration_estimate,
     measure_accuracy,
@@ -23,7 +23,7 @@ from ...models.metrics.statistics import Estimate, Interval, bootstrap_interval,
 from ...models.photographs import Photographs
 from ...models.score_calibration import Calibration
 from .curves import ClassCurves, class_curves
-from .saliency import Sight, look
+from .saliency import Saliency, measure_saliency
 from .temperature import Temperature, at_temperature, fit_temperature, log_losses
 from .thresholds import ThresholdScore, choose_thresholds, score_thresholds
 
@@ -58,12 +58,12 @@ class Evaluation:
         curves: of each class against the rest.
         recall: what was wanted of the thresholds; None without thresholds.
         thresholds: of each class.
-        sight: where the model looks.
+        saliency: where the model looks.
     """
 
     truth: Labels
     scores: ClassScores
-    accuracy: Accuracy
+    accuracy: MetricsWithIntervals
     temperature: Temperature
     before: CalibrationScore
     after: CalibrationScore
@@ -71,7 +71,7 @@ class Evaluation:
     curves: tuple[ClassCurves, ...]
     recall: float | None
     thresholds: tuple[ThresholdScore, ...]
-    sight: Sight
+    saliency: Saliency
 
     @property
     def guess(self) -> Labels:
@@ -132,7 +132,7 @@ class Evaluation:
             }
             if self.thresholds
             else None,
-            "pointing": to_json(self.sight.pointing) if self.sight.pointing else None,
+            "pointing": to_json(self.saliency.pointing) if self.saliency.pointing else None,
         }
 
 
@@ -181,7 +181,7 @@ def evaluate(
         curves=class_curves(test.classes, scores, labels=labels),
         recall=recall,
         thresholds=thresholds,
-        sight=look(model, test, scores, photographs=photographs, masked=masked),
+        saliency=measure_saliency(model, test, scores, photographs=photographs, masked=masked),
     )
 
 

@@ -24,7 +24,7 @@ _MISTAKES, _EXAMPLES = 12, 12
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class ImageSaliency:
     """An image, and where the model sees a class in it.
 
     Attributes:
@@ -47,7 +47,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Sight:
+class Saliency:
     """Where a model looks in the test images.
 
     Attributes:
@@ -57,8 +57,8 @@ class Sight:
         pointing: how the maps of the images with masks lie, of all and of each class.
     """
 
-    mistakes: tuple[Look, ...]
-    examples: tuple[Look, ...]
+    mistakes: tuple[ImageSaliency, ...]
+    examples: tuple[ImageSaliency, ...]
     pointing: tuple[HeatmapScore, ...]
 
 
@@ -89,14 +89,14 @@ def find_masks(
         return None
 
 
-def look(
+def measure_saliency(
     model: FloatModel,
     test: Split,
     scores: ClassScores,
     *,
     photographs: Photographs,
     masked: MaskedImages | None,
-) -> Sight:
+) -> Saliency:
     """Return where `model` looks.
 
     Args:
@@ -117,9 +117,9 @@ def look(
         right = np.flatnonzero(guess == test.classes)
         pool = list(right[np.argsort(-scores.max(1)[right], kind="stable")])
     own = np.asarray(_in_turn(pool, test.classes)[:_EXAMPLES], np.intp)
-    return Sight(
-        mistakes=_looks(model, test, scores, wrong, guess[wrong], photographs, mask_of),
-        examples=_looks(model, test, scores, own, test.classes[own], photographs, mask_of),
+    return Saliency(
+        mistakes=_saliency_of(model, test, scores, wrong, guess[wrong], photographs, mask_of),
+        examples=_saliency_of(model, test, scores, own, test.classes[own], photographs, mask_of),
         pointing=_pointing(model, masked, labels),
     )
 
@@ -133,7 +133,7 @@ def _in_turn(images: list[int], classes: NDArray[np.intp]) -> list[int]:
     return [image for image in chain.from_iterable(rounds) if image is not None]
 
 
-def _looks(
+def _saliency_of(
     model: FloatModel,
     test: Split,
     scores: ClassScores,
@@ -141,13 +141,13 @@ def _looks(
     classes: NDArray[np.intp],
     photographs: Photographs,
     mask_of: dict[Path, Mask],
-) -> tuple[Look, ...]:
+) -> tuple[ImageSaliency, ...]:
     from ...models.activation_maps import class_activation_maps
 
     labels = model.info.labels
     maps = class_activation_maps(model, test.pixels[images], classes) if len(images) else None
     return tuple(
-        Look(
+        ImageSaliency(
             path=photographs.paths[image],
             truth=labels[test.classes[image]],
             label=labels[index],

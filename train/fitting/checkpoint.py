@@ -17,7 +17,7 @@ from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.files import DAMAGED_ARRAYS, read_json, whole_file
 from ...models.run import METRICS_NAME
 from ..data.dataset import Dataset
-from .history import Record
+from .history import History
 
 CHECKPOINT_NAME = "checkpoint.npz"
 
@@ -90,13 +90,13 @@ class _Saved:
     """A checkpoint, read.
 
     Attributes:
-        told: where the training stands: phase, epochs of it, whether it is over, seconds,
+        state: where the training stands: phase, epochs of it, whether it is over, seconds,
             history rows and what the callbacks remember.
         variables: of the model that is fitted, and of the optimizer.
         best: the weights of the best epoch.
     """
 
-    told: dict[str, Any]
+    state: dict[str, Any]
     variables: tuple[NDArray[Any], ...]
     best: tuple[NDArray[Any], ...]
 
@@ -107,12 +107,12 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     It must be the last of the callbacks: it keeps what the others have made of the epoch.
     """
 
-    def __init__(self, folder: Path, *, key: Key, record: Record) -> None:
-        """Keep the training that `key` tells from others, and that `record` records."""
+    def __init__(self, folder: Path, *, key: Key, history: History) -> None:
+        """Keep the training that `key` tells from others, and that `history` records."""
         super().__init__()
         self.path = folder / CHECKPOINT_NAME
         self.key = key
-        self.record = record
+        self.history = history
         self.phase = 0
         self.epochs_done = 0
         self._saved: _Saved | None = None
@@ -126,11 +126,11 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         """
         try:
             with np.load(self.path) as archive:
-                told = json.loads(str(archive["told"]))
-                theirs = told["key"]
-                saved = _Saved(told, _numbered(archive, "variable"), _numbered(archive, "best"))
-                self.record.rows = list(told["rows"])
-                self.record.seconds_before = float(told["seconds"])
+                state = json.loads(str(archive["told"]))
+                theirs = state["key"]
+                saved = _Saved(state, _numbered(archive, "variable"), _numbered(archive, "best"))
+                self.history.rows = list(state["rows"])
+                self.history.seconds_before = float(state["seconds"])
         except DAMAGED_ARRAYS as error:
             reason = " ".join(str(error).split())
             raise EdgeclfError(
@@ -139,7 +139,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             ) from None
         _check_same(self.path, theirs, self.key)
         self._saved = saved
-        self.phase = told["phase"]
+        self.phase = state["phase"]
 
     def begin(self, model: keras.Model, others: Sequence[keras.callbacks.Callback]) -> bool:
         """Bring the compiled `model` to where the checkpoint stands in this phase, if it does.
@@ -152,31 +152,31 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             Whether the phase is over already.
         """
         self.set_model(model)
-        self.record.best_weights = tuple(model.get_weights())
+        self.history.best_weights = tuple(model.get_weights())
         self._others = others
         model.optimizer.build(model.trainable_variables)
-        if self._saved is None or self._saved.told["phase"] != self.phase:
+        if self._saved is None or self._saved.state["phase"] != self.phase:
             self._saved = None
             self.epochs_done = 0
             self._write(over=False)
             return False
 
-        told = self._saved.told
-        self.epochs_done = told["epochs"]
-        if self.record.rows:
+        state = self._saved.state
+        self.epochs_done = state["epochs"]
+        if self.history.rows:
             # The files may be those of another epoch.
-            self.record.best_weights = self._saved.best
+            self.history.best_weights = self._saved.best
             self.save_best()
-            self.record.write_history()
+            self.history.write_history()
         for variable, array in zip(self._variables(), self._saved.variables, strict=True):
             variable.assign(array)
         click.echo(f"Going on after epoch {self.epochs_done} of {self.path}")
-        return bool(told["over"])
+        return bool(state["over"])
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         if self._saved is None:
             return
-        for callback, remembered in zip(self._others, self._saved.told["callbacks"], strict=True):
+        for callback, remembered in zip(self._others, self._saved.state["callbacks"], strict=True):
             for name, value in remembered.items():
                 setattr(callback, name, value)
         self._saved = None
@@ -187,21 +187,21 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     def save_best(self) -> None:
         """Bring the model to its best epoch and write it."""
-        self.model.set_weights(self.record.best_weights)
-        self.record.save()
+        self.model.set_weights(self.history.best_weights)
+        self.history.save()
 
     def _variables(self) -> list[Any]:
         """Return all that changes from step to step, the dropout's random state among it."""
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _write(self, *, over: bool) -> None:
-        told = {
+        state = {
             "key": self.key,
             "phase": self.phase,
             "epochs": self.epochs_done,
             "over": over,
-            "seconds": self.record.seconds,
-            "rows": self.record.rows,
+            "seconds": self.history.seconds,
+            "rows": self.history.rows,
             "callbacks": [
                 {name: vars(callback)[name] for name in _REMEMBERED if name in vars(callback)}
                 for callback in self._others
@@ -211,12 +211,12 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             f"{name}{index}": np.asarray(value)
             for name, values in (
                 ("variable", self._variables()),
-                ("best", self.record.best_weights),
+                ("best", self.history.best_weights),
             )
             for index, value in enumerate(values)
         }
         with whole_file(self.path) as temporary, temporary.open("wb") as file:
-            np.savez(file, told=np.array(json.dumps(told)), **arrays)
+            np.savez(file, told=np.array(json.dumps(state)), **arrays)
 
 
 def _numbered(archive: Any, name: str) -> tuple[NDArray[Any], ...]:

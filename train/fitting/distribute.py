@@ -103,34 +103,34 @@ def fit_shared(
         scores = model(images, training=False)
         return [tf.reduce_sum(loss.call(targets, scores)), _hits(targets, scores), len(targets)]
 
-    told = keras.callbacks.CallbackList(
+    callback_list = keras.callbacks.CallbackList(
         list(callbacks), add_progbar=True, model=model, epochs=epochs, steps=len(batches),
         verbose=verbose,
     )  # fmt: skip
     model.stop_training = False
     batches.on_epoch_end()  # as `fit` has it
-    told.on_train_begin()
+    callback_list.on_train_begin()
     for epoch in range(initial_epoch, epochs):
-        told.on_epoch_begin(epoch)
+        callback_list.on_epoch_begin(epoch)
         sums = np.zeros(3)
         for index, batch in enumerate(_ahead(batches)):
             if len(batch[0]) < strategy.num_replicas_in_sync:
                 continue  # the last one, and a replica would get none
-            told.on_train_batch_begin(index)
+            callback_list.on_train_batch_begin(index)
             sums += [float(part) for part in shared_step(*_parts(strategy, batch))]
-            told.on_train_batch_end(index, _logs(sums))
+            callback_list.on_train_batch_end(index, _logs(sums))
         batches.on_epoch_end()
-        told.on_test_begin()
+        callback_list.on_test_begin()
         of_val = sum(
             np.asarray([float(part) for part in validate(*validation_data[index])])
             for index in range(len(validation_data))
         )
-        told.on_test_end()
+        callback_list.on_test_end()
         val_logs = {f"val_{name}": value for name, value in _logs(of_val).items()}
-        told.on_epoch_end(epoch, _logs(sums) | val_logs)
+        callback_list.on_epoch_end(epoch, _logs(sums) | val_logs)
         if model.stop_training:
             break
-    told.on_train_end()
+    callback_list.on_train_end()
 
 
 def _ahead(batches: keras.utils.PyDataset) -> Iterator[Any]:

@@ -14,11 +14,11 @@ from ...models.networks.architectures import architecture, check_input
 from ...models.networks.classifier import build_classifier
 from ...models.networks.weights import download_imagenet, read_weights, set_weights
 from ..config import PhaseConfig, TrainConfig
-from ..data.batch_streams import Lessons
+from ..data.batch_streams import TrainingData
 from ..data.features import FeatureBatches, head_features, head_of
 from .checkpoint import Checkpoint
 from .distribute import check_in_step, fit_shared, mirrored
-from .history import Record
+from .history import History
 from .layerwise import LayerwiseAdam, layer_shares
 from .losses import DistillationLoss, accuracy
 from .precision import check_precision, computing_in
@@ -65,7 +65,7 @@ def build_model(config: TrainConfig, *, classes: int) -> keras.Model:
 
 def fit(
     model: keras.Model,
-    lessons: Lessons,
+    training_data: TrainingData,
     config: TrainConfig,
     *,
     checkpoint: Checkpoint,
@@ -75,27 +75,27 @@ def fit(
 
     Args:
         model: what `build_model` returned.
-        lessons: what it is shown.
+        training_data: what it is shown.
         config: the training.
         checkpoint: what it goes on from, and where it keeps its state after each epoch.
         strategy: over what the steps of the whole network are shared out.
     """
-    record = checkpoint.record
+    history = checkpoint.history
     first = checkpoint.phase
     interrupted = False
     try:
         for index, phase in enumerate(config.phases):
             if not phase.epochs or index < first:
                 continue
-            checkpoint.phase, record.phase = index, phase.name
+            checkpoint.phase, history.phase = index, phase.name
             seed = (config.seed, index)
             if phase.name == "head":
-                _fit_head(model, lessons, config, phase, seed, checkpoint)
+                _fit_head(model, training_data, config, phase, seed, checkpoint)
             else:
-                _fit_whole(model, lessons, config, phase, seed, checkpoint, strategy)
+                _fit_whole(model, training_data, config, phase, seed, checkpoint, strategy)
             checkpoint.save_best()
     except KeyboardInterrupt:
-        if not record.rows or not checkpoint.model:
+        if not history.rows or not checkpoint.model:
             raise
         checkpoint.save_best()
         interrupted = True
@@ -104,18 +104,18 @@ def fit(
             "--resume goes on.",
             err=True,
         )
-    return FitResult(tuple(record.rows), record.best, interrupted, record.seconds)
+    return FitResult(tuple(history.rows), history.best, interrupted, history.seconds)
 
 
 def _fit_head(
     model: keras.Model,
-    lessons: Lessons,
+    training_data: TrainingData,
     config: TrainConfig,
     phase: PhaseConfig,
     seed: tuple[int, ...],
     checkpoint: Checkpoint,
 ) -> None:
-    train, val = head_features(model, lessons, seed=seed, key=checkpoint.key)
+    train, val = head_features(model, training_data, seed=seed, key=checkpoint.key)
     head = head_of(model)
     head.trainable = True
     _run(
@@ -130,7 +130,7 @@ def _fit_head(
 
 def _fit_whole(
     model: keras.Model,
-    lessons: Lessons,
+    training_data: TrainingData,
     config: TrainConfig,
     phase: PhaseConfig,
     seed: tuple[int, ...],
@@ -140,7 +140,7 @@ def _fit_whole(
     # A shell around it: in the file that Keras opens, no loss of ours shall be named.
     trained = keras.Model(model.input, model.output)
     if strategy:
-        trained = checkpoint.record.mirrored = mirrored(model, strategy)
+        trained = checkpoint.history.mirrored = mirrored(model, strategy)
     for layer in trained.layers:
         is_bn = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = phase.name == "scratch" or not is_bn
@@ -150,8 +150,8 @@ def _fit_whole(
             config,
             phase,
             checkpoint,
-            batches=lessons.train(seed),
-            validation_data=lessons.val(),
+            batches=training_data.train(seed),
+            validation_data=training_data.val(),
             strategy=strategy,
         )
 
@@ -171,7 +171,7 @@ def _run(
     optimizer, callbacks = _schedule(
         model,
         phase,
-        checkpoint.record,
+        checkpoint.history,
         steps_per_epoch=len(batches),
         patience=config.patience,
     )
@@ -212,16 +212,16 @@ def _loss(config: TrainConfig) -> keras.losses.Loss:
 
 
 def _schedule(
-    model: keras.Model, phase: PhaseConfig, record: Record, *, steps_per_epoch: int, patience: int
+    model: keras.Model, phase: PhaseConfig, history: History, *, steps_per_epoch: int, patience: int
 ) -> tuple[keras.Optimizer, list[keras.callbacks.Callback]]:
-    """Return the optimizer of `phase` and its callbacks, `record` among them.
+    """Return the optimizer of `phase` and its callbacks, `history` among them.
 
     From pretrained weights, what is validated and kept is the average of the weights over the last
     epoch or so (Polyak and Juditsky 1992): on small data the weights themselves jump about the
     optimum. From scratch, a cosine (Loshchilov and Hutter 2017) brings them to rest.
     """
     rate: Any = phase.learning_rate
-    callbacks: list[keras.callbacks.Callback] = [record]
+    callbacks: list[keras.callbacks.Callback] = [history]
     if phase.schedule == "cosine":
         steps = phase.epochs * steps_per_epoch
         warm_up = steps // 10
@@ -240,7 +240,7 @@ def _schedule(
     averaging = {}
     if phase.name != "scratch":
         averaging = {"use_ema": True, "ema_momentum": 1 - 1 / max(2, steps_per_epoch)}
-        # Before the record, which saves them.
+        # Before the history, which saves them.
         callbacks.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if phase.layer_decay == 1:
         return keras.optimizers.Adam(rate, **averaging), callbacks

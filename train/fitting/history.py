@@ -18,7 +18,7 @@ from .event_log import EventLog
 HISTORY_NAME = "history.csv"
 
 
-class Record(keras.callbacks.Callback):  # type: ignore[misc]
+class History(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the best epoch's model and the history on disk, so that nothing done is lost."""
 
     def __init__(

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ...edge_runtime.files import whole_file
-from ...models.metrics.scoring import Scores
+from ...models.metrics.scoring import Metrics
 
 
 def draw_curves(path: Path, history: Sequence[dict[str, Any]]) -> None:
@@ -34,7 +34,7 @@ def draw_curves(path: Path, history: Sequence[dict[str, Any]]) -> None:
     _save(figure, path)
 
 
-def draw_confusion(path: Path, scores: Scores, labels: tuple[str, ...]) -> None:
+def draw_confusion(path: Path, scores: Metrics, labels: tuple[str, ...]) -> None:
     """Draw the confusion matrix, shaded by the share of each true class, to the PNG `path`."""
     counts = np.asarray(scores.confusion)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)

@@ -69,9 +69,9 @@ def _blocks(run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Pat
 
 def _data(run: Run, config: dict[str, Any], data: Path) -> Iterator[str]:
     digest = data_digest(run, data)
-    told = f"digest `{digest}`" if digest else "no digest, since not all of its images are there"
+    text = f"digest `{digest}`" if digest else "no digest, since not all of its images are there"
     yield (
-        f"Folder `{run.data.name}`, {count(len(run.images), 'image')}, {told} (SHA-256 of what "
+        f"Folder `{run.data.name}`, {count(len(run.images), 'image')}, {text} (SHA-256 of what "
         "`sha256sum` prints of the images, sorted by path). Its licence is that of whoever made "
         "the photographs."
     )
@@ -123,8 +123,8 @@ def _limits(run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Pat
     )
     small = [one for one in evaluation.accuracy.classes if one.images < 30]
     if small:
-        told = ", ".join(f"{one.label} {one.images}" for one in small[:10])
-        yield f"Few test images: {told}{', …' if len(small) > 10 else ''}."
+        text = ", ".join(f"{one.label} {one.images}" for one in small[:10])
+        yield f"Few test images: {text}{', …' if len(small) > 10 else ''}."
     untested = set(run.info.labels) - {one.label for one in evaluation.accuracy.classes}
     if untested:
         yield f"No test image of {', '.join(sorted(untested))}: nothing is known of it."

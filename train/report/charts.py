@@ -35,7 +35,7 @@ def draw_confusion(evaluation: Evaluation, labels: tuple[str, ...]) -> Markup | 
             x,
             y,
             side,
-            told=str(number) if number else "",
+            text=str(number) if number else "",
             about=f"{labels[row]} called {labels[column]}: {count(number, 'image')}",
             strength=float(shares[row, column]) if number else None,
             kind=kind if number else "diagonal" if row == column else "",
@@ -45,7 +45,7 @@ def draw_confusion(evaluation: Evaluation, labels: tuple[str, ...]) -> Markup | 
         labels,
         draw_cell,
         title="truth in rows, called in columns",
-        told=f"Confusion matrix of {count(len(evaluation.truth), 'test image')}",
+        text=f"Confusion matrix of {count(len(evaluation.truth), 'test image')}",
     )
 
 
@@ -70,10 +70,10 @@ def draw_reliability(score: CalibrationScore, *, title: str) -> Markup:
 
 def _reliability_mark(one: CalibrationBin, x: Scale, y: Scale, *, most: int) -> Markup:
     interval = wilson_interval(round(one.accuracy * one.images), images=one.images)
-    told = f"{count(one.images, 'image')}: score {one.score:.3f}, right {one.accuracy:.3f}"
+    text = f"{count(one.images, 'image')}: score {one.score:.3f}, right {one.accuracy:.3f}"
     return tag(
         "g",
-        tag("title", told),
+        tag("title", text),
         line(x(one.score), y(interval.low), x(one.score), y(interval.high), class_="bar"),
         tag(
             "circle",
@@ -137,11 +137,11 @@ def _draw_curves(
     """Yield the curves, then the legend below them."""
     weakest = sorted(curves, key=lambda one: one.auc)[:_COLOURS]
     colours = {one.label: f"c{i}" for i, one in enumerate(weakest)}
-    told = {one.label: f"{figure:.3f}" for one, figure in zip(curves, figures, strict=True)}
+    text = {one.label: f"{figure:.3f}" for one, figure in zip(curves, figures, strict=True)}
     for name in sorted(lines, key=lambda name: name in colours):
         yield tag(
             "g",
-            tag("title", f"{name}: {title} {told[name]}"),
+            tag("title", f"{name}: {title} {text[name]}"),
             tag("path", d=path(lines[name]), class_="curve"),
             class_=colours.get(name, "faint"),
         )
@@ -149,7 +149,7 @@ def _draw_curves(
         left = 44 + i % _COLUMNS * (HALF - 56) / _COLUMNS
         y = _HIGH + 64 + 18 * (i // _COLUMNS)
         yield line(left, y - 4, left + 14, y - 4, class_=f"slope {colour}")
-        yield label(left + 19, y, f"{shortened(name, length=_LETTERS)} {told[name]}")
+        yield label(left + 19, y, f"{shortened(name, length=_LETTERS)} {text[name]}")
 
 
 def _legend_height(curves: Sequence[ClassCurves]) -> int:

@@ -11,18 +11,18 @@ from ...edge_runtime.images import RGBImage
 from ...models.report.figures import number
 from ...models.report.markup import Markup, join, tag
 from ...models.report.thumbnails import picture_of
-from ..evaluation.saliency import Look
+from ..evaluation.saliency import ImageSaliency
 
 _SIDE = 160
 _OUTLINE = (0, 255, 255)  # of the defect; no colour of the maps is near it
 
 
-def draw_looks(looks: Sequence[Look], *, data: Path) -> Markup:
+def draw_saliency(images: Sequence[ImageSaliency], *, data: Path) -> Markup:
     """Return a card per image: as the model takes it, and with the map of the class it names."""
-    return tag("ul", join(_card(one, data) for one in looks), class_="pairs")
+    return tag("ul", join(_card(one, data) for one in images), class_="pairs")
 
 
-def _card(one: Look, data: Path) -> Markup:
+def _card(one: ImageSaliency, data: Path) -> Markup:
     name = one.path.relative_to(data).as_posix() if one.path.is_relative_to(data) else one.path.name
     pictures = [_picture(one.pixels, alt=f"{name}, {one.truth}")]
     if one.heatmap is not None:
@@ -31,7 +31,7 @@ def _card(one: Look, data: Path) -> Markup:
             seen = _outlined(seen, one.mask)
         pictures.append(_picture(seen, alt=f"where {one.label} is seen in {name}"))
     score = tag("span", number(one.score), class_="score")
-    told = (
+    text = (
         join([one.label, " ", score])
         if one.label == one.truth
         else join([one.truth, " called ", one.label, " ", score])
@@ -39,7 +39,7 @@ def _card(one: Look, data: Path) -> Markup:
     return tag(
         "li",
         tag("div", *pictures),
-        tag("p", told, class_="kind"),
+        tag("p", text, class_="kind"),
         tag("p", name, class_="path"),
     )
 

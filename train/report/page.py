@@ -16,7 +16,7 @@ from ...models.run import CONFIG_NAME, Run
 from ..evaluation.evaluate import Evaluation
 from ..fitting.history import HISTORY_NAME
 from . import charts, tables
-from .gallery import draw_looks
+from .gallery import draw_saliency
 from .words import cautions, temperature_sentence, training_warnings, verdict_sentence
 
 _FREQUENT = 20
@@ -31,10 +31,10 @@ def page(run: Run, evaluation: Evaluation, metrics: dict[str, Any], *, data: Pat
         metrics: the content of its `metrics.json`.
         data: the folder of the images.
     """
-    told = verdict_sentence(evaluation)
+    text = verdict_sentence(evaluation)
     return document(
-        f"Run: {told}",
-        _header(run, evaluation, metrics, data, told),
+        f"Run: {text}",
+        _header(run, evaluation, metrics, data, text),
         tag("main", *_sections(run, evaluation, metrics, data)),
         tag(
             "footer",
@@ -45,7 +45,7 @@ def page(run: Run, evaluation: Evaluation, metrics: dict[str, Any], *, data: Pat
 
 
 def _header(
-    run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Path, told: str
+    run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Path, text: str
 ) -> Markup:
     accuracy = evaluation.accuracy
     measured = [
@@ -67,7 +67,7 @@ def _header(
     return tag(
         "header",
         tag("p", " · ".join(measured), class_="meta"),
-        tag("h1", muted(f"{told}.")),
+        tag("h1", muted(f"{text}.")),
         *(tag("p", warning, class_="alert") for warning in warned),
         tiles(figures),
     )
@@ -122,23 +122,25 @@ def _sections(
 
 
 def _sight(evaluation: Evaluation, data: Path) -> Iterator[Markup]:
-    sight = evaluation.sight
+    saliency = evaluation.saliency
     wrong = int((evaluation.guess != evaluation.truth).sum())
-    if sight.mistakes:
-        note = f"{len(sight.mistakes)} of {count(wrong, 'mistake')}, the surest first: the image "
+    if saliency.mistakes:
+        note = (
+            f"{len(saliency.mistakes)} of {count(wrong, 'mistake')}, the surest first: the image "
+        )
         note += "as the model takes it, and where it sees what it calls it."
-        yield section("Mistakes", draw_looks(sight.mistakes, data=data), note=note)
-    if not sight.examples:
+        yield section("Mistakes", draw_saliency(saliency.mistakes, data=data), note=note)
+    if not saliency.examples:
         return
-    if sight.examples[0].heatmap is None:
+    if saliency.examples[0].heatmap is None:
         yield section("Where it looks", note="This network makes no class activation maps.")
         return
     note = "Class activation maps of the images’ own class: bright is what speaks for it."
-    note += " The line is the defect as drawn." if sight.pointing else ""
+    note += " The line is the defect as drawn." if saliency.pointing else ""
     yield section(
         "Where it looks",
-        draw_looks(sight.examples, data=data),
-        draw_table(tables.pointing_table(evaluation)) if sight.pointing else None,
+        draw_saliency(saliency.examples, data=data),
+        draw_table(tables.pointing_table(evaluation)) if saliency.pointing else None,
         note=note,
     )
 

@@ -94,7 +94,7 @@ def pointing_table(evaluation: Evaluation) -> Table:
             number(one.near_chance, ".3f"),
             figure(one.overlap),
         ]
-        for one in evaluation.sight.pointing
+        for one in evaluation.saliency.pointing
     ]
     header = ["class", "images", "on it", "by chance", "from the middle", "near it", "by chance"]
     note = (

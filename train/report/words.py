@@ -59,10 +59,10 @@ def training_warnings(metrics: dict[str, Any], *folders: Path) -> list[str]:
     others by their names: where they lie tells of the machine."""
     found = []
     for warning in metrics.get("warnings") or ():
-        told = str(warning)
+        text = str(warning)
         for folder in folders:
-            told = told.replace(f"{folder}/", "")
-        found.append(_FOLDERS.sub("", told))
+            text = text.replace(f"{folder}/", "")
+        found.append(_FOLDERS.sub("", text))
     return found
 
 

@@ -26,7 +26,7 @@ def draw_heatmap(benchmark: Benchmark, model: Model) -> Markup | None:
         labels,
         draw_cell,
         title=words.shortened(model.name, length=24),
-        told=f"Confusion matrix of {model.name} less that of the reference: "
+        text=f"Confusion matrix of {model.name} less that of the reference: "
         + words.count(model.against.disagreements if model.against else 0, "image")
         + " called otherwise",
     )
@@ -39,7 +39,7 @@ def _strongest(benchmark: Benchmark) -> int:
 
 
 def _draw_cell(pair: Pair, *, x: float, y: float, side: float, strongest: int) -> Markup:
-    told = f"{pair.change:+d}".replace("-", "−") if pair.change else ""
+    text = f"{pair.change:+d}".replace("-", "−") if pair.change else ""
     kind = ("worse" if pair.worse else "better") if pair.change else ""
     if pair.truth == pair.guess:
         kind += " diagonal"
@@ -47,8 +47,8 @@ def _draw_cell(pair: Pair, *, x: float, y: float, side: float, strongest: int) -
         x,
         y,
         side,
-        told=told,
-        about=f"{pair.truth} called {pair.guess}: {told or 'no change'}",
+        text=text,
+        about=f"{pair.truth} called {pair.guess}: {text or 'no change'}",
         strength=abs(pair.change) / strongest if pair.change else None,
         kind=kind.strip(),
     )

@@ -19,7 +19,7 @@ _LEFT = 104
 class _Row:
     name: str
     estimate: Estimate
-    told: str
+    text: str
 
 
 def draw_drops(benchmark: Benchmark) -> Markup | None:
@@ -70,7 +70,7 @@ def _draw(
             _draw_row(row, x, y=8 + _ROW * (i + 0.5), colour=colours[row.name])
             for i, row in enumerate(rows)
         ),
-        label=f"{what}: " + "; ".join(f"{row.name} {row.told}" for row in rows),
+        label=f"{what}: " + "; ".join(f"{row.name} {row.text}" for row in rows),
     )
 
 
@@ -81,11 +81,11 @@ def _draw_row(row: _Row, x: Scale, *, y: float, colour: str) -> Markup:
             label(0, y + 4.5, words.shortened(row.name, length=14)),
             tag(
                 "g",
-                tag("title", f"{row.name}: {row.told}"),
+                tag("title", f"{row.name}: {row.text}"),
                 line(x(interval.low), y, x(interval.high), y, class_="bar thick"),
                 tag("circle", cx=x(row.estimate.value), cy=y, r=6, class_="dot"),
                 class_=colour,
             ),
-            label(HALF, y + 4.5, row.told.partition(" ")[0], anchor="end", class_="tick"),
+            label(HALF, y + 4.5, row.text.partition(" ")[0], anchor="end", class_="tick"),
         ]
     )

@@ -123,8 +123,8 @@ def _right_labels(slopes: Sequence[_Slope], y: Scale, *, x: float, length: int) 
         slope = slopes[i]
         if abs(place - at[i]) > 4:
             found.append(line(x - 2, at[i], x + 7, place, class_="leader"))
-        told = f"{slope.after.recall.value:.3f}"
-        found.append(label(x + 10, place + 4.5, told, class_="tick"))
+        text = f"{slope.after.recall.value:.3f}"
+        found.append(label(x + 10, place + 4.5, text, class_="tick"))
         name = words.shortened(slope.after.label, length=length)
         found.append(
             tag(

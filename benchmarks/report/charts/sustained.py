@@ -22,16 +22,16 @@ def draw_sustained(series: Sustained, *, width: int) -> Markup | None:
     if len(series.moments) < 2:
         return None
     x = Scale(0.0, series.moments[-1].seconds / 60, 48, width - 52)
-    told = [
+    curves = [
         (name, colour, values)
         for name, colour, pick in _SERIES
         if len(values := _values(series, pick)) > 1
     ]
     parts: list[Markup] = []
     top = 36.0
-    for index, (name, colour, values) in enumerate(told):
+    for index, (name, colour, values) in enumerate(curves):
         y = scale_over([value for _, value in values], start=top + _HIGH, end=top, margin=0.1)
-        if index == len(told) - 1:
+        if index == len(curves) - 1:
             parts.append(x_axis(x, top=36, bottom=top + _HIGH, name="minutes of continuous work"))
         parts.append(y_axis(y, left=x.start, right=x.end, name=name, ticks=4))
         parts.append(_curve(values, x, y, colour=colour))
@@ -42,7 +42,7 @@ def draw_sustained(series: Sustained, *, width: int) -> Markup | None:
         join(parts),
         label=f"{series.name} on {words.count(series.threads, 'thread')}: "
         + "; ".join(
-            f"{name} from {values[0][1]:.4g} to {values[-1][1]:.4g}" for name, _, values in told
+            f"{name} from {values[0][1]:.4g} to {values[-1][1]:.4g}" for name, _, values in curves
         ),
     )
 

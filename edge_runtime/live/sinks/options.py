@@ -145,9 +145,9 @@ def _outlets(
 
         yield EventPictures(options.events), _PICTURES_THAT_WAIT
     if options.record is not None:
-        from .video import VideoRecord
+        from .video import VideoFile
 
-        yield VideoRecord(options.record), _PICTURES_THAT_WAIT
+        yield VideoFile(options.record), _PICTURES_THAT_WAIT
     if options.uncertain is not None:
         from .pictures import UncertainConfig, UncertainFrames
 

@@ -23,7 +23,7 @@ _KEEP_FREE_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
-class RecordConfig:
+class VideoConfig:
     """How a video is cut.
 
     Attributes:
@@ -41,14 +41,14 @@ class RecordConfig:
     gap_s: float = 2.0
 
 
-class VideoRecord(Outlet[tuple[float, Picture]]):
+class VideoFile(Outlet[tuple[float, Picture]]):
     """An MJPG video that plays as fast as it was, at 8 frames a second.
 
     It is written to a hidden file, which becomes `FILE.avi` once it is finished; those before it
     become `FILE.1.avi`, `FILE.2.avi` and so on.
     """
 
-    def __init__(self, path: Path, config: RecordConfig | None = None) -> None:
+    def __init__(self, path: Path, config: VideoConfig | None = None) -> None:
         """Make `path`, an .avi file."""
         if path.suffix.lower() != ".avi":
             raise EdgeclfError(f"{path}: a video is an .avi file; name it {path.stem}.avi")
@@ -56,7 +56,7 @@ class VideoRecord(Outlet[tuple[float, Picture]]):
         self.name = str(path)
         self._path = path
         self._part = path.with_name(f".{path.stem}.part.avi")
-        self._config = config or RecordConfig()
+        self._config = config or VideoConfig()
         self._next_at = 0.0
         self._writer: cv2.VideoWriter | None = None
         self._size_wh = (0, 0)

@@ -54,13 +54,13 @@ class Watchdog:
         cls, environment: Mapping[str, str] | None = None, *, clock: Callable[[], float] = monotonic
     ) -> "Watchdog | None":
         """Return the sink that the service manager asks for; None where there is none."""
-        told = os.environ if environment is None else environment
-        address = told.get("NOTIFY_SOCKET")
+        variables = os.environ if environment is None else environment
+        address = variables.get("NOTIFY_SOCKET")
         if not address:
             return None
         # WATCHDOG_PID names whom it is meant for: sd_watchdog_enabled(3).
-        meant = told.get("WATCHDOG_PID") in (None, str(os.getpid()))
-        usec = told.get("WATCHDOG_USEC", "")
+        meant = variables.get("WATCHDOG_PID") in (None, str(os.getpid()))
+        usec = variables.get("WATCHDOG_USEC", "")
         timeout = int(usec) / 1e6 if meant and usec.isdecimal() and int(usec) else None
         return cls(address, timeout=timeout, clock=clock)
 

@@ -19,7 +19,7 @@ from .capture import (
     RawFrame,
     RefusedError,
 )
-from .health import Patience, SourceRecord
+from .health import HealthTracker, Patience
 from .jpeg import decode_jpeg
 
 _Result = TypeVar("_Result")
@@ -49,7 +49,7 @@ class Grabber:
         self._name = name
         self._patience = patience = patience or Patience()
         self._clock = clock
-        self._record = SourceRecord(name, patience, clock())
+        self._health = HealthTracker(name, patience, clock())
         self._back_off = BackOff(
             first_s=patience.first_wait_s,
             longest_s=patience.longest_wait_s,
@@ -69,7 +69,7 @@ class Grabber:
     def ended(self) -> bool:
         """Whether the source is over, and its last frame taken."""
         with self._changed:
-            return self._record.ended and self._slot is None
+            return self._health.ended and self._slot is None
 
     def take(self, timeout_s: float) -> LiveFrame | None:
         """Return the newest frame that was not taken yet; None if none comes in `timeout_s`."""
@@ -85,10 +85,10 @@ class Grabber:
                     decode_ms = (time.perf_counter() - start) * 1000
             except DamagedError as error:
                 with self._changed:
-                    self._record.undecodable(error, self._clock())
+                    self._health.undecodable(error, self._clock())
                 continue
             with self._changed:
-                number = self._record.decoded()
+                number = self._health.decoded()
             return LiveFrame(number, pixels, raw.arrived, raw.taken_at, self._name, decode_ms)
 
     def health(self) -> SourceHealth:
@@ -96,7 +96,7 @@ class Grabber:
         with self._changed:
             now = self._clock()
             self._watch_over(now)
-            return self._record.health(now)
+            return self._health.health(now)
 
     def close(self, timeout_s: float = 1.0) -> None:
         """Let go of the camera; a thread that hangs in a library does so when it returns."""
@@ -104,7 +104,7 @@ class Grabber:
             self._closed = True
             if self._slot is not None:
                 self._slot = None
-                self._record.count(received=1)
+                self._health.count(received=1)
             capture = self._capture
             self._changed.notify_all()
         if capture is not None:
@@ -121,7 +121,7 @@ class Grabber:
                     raw, self._slot = self._slot, None
                     return raw
                 left = deadline - time.monotonic()
-                if left <= 0 or self._record.ended or self._closed:
+                if left <= 0 or self._health.ended or self._closed:
                     return None
                 self._changed.wait(min(left, _WAKE_S))
 
@@ -135,7 +135,7 @@ class Grabber:
             if self._abandoned is None or not self._abandoned.is_alive():
                 self._abandoned, self._capture = self._thread, None
                 self._thread = self._start()
-        if not (self._thread.is_alive() or self._record.ended):
+        if not (self._thread.is_alive() or self._health.ended):
             self._busy_until = self._capture = None
             self._lose(LostError("the thread that reads the camera has failed"), now)
             self._thread = self._start()
@@ -164,7 +164,7 @@ class Grabber:
 
     def _wait_for_turn(self) -> bool:
         with self._changed:
-            while self._is_mine() and not self._record.ended:
+            while self._is_mine() and not self._health.ended:
                 now = self._clock()
                 if now >= self._retry_at:
                     self._back_off.attempted(now)
@@ -178,13 +178,13 @@ class Grabber:
                 self._capture = capture
         self._call(capture.open)
         with self._changed:
-            self._record.connected(self._clock())
+            self._health.connected(self._clock())
         while self._is_mine():
             try:
                 raw = self._call(capture.read)
             except DamagedError as error:
                 with self._changed:
-                    self._record.damaged(error)
+                    self._health.damaged(error)
             else:
                 self._store(raw)
 
@@ -215,14 +215,14 @@ class Grabber:
                 return
             self._last = raw
             now = self._clock()
-            if self._record.is_frozen(same=same, now=now):
-                if self._record.frozen_too_long(now):
+            if self._health.is_frozen(same=same, now=now):
+                if self._health.frozen_too_long(now):
                     raise LostError("the picture was frozen")
                 return
-            self._record.good(now)
+            self._health.good(now)
             self._back_off.succeeded()
             if self._slot is not None:
-                self._record.count(received=1, replaced=1)
+                self._health.count(received=1, replaced=1)
             self._slot = raw
             self._changed.notify_all()
 
@@ -230,7 +230,7 @@ class Grabber:
         return not self._closed and self._thread is threading.current_thread()
 
     def _lose(self, error: CaptureError, now: float) -> None:
-        self._record.lost(error, now)
+        self._health.lost(error, now)
         self._retry_at = self._back_off.next_attempt(now)
         if isinstance(error, RefusedError):
             self._retry_at = max(self._retry_at, now + self._patience.longest_wait_s)

@@ -36,7 +36,7 @@ class Patience:
     attempts_a_minute: int = 12
 
 
-class SourceRecord:
+class HealthTracker:
     """Keeps count of a source; whoever calls it from several threads holds a lock.
 
     Each frame is counted once, when its fate is known: received is what was classified, replaced

@@ -110,11 +110,11 @@ class Answers:
             if events_told != self.feed.events_seen:
                 events_told = self.feed.events_seen
                 yield _message("events", events_json(list(self.feed.events)))
-            told = self._versions()
+            versions = self._versions()
             yield _message("state", state_json(self.feed, self.about.labels))
             await asyncio.sleep(_STATES_APART_S)
             await self.feed.wait_for(
-                lambda told=told: self._versions() != told,  # type: ignore[misc]
+                lambda versions=versions: self._versions() != versions,  # type: ignore[misc]
                 seconds=_HEARTBEAT_S,
             )
         yield _message("end", "{}")

@@ -82,11 +82,11 @@ def test_the_installed_runtimes_give_what_they_must(files: Path, tmp_path: Path)
     rows = [option for name in INSTALLED for option in ("--row", name)]
     result = run_compat("--models", files, *rows, "--json", tmp_path / "compat.json")
     assert result.exit_code == 0, result.exception
-    told = json.loads((tmp_path / "compat.json").read_text())
-    assert list(told["cases"]) == ["tiny int8", "tiny heatmap int8"]
-    assert list(told["rows"]) == INSTALLED
+    report = json.loads((tmp_path / "compat.json").read_text())
+    assert list(report["cases"]) == ["tiny int8", "tiny heatmap int8"]
+    assert list(report["rows"]) == INSTALLED
     for name in INSTALLED:
-        for one in told["rows"][name]["cases"].values():
+        for one in report["rows"][name]["cases"].values():
             assert one["passed"]
             # What runs without XNNPACK must not have been XNNPACK after all.
             assert bool(one["delegated"]) == ("XNNPACK" in name and "without" not in name) or (
@@ -222,16 +222,16 @@ def test_the_pins_are_read_by_section() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "report"),
     [
         (("--row", "nobody"), "no row holds 'nobody'; known: ai-edge-litert"),
         (("--row", "reference", "--models", "nowhere"), "nowhere: holds no .tflite file"),
     ],
 )
-def test_what_cannot_be_run_is_named(options: tuple[str, ...], told: str) -> None:
+def test_what_cannot_be_run_is_named(options: tuple[str, ...], report: str) -> None:
     result = run_compat(*options)
     assert isinstance(result.exception, EdgeclfError)
-    assert told in str(result.exception)
+    assert report in str(result.exception)
 
 
 def test_vela_is_asked_for_every_generation() -> None:

@@ -9,8 +9,8 @@ def test_the_demo_walks_the_whole_road(cli, tmp_path: Path, capfd) -> None:
     result = cli("demo", "--out", out, "--per-class", 12, "--epochs", 1)
     steps = [line.split()[2] for line in result.output.splitlines() if line.startswith("$ ")]
     assert steps == ["train", "convert", "benchmark", "run"]
-    told = json.loads((out / "benchmark.json").read_text())
-    assert [model["name"] for model in told["models"]] == [
+    report = json.loads((out / "benchmark.json").read_text())
+    assert [model["name"] for model in report["models"]] == [
         "keras",
         "float32",
         "float16",

@@ -171,9 +171,9 @@ def test_the_command_scores_a_folder(cli, two_headed: Path, drawn, tmp_path: Pat
     assert "9 images; 3 without a mask and 0 with an empty one were left out" in shown
     assert "float32: maps of 4×4, cut at 0.2 of the maximum (set); " in shown
     assert "int8 against float32: the same hottest place in " in shown
-    told = json.loads((tmp_path / "maps.json").read_text())
-    assert [model["name"] for model in told["models"]] == ["float32", "int8"]
-    first, second = told["models"]
+    report = json.loads((tmp_path / "maps.json").read_text())
+    assert [model["name"] for model in report["models"]] == ["float32", "int8"]
+    first, second = report["models"]
     assert [score["label"] for score in first["scores"]] == [None, "oil", "scratch", "stain"]
     assert [score["images"] for score in first["scores"]] == [9, 3, 3, 3]
     assert first["same_place"] == 1

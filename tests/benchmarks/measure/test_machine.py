@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeclf.benchmarks.measure.machine import Others, describe_machine, void_reason
+from edgeclf.benchmarks.measure.machine import BackgroundLoad, describe_machine, void_reason
 from edgeclf.edge_runtime.machine import MachineState, machine_state
 
 PI = {
@@ -107,8 +107,8 @@ def test_a_run_that_throttled_is_void(
     for flags in (before, between, after):
         files(tmp_path, {"sys/devices/platform/soc/soc:firmware/get_throttled": flags})
         states.append(machine_state(root=tmp_path))
-    told = void_reason(states)
-    assert told is None if reason is None else told is not None and reason in told
+    shown = void_reason(states)
+    assert shown is None if reason is None else shown is not None and reason in shown
 
 
 def test_more_thermal_events_void_it_too(tmp_path: Path) -> None:
@@ -130,8 +130,8 @@ def test_the_work_of_others_is_told_from_ours(
     monkeypatch.setattr("edgeclf.benchmarks.measure.machine.os.times", ours.__next__)
     line = "cpu  {user} 0 {system} 9999 99 0 0 {steal} 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
     before = line.format(user=0, system=0, steal=0)
-    others = Others(root=files(tmp_path, {"proc/stat": before}))
+    others = BackgroundLoad(root=files(tmp_path, {"proc/stat": before}))
     after = line.format(user=15 * tick, system=3 * tick, steal=5 * tick)
     files(tmp_path, {"proc/stat": after})
     assert others.cores() == 1.5  # 23 seconds of work in 10, 8 of them ours
-    assert Others(root=tmp_path / "nothing").cores() is None
+    assert BackgroundLoad(root=tmp_path / "nothing").cores() is None

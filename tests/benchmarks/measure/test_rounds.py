@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeclf.benchmarks.measure.assembly import assemble_models, describe_data
-from edgeclf.benchmarks.measure.model_files import Candidate
+from edgeclf.benchmarks.measure.model_files import ModelFile
 from edgeclf.benchmarks.measure.rounds import Measured, Trial, measure_models
 from edgeclf.benchmarks.results.schema import Settings
 from edgeclf.benchmarks.results.verdict import decide
@@ -19,8 +19,8 @@ PATHS = tuple(Path(f"{i}.png") for i in range(7))
 WARM_UP, LEAD = 5, 1
 
 
-def candidate(name: str, recipe: str = "int8") -> Candidate:
-    return Candidate(
+def model_file(name: str, recipe: str = "int8") -> ModelFile:
+    return ModelFile(
         path=Path(f"{name}.tflite"),
         recipe=recipe,
         labels=LABELS,
@@ -76,7 +76,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Any:
     def measure(seed: int = 0, **settings: Any) -> list[Measured]:
         values = {"queries": 45, "rounds": 2, "min_seconds": 0.0, "threads": (1,)} | settings
         return measure_models(
-            [candidate("x"), candidate("y")],
+            [model_file("x"), model_file("y")],
             Photographs(PATHS, ("a",) * 7),
             np.zeros((7, 8, 8, 3), np.uint8),
             settings=Settings(**values, seed=seed, sustained_minutes=0),
@@ -143,7 +143,7 @@ def known(name: str, recipe: str, answers: list[int], ms: float) -> Measured:
         steady_memory_bytes=1_000_000,
     )
     return Measured(
-        candidate(name, recipe),
+        model_file(name, recipe),
         scores=np.eye(4, dtype=np.float32)[answers],
         trials={1: [trial, trial]},
     )

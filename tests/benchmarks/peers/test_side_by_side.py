@@ -15,8 +15,8 @@ from conftest import REPOSITORY
 from scipy import stats
 
 from edgeclf.benchmarks.peers import comparison, environment
-from edgeclf.benchmarks.peers.comparison import Heat, Race
-from edgeclf.benchmarks.peers.entries import CONTENDERS, REFERENCE, no_network_failure
+from edgeclf.benchmarks.peers.comparison import Comparison, Round
+from edgeclf.benchmarks.peers.entries import ENTRIES, REFERENCE, no_network_failure
 from edgeclf.benchmarks.peers.exchange import Exchange
 from edgeclf.benchmarks.peers.figures import TITLES
 from edgeclf.benchmarks.peers.preparation import prepare
@@ -29,7 +29,7 @@ from edgeclf.edge_runtime import Classifier, EdgeclfError
 Stub = Callable[..., list[str]]
 
 
-# A contender that speaks as worker.py does, and writes down when it computes.
+# An entry that speaks as worker.py does, and writes down when it computes.
 STUB = """
 import json, os, sys, time
 name, log, fails_in_block = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -51,12 +51,12 @@ for number, line in enumerate(sys.stdin):
 
 @pytest.fixture
 def stub(tmp_path: Path) -> Stub:
-    """Return the command of a contender, which fails in that block if told to."""
+    """Return the command of an entry, which fails in that block if told to."""
     (tmp_path / "stub.py").write_text(STUB)
 
     def command(name: str, *, fails_in_block: int = -1) -> list[str]:
-        script, told = tmp_path / "stub.py", tmp_path / "log"
-        return [sys.executable, str(script), name, str(told), str(fails_in_block)]
+        script, shown = tmp_path / "stub.py", tmp_path / "log"
+        return [sys.executable, str(script), name, str(shown), str(fails_in_block)]
 
     return command
 
@@ -64,26 +64,26 @@ def stub(tmp_path: Path) -> Stub:
 def test_contenders_take_turns_in_fresh_processes(stub: Stub, tmp_path: Path) -> None:
     names = ("a", "b", "c")
     field = {name: stub(name) for name in names}
-    races = comparison.race({1: field, 2: field}, range(5, 30), rounds=2, queries=25)
-    done = races[2]
+    comparisons = comparison.compare({1: field, 2: field}, range(5, 30), rounds=2, queries=25)
+    done = comparisons[2]
     assert done.failures == {}
-    told = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    shown = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     # One at a time: what begins ends before another begins.
-    assert [what for what, _, _ in told] == ["begins", "ends"] * (len(told) // 2)
-    assert all(a[1:] == b[1:] for a, b in zip(told[::2], told[1::2], strict=True))
+    assert [what for what, _, _ in shown] == ["begins", "ends"] * (len(shown) // 2)
+    assert all(a[1:] == b[1:] for a, b in zip(shown[::2], shown[1::2], strict=True))
     # Every block goes to each of them before the next one does, in an order that changes.
-    turns = [told[i : i + 6 : 2] for i in range(0, len(told), 6)]
+    turns = [shown[i : i + 6 : 2] for i in range(0, len(shown), 6)]
     assert [[len(places) for _, _, places in turn] for turn in turns] == [
         [length] * 3 for length in (10, 10, 5) * 4
     ]
     assert all(Counter(name for _, name, _ in turn) == Counter(names) for turn in turns)
     assert len({tuple(name for _, name, _ in turn) for turn in turns}) > 1
-    assert races[1].heats["a"][0].version != races[2].heats["a"][0].version
-    for heats in done.heats.values():
-        assert len({heat.version for heat in heats}) == 2  # it tells its process
-        assert [len(heat.ms) for heat in heats] == [25, 25]
-        assert [heat.cpu_ms for heat in heats] == [150.0, 150.0]
-        assert heats[0].best == {place: place % 7 for place in range(5, 30)}
+    assert comparisons[1].rounds_of["a"][0].version != comparisons[2].rounds_of["a"][0].version
+    for rounds in done.rounds_of.values():
+        assert len({round_.version for round_ in rounds}) == 2  # it tells its process
+        assert [len(round_.ms) for round_ in rounds] == [25, 25]
+        assert [round_.cpu_ms for round_ in rounds] == [150.0, 150.0]
+        assert rounds[0].best == {place: place % 7 for place in range(5, 30)}
 
 
 def test_a_contender_that_fails_costs_a_line_and_not_the_run(stub: Stub, tmp_path: Path) -> None:
@@ -94,9 +94,9 @@ def test_a_contender_that_fails_costs_a_line_and_not_the_run(stub: Stub, tmp_pat
         "broken": [sys.executable, "-c", "raise SystemExit('no such model')"],
         "crashes": [sys.executable, "-c", "import os; os.abort()"],
     }
-    done = comparison.race({1: commands}, range(10), rounds=2, queries=30)[1]
-    assert list(done.heats) == ["steady"]
-    assert [len(heat.ms) for heat in done.heats["steady"]] == [30, 30]
+    done = comparison.compare({1: commands}, range(10), rounds=2, queries=30)[1]
+    assert list(done.rounds_of) == ["steady"]
+    assert [len(round_.ms) for round_ in done.rounds_of["steady"]] == [30, 30]
     assert done.failures["dies"] == "its process ended with 1 (stub: out of memory)"
     assert done.failures["broken"] == "its process ended with 1 (no such model)"
     assert done.failures["crashes"] == "its process was ended by SIGABRT"
@@ -107,9 +107,9 @@ def test_a_contender_that_fails_costs_a_line_and_not_the_run(stub: Stub, tmp_pat
 def test_a_contender_that_hangs_is_ended(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "_PATIENCE_S", 5.0)
     hangs = [sys.executable, "-c", "import time; time.sleep(600)"]
-    done = comparison.race({1: {"hangs": hangs, "a": stub("a")}}, [0], rounds=2, queries=10)[1]
+    done = comparison.compare({1: {"hangs": hangs, "a": stub("a")}}, [0], rounds=2, queries=10)[1]
     assert done.failures == {"hangs": "no answer within 5 s"}
-    assert list(done.heats) == ["a"]
+    assert list(done.rounds_of) == ["a"]
 
 
 @pytest.mark.parametrize("runtime", ["tflite", "edgeclf"])
@@ -124,14 +124,14 @@ def test_the_worker_says_what_the_model_says(
     module = "edgeclf.benchmarks.peers.worker"
     files = (tiny_models / "int8.tflite", tmp_path / "inputs.npy", tmp_path / "none.json")
     command = [sys.executable, "-m", module, runtime, *map(str, files), "1"]
-    done = comparison.race({1: {"int8": command}}, range(12), rounds=1, queries=12)[1]
+    done = comparison.compare({1: {"int8": command}}, range(12), rounds=1, queries=12)[1]
     assert done.failures == {}
-    [heat] = done.heats["int8"]
-    assert heat.best == {i: int(classifier.scores(images[i]).argmax()) for i in range(12)}
-    assert heat.version == RUNTIMES[runtime].version
-    assert len(heat.ms) == 12
-    assert min(*heat.ms, heat.load_ms, heat.first_ms, heat.cpu_ms) > 0
-    assert heat.peak_bytes > 10e6
+    [round_] = done.rounds_of["int8"]
+    assert round_.best == {i: int(classifier.scores(images[i]).argmax()) for i in range(12)}
+    assert round_.version == RUNTIMES[runtime].version
+    assert len(round_.ms) == 12
+    assert min(*round_.ms, round_.load_ms, round_.first_ms, round_.cpu_ms) > 0
+    assert round_.peak_bytes > 10e6
 
 
 def test_the_worker_names_a_damaged_model_in_one_line(tmp_path: Path) -> None:
@@ -139,20 +139,20 @@ def test_the_worker_names_a_damaged_model_in_one_line(tmp_path: Path) -> None:
     module = "edgeclf.benchmarks.peers.worker"
     files = (tmp_path / "model.tflite", tmp_path / "inputs.npy", tmp_path / "none.json")
     command = [sys.executable, "-m", module, "tflite", *map(str, files), "1"]
-    done = comparison.race({1: {"damaged": command}}, [0], rounds=1, queries=10)[1]
+    done = comparison.compare({1: {"damaged": command}}, [0], rounds=1, queries=10)[1]
     assert "model.tflite: the runtime refuses the model" in done.failures["damaged"]
 
 
-def heats_of(medians: list[float], *, best: dict[int, int] | None = None) -> list[Heat]:
+def rounds_of_medians(medians: list[float], *, best: dict[int, int] | None = None) -> list[Round]:
     return [
-        Heat("stub 1", 10.0, 5.0, 50_000_000, [ms] * 40, 80 * ms, best or {0: 1, 2: 1})
+        Round("stub 1", 10.0, 5.0, 50_000_000, [ms] * 40, 80 * ms, best or {0: 1, 2: 1})
         for ms in medians
     ]
 
 
 def test_a_row_is_what_the_heats_say() -> None:
     ours, other = [10.0, 11.0, 9.0, 10.0], [20.0, 23.0, 18.0, 19.0]
-    done = Race({REFERENCE: heats_of(ours), "other": heats_of(other)}, {})
+    done = Comparison({REFERENCE: rounds_of_medians(ours), "other": rounds_of_medians(other)}, {})
     rows = rows_of(done, reference=REFERENCE, truth=[1, 0, 0], float_guess=[1, 0, 1])
     assert rows[REFERENCE].ratio is not None
     assert rows[REFERENCE].ratio.value == 1
@@ -169,15 +169,20 @@ def test_a_row_is_what_the_heats_say() -> None:
 
 
 def test_no_ratio_without_a_reference_and_no_p90_of_few_queries() -> None:
-    heats = [Heat("stub 1", 1.0, 1.0, 1, [1.0] * 20, 1.0, {0: 0}) for _ in range(2)]
-    rows = rows_of(Race({"a": heats}, {}), reference=REFERENCE, truth=[0], float_guess=[0])
+    rounds = [Round("stub 1", 1.0, 1.0, 1, [1.0] * 20, 1.0, {0: 0}) for _ in range(2)]
+    rows = rows_of(Comparison({"a": rounds}, {}), reference=REFERENCE, truth=[0], float_guess=[0])
     assert rows["a"].ratio is None
     assert rows["a"].p90_ms is None
 
 
 def test_the_table_has_a_line_for_everyone() -> None:
-    one = Race({REFERENCE: heats_of([10, 10]), "client": heats_of([11, 11])}, {"bad": "it died"})
-    two = Race({REFERENCE: heats_of([6, 6])}, {"bad": "it died", "client": "runs on 1"})
+    one = Comparison(
+        {REFERENCE: rounds_of_medians([10, 10]), "client": rounds_of_medians([11, 11])},
+        {"bad": "it died"},
+    )
+    two = Comparison(
+        {REFERENCE: rounds_of_medians([6, 6])}, {"bad": "it died", "client": "runs on 1"}
+    )
     table = markdown_table(
         {REFERENCE: "ours", "client": "a client", "bad": "a bad one"},
         {
@@ -203,8 +208,8 @@ def test_the_table_has_a_line_for_everyone() -> None:
 
 
 def test_every_contender_has_a_runtime_and_every_technique_a_title() -> None:
-    assert {contender.runtime for contender in CONTENDERS.values()} == set(RUNTIMES)
-    assert REFERENCE in CONTENDERS
+    assert {entry.runtime for entry in ENTRIES.values()} == set(RUNTIMES)
+    assert REFERENCE in ENTRIES
     assert set(TECHNIQUES) <= set(TITLES)
 
 
@@ -256,7 +261,7 @@ def test_without_unshare_nobody_who_reports_is_run(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "shown"),
     [
         (None, "cannot be read .*columns path and class_index"),
         ("file,class\na.jpg,3\n", "cannot be read .*columns path and class_index"),
@@ -265,11 +270,11 @@ def test_without_unshare_nobody_who_reports_is_run(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_a_table_of_classes_that_will_not_do_is_named(
-    table: str | None, told: str, tmp_path: Path
+    table: str | None, shown: str, tmp_path: Path
 ) -> None:
     if table is not None:
         (tmp_path / "photographs.labels.csv").write_text(table)
-    with pytest.raises(EdgeclfError, match=rf"photographs\.labels\.csv: {told}"):
+    with pytest.raises(EdgeclfError, match=rf"photographs\.labels\.csv: {shown}"):
         prepare(
             Path(sys.executable),
             data=tmp_path / "photographs",

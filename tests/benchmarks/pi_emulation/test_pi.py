@@ -102,9 +102,9 @@ class PretendedBoard:
             return Ran(json.dumps({"label": label} | self.answer), (1000,))
         if arguments[0] == "-m":
             return Ran("", (1000,))
-        told = probe(Path(arguments[1]), [Path(name) for name in arguments[2:]])
-        told |= {"cpu_part": board.part, "has_dot_product": False}
-        return Ran(json.dumps(told | self.seen), self.counts)
+        shown = probe(Path(arguments[1]), [Path(name) for name in arguments[2:]])
+        shown |= {"cpu_part": board.part, "has_dot_product": False}
+        return Ran(json.dumps(shown | self.seen), self.counts)
 
 
 @pytest.fixture(scope="module")
@@ -238,14 +238,14 @@ def test_a_machine_without_the_tools_is_told_so(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("emulation")
 @pytest.mark.parametrize(
-    ("apt_says", "code", "told"),
+    ("apt_says", "code", "shown"),
     [
         ("E: Failed to fetch http://x  Could not resolve 'x'", os.EX_UNAVAILABLE, "no connection"),
         ("E: Unable to locate package qemu-user", 1, "apt-get update ended with 100: E: Unable"),
     ],
 )
 def test_an_absent_network_is_told_from_a_broken_harness(
-    tmp_path: Path, apt_says: str, code: int, told: str
+    tmp_path: Path, apt_says: str, code: int, shown: str
 ) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -256,5 +256,5 @@ def test_an_absent_network_is_told_from_a_broken_harness(
     if "the emulation needs" in done.stderr:
         skip_without("emulation", done.stderr.strip())
     assert done.returncode == code, done.stderr
-    assert told in done.stderr.splitlines()[-1]
+    assert shown in done.stderr.splitlines()[-1]
     assert not (tmp_path / "work/system").exists()

@@ -209,12 +209,14 @@ def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path)
 def test_the_verdict_stands_first(benchmark: Benchmark, root: ElementTree.Element) -> None:
     verdict = benchmark.verdict
     assert verdict
-    told = headline_of(root)
-    assert told.startswith("Ship int8-qat: as fast as any of those without a significant loss, it ")
-    assert f"loses {verdict.drop.points:.2f} points of top-1 accuracy [" in told
-    assert f"{1 / verdict.ratio.value:.2f} times as fast as keras [" in told
-    assert told.endswith(f"{100 * verdict.bytes_ratio:.0f} % of its size.")
-    assert f"**{told}**" == markdown(benchmark).splitlines()[2].replace("\\", "")
+    answer = headline_of(root)
+    assert answer.startswith(
+        "Ship int8-qat: as fast as any of those without a significant loss, it "
+    )
+    assert f"loses {verdict.drop.points:.2f} points of top-1 accuracy [" in answer
+    assert f"{1 / verdict.ratio.value:.2f} times as fast as keras [" in answer
+    assert answer.endswith(f"{100 * verdict.bytes_ratio:.0f} % of its size.")
+    assert f"**{answer}**" == markdown(benchmark).splitlines()[2].replace("\\", "")
 
 
 @pytest.mark.parametrize(
@@ -222,9 +224,9 @@ def test_the_verdict_stands_first(benchmark: Benchmark, root: ElementTree.Elemen
     [(12.3, 0.0, "int8"), (12.3, 0.5, "int8-qat"), (12.4, 0.0, "int8-qat")],
 )
 def test_of_two_as_fast_the_better_is_shipped(ms: float, points: float, shipped: str) -> None:
-    told = make_benchmark(threads=(1,))
+    answer = make_benchmark(threads=(1,))
     changed = []
-    for model in told.models:
+    for model in answer.models:
         if model.name.startswith("int8"):
             is_first = model.name == "int8"
             assert model.against
@@ -250,15 +252,15 @@ def test_a_gain_is_told_as_one(benchmark: Benchmark) -> None:
 def test_nothing_passes_is_said(benchmark: Benchmark) -> None:
     verdict = benchmark.verdict
     assert verdict
-    told = headline_of(parsed(page(replace(benchmark, verdict=replace(verdict, loses=True)))))
-    assert told.startswith("Nothing passes: every model loses significantly against keras")
+    answer = headline_of(parsed(page(replace(benchmark, verdict=replace(verdict, loses=True)))))
+    assert answer.startswith("Nothing passes: every model loses significantly against keras")
 
 
 def test_a_void_run_says_so_first(benchmark: Benchmark) -> None:
     void = replace(benchmark, void="the machine throttled: under-voltage")
-    told = headline_of(parsed(page(void)))
-    assert told == "Void, the latencies do not count: the machine throttled: under-voltage."
-    assert markdown(void).splitlines()[2] == f"**{told}**"
+    answer = headline_of(parsed(page(void)))
+    assert answer == "Void, the latencies do not count: the machine throttled: under-voltage."
+    assert markdown(void).splitlines()[2] == f"**{answer}**"
 
 
 def test_a_busy_machine_is_warned_of(benchmark: Benchmark, root: ElementTree.Element) -> None:
@@ -270,21 +272,23 @@ def test_a_busy_machine_is_warned_of(benchmark: Benchmark, root: ElementTree.Ele
 
 
 def test_text_from_data_is_escaped() -> None:
-    told = make_benchmark(labels=("ok", NASTY), threads=(1,), images=200, folder=Path("a|b\x1b`c"))
-    html = page(told)
+    answer = make_benchmark(
+        labels=("ok", NASTY), threads=(1,), images=200, folder=Path("a|b\x1b`c")
+    )
+    html = page(answer)
     root = parsed(html)
     assert NASTY not in html
     assert [text_of(b) for b in root.iter("b") if b.text == NASTY] == []
     assert table_of(root, "Recall of each class")[2][0] == NASTY
     assert any(text_of(dd).startswith(NASTY) for dd in root.iter("dd"))
-    text = markdown(told)
+    text = markdown(answer)
     assert NASTY not in text
     assert markdown_table(text, "Recall of each class")[2][0] == NASTY
     assert ["folder", "a|b\N{REPLACEMENT CHARACTER}`c"] in markdown_table(text, "Method")
 
 
 def without_reference() -> Benchmark:
-    told = make_benchmark(threads=(1,))
+    answer = make_benchmark(threads=(1,))
     models = tuple(
         replace(
             model,
@@ -292,15 +296,15 @@ def without_reference() -> Benchmark:
             against=None,
             timings=tuple(replace(timing, ratio=None) for timing in model.timings),
         )
-        for model in told.models[2:]
+        for model in answer.models[2:]
     )
-    return replace(told, models=models, verdict=decide(models))
+    return replace(answer, models=models, verdict=decide(models))
 
 
 def only(count: int) -> Benchmark:
-    told = make_benchmark(threads=(1,))
-    models = told.models[:count]
-    return replace(told, models=models, verdict=decide(models), sustained=())
+    answer = make_benchmark(threads=(1,))
+    models = answer.models[:count]
+    return replace(answer, models=models, verdict=decide(models), sustained=())
 
 
 @pytest.mark.parametrize(
@@ -324,14 +328,14 @@ def only(count: int) -> Benchmark:
 def test_odd_results_have_a_page(
     made: Callable[[], Benchmark], headline: str, missing: list[str]
 ) -> None:
-    told = made()
-    root = parsed(page(told))
+    answer = made()
+    root = parsed(page(answer))
     assert headline_of(root).startswith(headline)
     assert [text_of(h2) for h2 in root.iter("h2")] == [s for s in SECTIONS if s not in missing]
     assert "nan" not in " ".join(v for e in root.iter() for k, v in e.items() if k != "src")
-    text = markdown(told)
+    text = markdown(answer)
     assert text.splitlines()[2].replace("\\", "").startswith(f"**{headline}")
-    for model in told.models:
+    for model in answer.models:
         if model.error:
             line = f"{model.name} has no figures: {model.error}"
             assert line in text_of(root)
@@ -341,15 +345,15 @@ def test_odd_results_have_a_page(
 def test_a_thousand_classes_show_the_most_changed() -> None:
     labels = tuple(f"class number {i}" for i in range(1000))
     # Of most classes there is no image: that of a thousand takes its time to draw.
-    told = make_benchmark(labels=labels[:160], images=400, threads=(1,), queries=70)
-    told = replace(told, data=replace(told.data, labels=labels))
-    html = page(told)
+    answer = make_benchmark(labels=labels[:160], images=400, threads=(1,), queries=70)
+    answer = replace(answer, data=replace(answer.data, labels=labels))
+    html = page(answer)
     assert len(html) < 1_000_000
     root = parsed(html)
     rows = table_of(root, "Recall lost")[1:]
     assert len(rows) == 100
     shown = {row[0] for row in rows}
-    for model in told.models[1:]:
+    for model in answer.models[1:]:
         assert model.against
         most = max(model.against.recall_drops, key=lambda drop: abs(drop.points))
         shown_points = (
@@ -381,8 +385,8 @@ def test_changed_mistakes_are_those_of_the_confusion_matrices(benchmark: Benchma
         if (label := (g.findtext("title") or "")) and (text := g.findtext("text"))
     }
     for truth, guess, one, other in expected:
-        told = f"{other - one:+d}".replace("-", "−")
-        assert (f"{truth} called {guess}: {told}", told) in cells
+        answer = f"{other - one:+d}".replace("-", "−")
+        assert (f"{truth} called {guess}: {answer}", answer) in cells
 
 
 def test_thumbnails_lie_in_the_page_and_missing_files_are_named(
@@ -488,9 +492,9 @@ def test_ticks_are_round_and_within(low: float, high: float, log: bool) -> None:
     ticks = scale.ticks(6)
     assert 1 <= len(ticks) <= 6
     assert all(scale.low <= tick <= scale.high for tick in ticks)
-    told = [tick_label(tick, ticks) for tick in ticks]
-    assert len(set(told)) == len(told)
-    assert [float(t) for t in told] == pytest.approx(ticks)
+    answer = [tick_label(tick, ticks) for tick in ticks]
+    assert len(set(answer)) == len(answer)
+    assert [float(t) for t in answer] == pytest.approx(ticks)
 
 
 def test_ticks_over_decades_have_their_own_decimals() -> None:

@@ -264,27 +264,33 @@ def test_the_calibration_error_by_hand() -> None:
 
 def test_every_figure_lies_in_its_interval() -> None:
     truth, scores = drawn(200, 12)
-    told = measure_accuracy(truth, scores, labels=tuple("abcdefghijkl"))
-    assert told.top5
+    answer = measure_accuracy(truth, scores, labels=tuple("abcdefghijkl"))
+    assert answer.top5
     ranks = (scores > scores[np.arange(200), truth][:, np.newaxis]).sum(1)
-    assert told.top1.value == (ranks == 0).mean()
-    assert told.top5.value == (ranks < 5).mean()
-    figures = [told.top1, told.top5, told.macro_f1, told.balanced_accuracy, told.calibration_error]
-    for figure in (*figures, *(one.recall for one in told.classes)):
+    assert answer.top1.value == (ranks == 0).mean()
+    assert answer.top5.value == (ranks < 5).mean()
+    figures = [
+        answer.top1,
+        answer.top5,
+        answer.macro_f1,
+        answer.balanced_accuracy,
+        answer.calibration_error,
+    ]
+    for figure in (*figures, *(one.recall for one in answer.classes)):
         assert figure.value in figure.interval
         assert figure.interval.low < figure.interval.high
-    assert sum(part.images for part in told.calibration) == 200
-    assert told.confusion
-    assert np.sum(told.confusion) == 200
+    assert sum(part.images for part in answer.calibration) == 200
+    assert answer.confusion
+    assert np.sum(answer.confusion) == 200
 
 
 def test_nothing_wrong_still_has_a_width() -> None:
     truth = np.asarray([0, 1, 2] * 10)
-    told = measure_accuracy(truth, np.eye(3, dtype=np.float32)[truth], labels=("a", "b", "c"))
-    for figure in (told.top1, told.macro_f1, told.balanced_accuracy):
+    answer = measure_accuracy(truth, np.eye(3, dtype=np.float32)[truth], labels=("a", "b", "c"))
+    for figure in (answer.top1, answer.macro_f1, answer.balanced_accuracy):
         assert figure.value == 1
         assert figure.interval.low < 0.95
-    assert told.top5 is None
+    assert answer.top5 is None
 
 
 def test_disagreements_are_counted_and_the_lost_ones_come_first(tmp_path: Path) -> None:
@@ -292,21 +298,21 @@ def test_disagreements_are_counted_and_the_lost_ones_come_first(tmp_path: Path) 
     scores = drawn(400, 4, seed=1)[1]
     guess, expected = scores.argmax(1), reference.argmax(1)
     paths = [tmp_path / f"{i}.png" for i in range(400)]
-    told = measure_against(
+    answer = measure_against(
         truth, scores, reference=reference, labels=("a", "b", "c", "d"), paths=paths,
         folder=tmp_path,
     )  # fmt: skip
-    assert told.disagreements == (guess != expected).sum()
-    assert told.agreement.value == pytest.approx((guess == expected).mean())
+    assert answer.disagreements == (guess != expected).sum()
+    assert answer.agreement.value == pytest.approx((guess == expected).mean())
     lost = ((expected == truth) & (guess != truth)).sum() - (
         (guess == truth) & (expected != truth)
     ).sum()
-    assert told.drop.points == pytest.approx(100 * lost / 400)
-    assert len(told.shown) == 50
-    for one in told.shown:
+    assert answer.drop.points == pytest.approx(100 * lost / 400)
+    assert len(answer.shown) == 50
+    for one in answer.shown:
         at = int(one.path.removesuffix(".png"))
         assert one.reference_guess == one.truth == "abcd"[truth[at]]
         assert one.guess == "abcd"[guess[at]]
         assert one.score == pytest.approx(scores[at].max(), abs=1e-6)
-    sureness = [one.score for one in told.shown]
+    sureness = [one.score for one in answer.shown]
     assert sureness == sorted(sureness, reverse=True)

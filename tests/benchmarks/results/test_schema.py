@@ -50,14 +50,14 @@ def test_further_keys_do_no_harm(benchmark: Benchmark) -> None:
     ],
 )
 def test_damage_is_one_line(benchmark: Benchmark, place: list[Any], value: Any, line: str) -> None:
-    told = json.loads(json.dumps(benchmark.to_json()))
+    report = json.loads(json.dumps(benchmark.to_json()))
     *parents, last = place
-    inner = told
+    inner = report
     for key in parents:
         inner = inner[key]
     inner[last] = value
     with pytest.raises(EdgeclfError, match=line) as error:
-        Benchmark.from_json(told, name="x")
+        Benchmark.from_json(report, name="x")
     assert "\n" not in str(error.value)
 
 

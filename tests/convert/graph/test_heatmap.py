@@ -13,7 +13,7 @@ from edgeclf.convert.graph.heatmap import find_tail
 from edgeclf.convert.graph.nodes import Activation, Conv, Graph, Reshape
 from edgeclf.convert.graph.read_keras import read_keras
 from edgeclf.convert.graph.to_keras import build_tf_keras
-from edgeclf.convert.quantize.emit import emit_rounded
+from edgeclf.convert.quantize.emit import emit_int8
 from edgeclf.convert.quantize.ranges import calibrate_ranges
 from edgeclf.convert.recipes import RECIPES
 from edgeclf.edge_runtime.classifier import Classifier
@@ -86,8 +86,8 @@ def test_the_scores_are_those_of_a_one_headed_file(two_headed, one_headed, image
 def test_the_scores_of_a_trained_graph_are_the_same_too(graph: Graph, images: np.ndarray) -> None:
     # Two trainings on several threads part in the last bit; so here is what comes after them.
     ranges = calibrate_ranges(graph, images)
-    plain = emit_rounded(graph, ranges)
-    headed = emit_rounded(graph, ranges, features=find_tail(graph).features)
+    plain = emit_int8(graph, ranges)
+    headed = emit_int8(graph, ranges, features=find_tail(graph).features)
     np.testing.assert_array_equal(first_outputs(headed, images), first_outputs(plain, images))
     model = parse_tflite(headed)
     assert [model.tensors[place].dtype for place in model.outputs] == ["uint8", "uint8"]
@@ -241,14 +241,14 @@ def test_inspect_tells(cli, two_headed: Path, tiny_models: Path) -> None:
     assert "the same bit for bit" in shown
     assert "nothing looks wrong" in shown
     assert "heatmap" not in cli("inspect", tiny_models / "int8.tflite").output
-    told = json.loads(cli("inspect", path, "--json").output)
-    assert [output["shape"] for output in told["outputs"]] == [[1, 4], [1, 4, 4, 16]]
-    scores, features = told["metadata"]["outputs"]
+    report = json.loads(cli("inspect", path, "--json").output)
+    assert [output["shape"] for output in report["outputs"]] == [[1, 4], [1, 4, 4, 16]]
+    scores, features = report["metadata"]["outputs"]
     assert [scores["name"], features["name"]] == ["scores", "features"]
     assert scores["files"]
     assert features["files"] == []
     assert "where in the image" in features["description"]
-    assert told["float_operators"] == {}
+    assert report["float_operators"] == {}
 
 
 def test_the_report_tells(two_headed: Path, tiny_models: Path) -> None:

@@ -64,7 +64,7 @@ def test_an_activation_is_known_wherever_it_stands(name: str) -> None:
         x = layers.DepthwiseConv2D(3, activation=name)(x)
         return layers.Dense(5, activation=name)(layers.GlobalAveragePooling2D()(x))
 
-    assert converted(model_of(apply)).foreign == ()
+    assert converted(model_of(apply)).unknown_layers == ()
 
 
 def squeeze_and_excite(x: Any) -> Any:
@@ -142,7 +142,7 @@ def test_known_layers_become_known_nodes(name: str) -> None:
     apply, expected = KNOWN[name]
     graph = converted(model_of(apply))
     assert sorted(kinds(graph)) == sorted(expected)
-    assert graph.foreign == ()
+    assert graph.unknown_layers == ()
 
 
 def test_normalisations_become_one_and_leave_the_border_exact() -> None:
@@ -171,7 +171,7 @@ FOREIGN: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_a_layer_that_is_not_known_is_left_as_it_is_and_named(kind: str) -> None:
     graph = converted(model_of(lambda x: layers.BatchNormalization()(FOREIGN[kind](x))))
-    assert graph.foreign == (f"strange ({kind})",)
+    assert graph.unknown_layers == (f"strange ({kind})",)
     assert isinstance(graph.output, Depthwise)
 
 

@@ -16,9 +16,9 @@ from edgeclf.convert.graph.read_keras import read_keras
 from edgeclf.convert.graph.to_keras import build_tf_keras
 from edgeclf.convert.quantize import qat
 from edgeclf.convert.quantize.calibrate import channel_ranges, pin_input_range
-from edgeclf.convert.quantize.emit import emit_rounded
-from edgeclf.convert.quantize.fake_quant import build_rounded, divided, on_grid
-from edgeclf.convert.quantize.qat import QatConfig, Trained, train_rounded
+from edgeclf.convert.quantize.emit import emit_int8
+from edgeclf.convert.quantize.fake_quant import build_fake_quant, divided, on_grid
+from edgeclf.convert.quantize.qat import QatConfig, Trained, train_fake_quant
 from edgeclf.convert.quantize.ranges import calibrate_ranges
 from edgeclf.convert.techniques.equalize_concats import concat_parts, equalize_concats
 from edgeclf.convert.techniques.registry import apply_techniques, calibrate_int8, parse_techniques
@@ -58,7 +58,7 @@ def graph(deploy: Graph, images: dict[str, np.ndarray]) -> Graph:
 @pytest.fixture
 def train(graph: Graph, images, tmp_path: Path) -> Callable[..., Trained]:
     def call(config: QatConfig = CONFIG) -> Trained:
-        return train_rounded(
+        return train_fake_quant(
             graph,
             calibrate_ranges(graph, images["train"]),
             start=graph,
@@ -84,7 +84,7 @@ def test_the_rounded_network_is_the_file_bit_for_bit(
     graph, ranges = calibrate_int8(apply_techniques(deploy, chosen, inputs), chosen, inputs)
     features = find_tail(graph).features
     interpreter = open_interpreter(
-        emit_rounded(graph, ranges, features=features), name="rounded", threads=1
+        emit_int8(graph, ranges, features=features), name="rounded", threads=1
     )
     assert float_operators(interpreter) == {}
     taken, (scored, mapped) = interpreter.get_input_details()[0], interpreter.get_output_details()
@@ -96,7 +96,7 @@ def test_the_rounded_network_is_the_file_bit_for_bit(
         scores.append(interpreter.get_tensor(scored["index"])[0])
         maps.append(interpreter.get_tensor(mapped["index"])[0])
     pixels = images["test"].astype(np.float32)
-    model = build_rounded(on_grid(graph, ranges), ranges, outputs=(features, graph.output.name))
+    model = build_fake_quant(on_grid(graph, ranges), ranges, outputs=(features, graph.output.name))
     rounded_maps, rounded_scores = model.predict_on_batch(pixels)
     zero_point = mapped["quantization"][1]
     np.testing.assert_array_equal(np.array(maps) - np.float32(zero_point), rounded_maps)
@@ -115,7 +115,7 @@ def test_a_channel_that_hardly_weighs_counts_as_in_the_file(graph: Graph, images
     rounded = on_grid(weak, ranges)
     [stored] = [
         tensor
-        for tensor in parse_tflite(emit_rounded(weak, ranges)).tensors
+        for tensor in parse_tflite(emit_int8(weak, ranges)).tensors
         if tensor.dtype == "int8" and tensor.name.endswith(f"{conv.name}/Conv2D")
     ]
     first, *_ = stored.values().reshape(stored.shape) * stored.scales[:, None, None, None]
@@ -153,9 +153,9 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(
             train()
     capsys.readouterr()
     resumed = train()
-    told = capsys.readouterr().out
-    assert "Going on after epoch 1" in told
-    assert "Epoch 1 of 2" not in told
+    report = capsys.readouterr().out
+    assert "Going on after epoch 1" in report
+    assert "Epoch 1 of 2" not in report
     assert resumed.history[:2] == whole.history[:2]
     for ours, theirs in zip(kernels(resumed), kernels(whole), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
@@ -176,10 +176,10 @@ def test_convert_trains_and_tells(cli, tiny_run: Path, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {
         *("int8-qat.tflite", "int16x8.tflite", "conversion.json")
     }
-    told = json.loads((tmp_path / "conversion.json").read_text())
-    assert [epoch["epoch"] for epoch in told["qat"]["epochs"]] == [0, 1]
-    assert told["qat"]["keras_agreement"] > 0.9
-    trained, wide = told["models"]
+    report = json.loads((tmp_path / "conversion.json").read_text())
+    assert [epoch["epoch"] for epoch in report["qat"]["epochs"]] == [0, 1]
+    assert report["qat"]["keras_agreement"] > 0.9
+    trained, wide = report["models"]
     assert trained["float_operators"] == {}
     assert trained["agreement"] > 0.8
     assert wide["agreement"] > 0.9

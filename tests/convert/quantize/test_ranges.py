@@ -6,7 +6,7 @@ import pytest
 from edgeclf.convert.graph.nodes import Activation, Concat, Conv, Dense, GlobalAverage, Graph, Input
 from edgeclf.convert.graph.to_keras import build_tf_keras
 from edgeclf.convert.quantize.emit import emit_tflite
-from edgeclf.convert.quantize.int16_headroom import widen_int16
+from edgeclf.convert.quantize.int16_headroom import add_headroom
 from edgeclf.convert.quantize.ranges import calibrate_ranges
 from edgeclf.convert.recipes import RECIPES
 from edgeclf.edge_runtime.interpreter import open_interpreter
@@ -91,7 +91,7 @@ def test_int16_files_take_what_exceeds_the_extremes(graph: Graph) -> None:
 
 def test_widening_changes_scales_and_biases_only(graph: Graph) -> None:
     once = emit_tflite(graph, RECIPES["int16x8"], calibration=IMAGES)
-    one, other = parse_tflite(once), parse_tflite(widen_int16(once))
+    one, other = parse_tflite(once), parse_tflite(add_headroom(once))
     assert one.operators == other.operators
     for tensor, wider in zip(one.tensors, other.tensors, strict=True):
         if tensor.dtype == "int64":

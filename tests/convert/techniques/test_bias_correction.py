@@ -14,7 +14,7 @@ from edgeclf.convert.graph.nodes import (
     Input,
 )
 from edgeclf.convert.graph.to_keras import build_tf_keras
-from edgeclf.convert.quantize.fake_quant import build_rounded, on_grid
+from edgeclf.convert.quantize.fake_quant import build_fake_quant, on_grid
 from edgeclf.convert.quantize.ranges import TensorRange, calibrate_ranges
 from edgeclf.convert.techniques.bias_correction import correct_biases
 
@@ -57,7 +57,7 @@ def mean_error(
 ) -> float:
     """Return by how many steps the means of the channels differ from float's, in the mean."""
     pixels = images.astype(np.float32)
-    model = build_rounded(on_grid(rounded, ranges), ranges, outputs=(name,))
+    model = build_fake_quant(on_grid(rounded, ranges), ranges, outputs=(name,))
     step = (ranges[name].high - ranges[name].low) / 255
     steps = model.predict_on_batch(pixels)
     values = build_tf_keras(graph, outputs=(name,)).predict_on_batch(pixels) / step

@@ -169,21 +169,21 @@ def test_a_network_with_rounded_weights_is_nearly_the_same(graph: Graph) -> None
 
 
 def test_steps_can_be_left_out(cli, tiny_run: Path, tmp_path: Path) -> None:
-    told = {}
+    shown = {}
     for techniques in ("none", "concatenations", "all"):
         out = tmp_path / techniques
         cli(
             *("convert", tiny_run, "--out", out, "--recipes", "int8", "--techniques", techniques),
             *("--max-drop", 100, "--max-class-drop", 100),
         )
-        told[techniques] = json.loads((out / "conversion.json").read_text())
-    assert [t["calibration"]["techniques"] for t in told.values()] == [
+        shown[techniques] = json.loads((out / "conversion.json").read_text())
+    assert [t["calibration"]["techniques"] for t in shown.values()] == [
         [],
         ["concatenations"],
         list(TECHNIQUES),
     ]
-    assert len({t["models"][0]["sha256"] for t in told.values()}) == 3
-    losses = [t["models"][0]["largest_difference"] for t in told.values()]
+    assert len({t["models"][0]["sha256"] for t in shown.values()}) == 3
+    losses = [t["models"][0]["largest_difference"] for t in shown.values()]
     assert losses[2] < losses[0]
 
 

@@ -20,7 +20,7 @@ from edgeclf.convert.graph.nodes import (
 )
 from edgeclf.convert.graph.to_keras import build_tf_keras
 from edgeclf.convert.quantize.emit import emit_tflite
-from edgeclf.convert.quantize.fake_quant import build_rounded
+from edgeclf.convert.quantize.fake_quant import build_fake_quant
 from edgeclf.convert.quantize.ranges import calibrate_ranges
 from edgeclf.convert.recipes import RECIPES
 from edgeclf.convert.techniques.relative_logits import relative_logits
@@ -146,7 +146,7 @@ def test_the_best_logit_is_the_largest_of_a_thousand() -> None:
 def test_the_emulation_tells_what_the_file_tells() -> None:
     graph = relative(network())
     ranges = calibrate_ranges(graph, IMAGES)
-    emulated = build_rounded(graph, ranges).predict_on_batch(IMAGES.astype(np.float32))
+    emulated = build_fake_quant(graph, ranges).predict_on_batch(IMAGES.astype(np.float32))
     np.testing.assert_allclose(scores(converted(graph)), emulated, rtol=0, atol=0.02)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edgeclf.convert.verify.gate import GateResult, Limits, judge
-from edgeclf.convert.verify.summary import gate_summary, verdict_table
-from edgeclf.convert.verify.verify import Recommendation, Verdict, recommend
+from edgeclf.convert.verify.summary import gate_summary, result_table
+from edgeclf.convert.verify.verify import ConversionResult, Recommendation, recommend
 from edgeclf.models.metrics.scoring import score_predictions
 
 LABELS = ("good", "oil", "stain")
@@ -209,27 +209,27 @@ def test_against_plain_counting(seed: int) -> None:
 
 
 def test_json_holds_all_of_it() -> None:
-    told = gate({0: 20, 1: 5, 2: 5}, lost={1: 2}).to_json()
-    assert told["passed"] is False
-    assert told["failures"][1]["rule"] == "max_class_drop"
-    assert told["failures"][1]["label"] == "oil"
-    assert told["drop"]["label"] is None
-    oil = told["class_drops"][1]
+    shown = gate({0: 20, 1: 5, 2: 5}, lost={1: 2}).to_json()
+    assert shown["passed"] is False
+    assert shown["failures"][1]["rule"] == "max_class_drop"
+    assert shown["failures"][1]["label"] == "oil"
+    assert shown["drop"]["label"] is None
+    oil = shown["class_drops"][1]
     assert (oil["label"], oil["images"], oil["lost"], oil["points"]) == ("oil", 5, 2, 40)
     low, high = oil["interval"]
     assert -100 <= low < 40 < high <= 100
 
 
-def verdict(
+def conversion_result(
     recipe: str, *, megabytes: float = 1.0, lost: int | None = 0, images: int = 200
-) -> Verdict:
-    """Return the verdict of a model that loses `lost` of `images` images, or was not scored."""
+) -> ConversionResult:
+    """Return the result of a model that loses `lost` of `images` images, or was not scored."""
     truth = np.repeat([0, 1], images // 2)
     guess = truth.copy()
     guess[: lost or 0] = 1
     result = judge(truth, reference=truth, guess=guess, labels=LABELS, limits=Limits())
     scored = lost is not None
-    return Verdict(
+    return ConversionResult(
         recipe=recipe,
         file=f"{recipe}.tflite",
         bytes=int(megabytes * 1e6),
@@ -246,10 +246,10 @@ def verdict(
 
 def test_full_integer_comes_before_what_is_smaller() -> None:
     models = [
-        verdict("float32", megabytes=28),
-        verdict("float16", megabytes=14),
-        verdict("dynamic", megabytes=7),
-        verdict("int8", megabytes=7.4, lost=1),
+        conversion_result("float32", megabytes=28),
+        conversion_result("float16", megabytes=14),
+        conversion_result("dynamic", megabytes=7),
+        conversion_result("int8", megabytes=7.4, lost=1),
     ]
     assert recommend(models) == Recommendation(
         "int8", "int8.tflite", "7.40 MB, full integer, drop 0.5 points"
@@ -257,7 +257,7 @@ def test_full_integer_comes_before_what_is_smaller() -> None:
 
 
 def test_16_bit_activations_come_last() -> None:
-    models = [verdict("int16x8", megabytes=7), verdict("float32", megabytes=28)]
+    models = [conversion_result("int16x8", megabytes=7), conversion_result("float32", megabytes=28)]
     best, only = recommend(models), recommend(models[:1])
     assert best is not None
     assert best.recipe == "float32"
@@ -267,10 +267,10 @@ def test_16_bit_activations_come_last() -> None:
 
 def test_what_failed_is_not_recommended() -> None:
     models = [
-        verdict("float32", megabytes=28),
-        verdict("float16", megabytes=14),
-        verdict("dynamic", megabytes=7),
-        verdict("int8", megabytes=7, lost=50),
+        conversion_result("float32", megabytes=28),
+        conversion_result("float16", megabytes=14),
+        conversion_result("dynamic", megabytes=7),
+        conversion_result("int8", megabytes=7, lost=50),
     ]
     best = recommend(models)
     assert best is not None
@@ -283,24 +283,26 @@ def test_what_failed_is_not_recommended() -> None:
 
 
 def test_among_sizes_that_agree_the_smaller_loss_decides() -> None:
-    first = verdict("int8", megabytes=7.01, lost=2)
-    assert recommend([first, verdict("int8", megabytes=7.02, lost=1)]) == Recommendation(
+    first = conversion_result("int8", megabytes=7.01, lost=2)
+    assert recommend([first, conversion_result("int8", megabytes=7.02, lost=1)]) == Recommendation(
         "int8", "int8.tflite", "7.02 MB, full integer, drop 0.5 points"
     )
-    assert recommend([first, verdict("int8", megabytes=8, lost=1)]) == Recommendation(
+    assert recommend([first, conversion_result("int8", megabytes=8, lost=1)]) == Recommendation(
         "int8", "int8.tflite", "7.01 MB, full integer, drop 1.0 points"
     )
 
 
 def test_without_images_nothing_is_recommended() -> None:
-    models = [verdict("int8", lost=None)]
+    models = [conversion_result("int8", lost=None)]
     assert recommend(models) is None
     assert "no labelled images; add --data" in gate_summary(models, Limits(), classes=3)
-    assert verdict_table(models).splitlines()[-1].split()[2:] == ["—", "—", "—", "—", "0", "—"]
+    assert result_table(models).splitlines()[-1].split()[2:] == ["—", "—", "—", "—", "0", "—"]
 
 
 def test_the_table_says_which_class_lost_what() -> None:
-    table = verdict_table([verdict("float32"), verdict("int8", lost=50)]).splitlines()
+    table = result_table(
+        [conversion_result("float32"), conversion_result("int8", lost=50)]
+    ).splitlines()
     assert table[2].endswith("passed")
     assert table[3].endswith("FAILED")
     assert "+25.00 (+19" in table[3]
@@ -309,7 +311,7 @@ def test_the_table_says_which_class_lost_what() -> None:
 
 
 def test_the_summary_names_limits_reasons_and_the_recommended() -> None:
-    models = [verdict("float32", megabytes=28), verdict("int8", lost=50)]
+    models = [conversion_result("float32", megabytes=28), conversion_result("int8", lost=50)]
     lines = gate_summary(models, Limits(), classes=3).splitlines()
     assert lines[0] == (
         "Gate on 200 images of 2 of 3 classes: the accuracy may lose 1 points or one image, "
@@ -328,6 +330,6 @@ def test_a_thousand_reasons_are_not_all_printed() -> None:
     truth = np.repeat(np.arange(100), 4)
     result = judge(truth, reference=truth, guess=(truth + 1) % 100, labels=labels, limits=Limits())
     assert len(result.failures) == 101
-    told = gate_summary([replace(verdict("int8"), gate=result)], Limits(), classes=100)
-    assert len(told.splitlines()) == 8
-    assert "int8 fails for 96 more reasons, all in conversion.json" in told
+    shown = gate_summary([replace(conversion_result("int8"), gate=result)], Limits(), classes=100)
+    assert len(shown.splitlines()) == 8
+    assert "int8 fails for 96 more reasons, all in conversion.json" in shown

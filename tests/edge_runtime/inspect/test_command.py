@@ -114,45 +114,45 @@ def test_people_read_sections(cli, tiny_models: Path) -> None:
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_programs_read_an_object(cli, tiny_models: Path, recipe: str) -> None:
     path = tiny_models / f"{recipe}.tflite"
-    told = report(cli, path)
-    assert list(told) == [
+    answer = report(cli, path)
+    assert list(answer) == [
         "schema", "file", "bytes", "sha256", "recipe", "architecture", "edgeclf_version",
         "inputs", "outputs", "resize", "labels", "provenance", "carries_self_test",
         "oldest_runtime", "operators",
         "float_operators", "sizes", "files", "metadata", "findings",
     ]  # fmt: skip
-    assert told["schema"] == 1
-    assert told["recipe"] == recipe
-    assert told["bytes"] == path.stat().st_size == sum(told["sizes"].values())
-    assert set(told["sizes"]) == {"weights", "graph", "metadata", "archive"}
-    assert list(told["files"]) == ["labels.txt", "edgeclf.json"]
-    assert sum(told["files"].values()) < told["sizes"]["archive"]
-    assert told["labels"] == ["good", "oil", "scratch", "stain"]
-    assert told["carries_self_test"]
-    assert told["findings"] == []
-    [image] = told["inputs"]
+    assert answer["schema"] == 1
+    assert answer["recipe"] == recipe
+    assert answer["bytes"] == path.stat().st_size == sum(answer["sizes"].values())
+    assert set(answer["sizes"]) == {"weights", "graph", "metadata", "archive"}
+    assert list(answer["files"]) == ["labels.txt", "edgeclf.json"]
+    assert sum(answer["files"].values()) < answer["sizes"]["archive"]
+    assert answer["labels"] == ["good", "oil", "scratch", "stain"]
+    assert answer["carries_self_test"]
+    assert answer["findings"] == []
+    [image] = answer["inputs"]
     assert image["shape"] == [1, 32, 32, 3]
     assert image["dtype"] == "uint8"
-    [image] = told["metadata"]["inputs"]
+    [image] = answer["metadata"]["inputs"]
     assert image["normalization"] == {"mean": [0.0], "std": [1.0]}
     assert image["colour_space"] == "RGB"
-    [scores] = told["metadata"]["outputs"]
+    [scores] = answer["metadata"]["outputs"]
     assert scores["files"] == [{"name": "labels.txt", "type": "TENSOR_AXIS_LABELS"}]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_runtime_counts_the_same_operators(cli, tiny_models: Path, recipe: str) -> None:
     path = tiny_models / f"{recipe}.tflite"
-    told = report(cli, path)
+    answer = report(cli, path)
     interpreter = Classifier(path).interpreter
-    assert told["float_operators"] == float_operators(interpreter)
+    assert answer["float_operators"] == float_operators(interpreter)
     names = [op["op_name"] for op in interpreter._get_ops_details() if op["op_name"] != "DELEGATE"]
     counts: dict[str, int] = {}
-    for kind in told["operators"]:
+    for kind in answer["operators"]:
         counts[kind["name"]] = counts.get(kind["name"], 0) + kind["count"]
     assert counts == {name: names.count(name) for name in names}
     [image], [scores] = interpreter.get_input_details(), interpreter.get_output_details()
-    for tensor, details in ((told["inputs"][0], image), (told["outputs"][0], scores)):
+    for tensor, details in ((answer["inputs"][0], image), (answer["outputs"][0], scores)):
         assert tensor["name"] == details["name"]
         assert tensor["shape"] == details["shape"].tolist()
         quantization = (tensor["scale"] or 0.0, tensor["zero_point"] or 0)
@@ -269,12 +269,14 @@ def test_a_model_of_another_maker(cli, tiny_models: Path, tmp_path: Path) -> Non
     ]
     path = tmp_path / "foreign.tflite"
     path.write_bytes(data[data.index(b"TFL3", 8) - 4 :])  # as the converter made it
-    told = report(cli, path)
-    assert told["recipe"] is told["labels"] is told["metadata"] is told["provenance"] is None
-    assert {finding["check"] for finding in told["findings"]} == {"spec", "metadata"}
-    assert told["outputs"][0]["shape"] == [1, 4]
-    assert told["sizes"]["archive"] == 0
-    assert sum(told["sizes"].values()) == told["bytes"] == path.stat().st_size
+    answer = report(cli, path)
+    assert (
+        answer["recipe"] is answer["labels"] is answer["metadata"] is answer["provenance"] is None
+    )
+    assert {finding["check"] for finding in answer["findings"]} == {"spec", "metadata"}
+    assert answer["outputs"][0]["shape"] == [1, 4]
+    assert answer["sizes"]["archive"] == 0
+    assert sum(answer["sizes"].values()) == answer["bytes"] == path.stat().st_size
     shown = cli("inspect", path).output
     assert "metadata  none\n" in shown
     assert "not written by edgeclf" in shown
@@ -328,11 +330,11 @@ def test_a_file_cut_short(cli, tiny_models: Path, tmp_path: Path) -> None:
         assert "damaged or cut short" in line
     for length in (model, model + 200, len(whole) - 1):
         path.write_bytes(whole[:length])
-        told = report(cli, path)
-        [finding] = told["findings"]
+        answer = report(cli, path)
+        [finding] = answer["findings"]
         assert finding["check"] == "spec"
         assert "cut short" in finding["detail"]
-        assert told["operators"]
+        assert answer["operators"]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

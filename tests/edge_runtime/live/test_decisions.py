@@ -89,9 +89,9 @@ def test_events_are_the_changes_of_the_steady_label(seed: int, config: DecisionC
         for number, (before, after) in enumerate(pairwise(decisions), 1)
         if after.label != before.label
     ]
-    told = [(event.frame, event.label) for event in events]
-    assert told[-len(changes) :] == changes
-    assert [event.previous for event in events] == [None, *(label for _, label in told[:-1])]
+    shown = [(event.frame, event.label) for event in events]
+    assert shown[-len(changes) :] == changes
+    assert [event.previous for event in events] == [None, *(label for _, label in shown[:-1])]
     for event in events:
         confirmed_at = EPOCH + 100 + event.frame / 10
         assert confirmed_at - event.began_at >= 0.6 - 1e-6

@@ -131,31 +131,31 @@ def test_a_frame_is_seen_as_the_same_photograph_is(
     bgr = picture(77, 480, 640)
     bgr[:, :, 0] = 0  # red and blue are not alike
     before = bgr.copy()
-    look = shared_classifier.look(bgr, top=4)
+    result = shared_classifier.classify_frame(bgr, top=4)
     rgb = np.ascontiguousarray(bgr[..., ::-1])
     prediction = Classifier(model, threads=1).classify(rgb, top=4)
-    assert look.prediction.top == prediction.top
-    assert look.prediction.label == prediction.label
+    assert result.prediction.top == prediction.top
+    assert result.prediction.label == prediction.label
     assert shared_classifier.classify(rgb, top=4).top == prediction.top
     np.testing.assert_array_equal(bgr, before)
-    assert look.scores.shape == (4,)
-    assert float(look.scores.max()) == prediction.score
-    assert set(look.steps_ms) == {"preprocess", "invoke", "postprocess"}
-    assert all(ms > 0 for ms in look.steps_ms.values())
-    assert look.prediction.ms == pytest.approx(
-        look.steps_ms["preprocess"] + look.steps_ms["invoke"]
+    assert result.scores.shape == (4,)
+    assert float(result.scores.max()) == prediction.score
+    assert set(result.steps_ms) == {"preprocess", "invoke", "postprocess"}
+    assert all(ms > 0 for ms in result.steps_ms.values())
+    assert result.prediction.ms == pytest.approx(
+        result.steps_ms["preprocess"] + result.steps_ms["invoke"]
     )
 
 
 def test_several_threads_get_what_one_gets(shared_classifier: SharedClassifier) -> None:
     pictures = [picture(number) for number in range(8)]
-    alone = [shared_classifier.look(bgr).scores for bgr in pictures]
+    alone = [shared_classifier.classify_frame(bgr).scores for bgr in pictures]
     together: dict[tuple[int, int], NDArray[np.float32]] = {}
 
     def work(worker: int) -> None:
         for _ in range(20):
             for number, bgr in enumerate(pictures):
-                scores = shared_classifier.look(bgr).scores
+                scores = shared_classifier.classify_frame(bgr).scores
                 if not np.array_equal(scores, alone[number]):
                     together[worker, number] = scores
 
@@ -180,9 +180,9 @@ def test_each_frame_is_classified_and_told_to_each_sink(
         assert log.closed == 1
     assert source.closed
     for seen in first.seen:
-        look = shared_classifier.look(seen.frame.bgr, top=2)
-        assert seen.prediction == replace(look.prediction, ms=seen.prediction.ms)
-        assert seen.decision.scores == tuple(map(float, look.scores))
+        result = shared_classifier.classify_frame(seen.frame.bgr, top=2)
+        assert seen.prediction == replace(result.prediction, ms=seen.prediction.ms)
+        assert seen.decision.scores == tuple(map(float, result.scores))
         assert list(seen.steps_ms) == ["decode", "preprocess", "invoke", "postprocess"]
         assert seen.steps_ms["decode"] == 1.5
         worked = seen.steps_ms["preprocess"] + seen.steps_ms["invoke"]
@@ -224,8 +224,8 @@ def test_the_health_is_told_when_it_changes_and_at_the_end(
 
     log = Log()
     assert run(shared_classifier, Ill(6), log) == 5
-    told = [(health.state.value, health.reason) for health in log.health]
-    assert told == [("live", ""), ("stale", "no frame comes")]
+    shown = [(health.state.value, health.reason) for health in log.health]
+    assert shown == [("live", ""), ("stale", "no frame comes")]
 
 
 def test_it_ends_after_so_many_frames(shared_classifier: SharedClassifier) -> None:

@@ -103,10 +103,10 @@ def test_the_service_manager_hears_of_it(
         manager.settimeout(LONG)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         cli("run", model, camera, "--max-frames", 3)
-        told = ""
-        while "STOPPING=1" not in told:
-            told += manager.recv(4096).decode() + "\n"
-    assert "READY=1" in told
+        shown = ""
+        while "STOPPING=1" not in shown:
+            shown += manager.recv(4096).decode() + "\n"
+    assert "READY=1" in shown
 
 
 def test_a_camera_that_is_not_there_is_waited_for(cli: Cli, model: Path) -> None:

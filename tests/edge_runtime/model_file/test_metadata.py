@@ -152,9 +152,9 @@ def test_it_is_the_same_each_time_and_replaced_by_the_next(tiny_models: Path) ->
     data, spec = flatbuffer(tiny_models / "int8.tflite"), read_model(tiny_models / "int8.tflite")[1]
     assert embed_metadata(without_metadata(tiny_models / "int8.tflite"), spec) == data
     again = embed_metadata(data, replace(spec, architecture="other"))
-    told = parse_tflite(again).metadata
-    assert read_metadata(told[METADATA_NAME])["name"] == "other int8"
-    assert len(told) == len(parse_tflite(data).metadata)
+    report = parse_tflite(again).metadata
+    assert read_metadata(report[METADATA_NAME])["name"] == "other int8"
+    assert len(report) == len(parse_tflite(data).metadata)
     np.testing.assert_array_equal(outputs(again), outputs(data))
 
 
@@ -165,8 +165,8 @@ def test_each_output_is_described(tiny_models: Path) -> None:
     graph.outputs = [*graph.outputs, graph.operators[-3].outputs[0]]
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
-    told = parse_tflite(embed_metadata(bytes(builder.Output()), spec)).metadata[METADATA_NAME]
-    scores, further = read_metadata(told)["outputs"]
+    report = parse_tflite(embed_metadata(bytes(builder.Output()), spec)).metadata[METADATA_NAME]
+    scores, further = read_metadata(report)["outputs"]
     assert scores["files"] == [{"name": "labels.txt", "type": "TENSOR_AXIS_LABELS"}]
     assert further["name"] == "output 1"
     assert further["files"] == []
@@ -191,11 +191,11 @@ def test_the_published_schema_reads_it(
     command = [mediapipe_python, "-c", DESCRIBE, tmp_path / "metadata"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["name"] == "densenet-tiny int8"
-    assert told["minParserVersion"] == "1.0.0"
-    assert [file["name"] for file in told["associatedFiles"]] == ["edgeclf.json"]
-    [graph] = told["subgraphMetadata"]
+    report = json.loads(done.stdout)
+    assert report["name"] == "densenet-tiny int8"
+    assert report["minParserVersion"] == "1.0.0"
+    assert [file["name"] for file in report["associatedFiles"]] == ["edgeclf.json"]
+    [graph] = report["subgraphMetadata"]
     [image], [scores] = graph["inputTensorMetadata"], graph["outputTensorMetadata"]
     assert image["name"] == "image"
     assert image["content"]["contentPropertiesType"] == 2  # ImageProperties

@@ -128,8 +128,8 @@ def test_a_float_model_has_a_tolerance(
         return outputs
 
     path = with_outputs(tiny_models / "float32.tflite", tmp_path / "model.tflite", moved)
-    told = cli("inspect", path, "--self-test", "--json", code=code)
-    outcome = json.loads(told.stdout)["self_test"]
+    shown = cli("inspect", path, "--self-test", "--json", code=code)
+    outcome = json.loads(shown.stdout)["self_test"]
     assert outcome["passed"] == (code == 0)
     assert outcome["different"] == 1
     assert outcome["tolerance"] == FLOAT_TOLERANCE

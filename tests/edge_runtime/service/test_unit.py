@@ -224,13 +224,13 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_is_installed_and_the_next_command_named(systemd: Path) -> None:
-    told = install_unit("[Unit]\n", name="edgeclf")
+    answer = install_unit("[Unit]\n", name="edgeclf")
     assert [path.name for path in (systemd / "units").iterdir()] == ["edgeclf.service"]
     assert (systemd / "units/edgeclf.service").read_text() == "[Unit]\n"
     assert (systemd / "asked").read_text() == "daemon-reload\n"
-    assert "next: systemctl enable --now edgeclf\n" in told
-    told = install_unit("[Unit]\n# new\n", name="edgeclf")
-    assert "next: systemctl enable --now edgeclf && systemctl restart edgeclf\n" in told
+    assert "next: systemctl enable --now edgeclf\n" in answer
+    answer = install_unit("[Unit]\n# new\n", name="edgeclf")
+    assert "next: systemctl enable --now edgeclf && systemctl restart edgeclf\n" in answer
 
 
 def test_what_hinders_an_installation_is_one_line(systemd: Path, monkeypatch) -> None:

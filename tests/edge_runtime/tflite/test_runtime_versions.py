@@ -186,8 +186,8 @@ def test_a_refusal_names_the_mend(
 def test_an_old_tflite_runtime_is_mended_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime_versions, "on_32_bits", lambda: True)
     model = one_operator("FULLY_CONNECTED", 4, DENSE, scales=4)
-    told = explain_refusal(model, reason="no", runtime="tflite-runtime 2.5.0")
-    assert told.endswith("this is tflite-runtime 2.5.0; pip install 'tflite-runtime>=2.12.0'")
+    answer = explain_refusal(model, reason="no", runtime="tflite-runtime 2.5.0")
+    assert answer.endswith("this is tflite-runtime 2.5.0; pip install 'tflite-runtime>=2.12.0'")
 
 
 def test_a_damaged_file_is_not_blamed_on_the_runtime() -> None:

@@ -130,9 +130,9 @@ def test_a_drop_counts_both_ways_and_has_an_interval() -> None:
     assert drop.interval.low < 0
     assert 50 < drop.interval.high <= 100  # percentage points, as the drop
     assert drop.p_value == pytest.approx(2 * (1 + 5) / 32)
-    told = drop.to_json()
-    assert told["interval"] == [drop.interval.low, drop.interval.high]
-    assert told["lost"] == 4
+    shown = drop.to_json()
+    assert shown["interval"] == [drop.interval.low, drop.interval.high]
+    assert shown["lost"] == 4
 
 
 def test_the_recall_of_each_class_that_has_images() -> None:

@@ -10,10 +10,10 @@ from keras import layers
 
 from edgeclf.convert.graph.batch_norm import deploy_graph
 from edgeclf.convert.graph.heatmap import find_tail
-from edgeclf.convert.graph.nodes import Affine, Foreign
+from edgeclf.convert.graph.nodes import Affine, UnknownLayer
 from edgeclf.convert.graph.read_keras import read_keras
 from edgeclf.convert.graph.to_keras import build_tf_keras
-from edgeclf.convert.quantize.emit import emit_rounded
+from edgeclf.convert.quantize.emit import emit_int8
 from edgeclf.convert.quantize.ranges import calibrate_ranges
 from edgeclf.edge_runtime import EdgeclfError
 from edgeclf.edge_runtime.interpreter import float_operators, open_interpreter
@@ -72,7 +72,7 @@ def test_an_architecture_is_one_graph_that_converts_exactly(name: str) -> None:
     assert expected.std(0).mean() > 1e-3  # else any image would give the same
 
     graph = deploy_graph(read_keras(model))
-    assert not any(isinstance(node, Affine | Foreign) for node in graph)
+    assert not any(isinstance(node, Affine | UnknownLayer) for node in graph)
     names = [graph.output.name, find_tail(graph).features]
     scores, features = build_tf_keras(graph, outputs=names)(inputs, training=False)
     np.testing.assert_allclose(scores.numpy(), expected, rtol=0, atol=1e-4)
@@ -138,5 +138,5 @@ def test_another_network_becomes_full_integer(name: str) -> None:
     inputs = images()
     graph = deploy_graph(read_keras(lived_in(name, inputs)))
     ranges = calibrate_ranges(graph, inputs.astype(np.uint8))
-    flatbuffer = emit_rounded(graph, ranges, features=find_tail(graph).features)
+    flatbuffer = emit_int8(graph, ranges, features=find_tail(graph).features)
     assert float_operators(open_interpreter(flatbuffer, name=name, threads=1)) == {}

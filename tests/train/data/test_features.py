@@ -15,10 +15,10 @@ from edgeclf.models.networks.architectures import architecture
 from edgeclf.models.networks.classifier import build_classifier
 from edgeclf.train.config import TrainConfig
 from edgeclf.train.data import features as features_module
-from edgeclf.train.data.batch_streams import Lessons
+from edgeclf.train.data.batch_streams import TrainingData
 from edgeclf.train.data.dataset import Dataset
 from edgeclf.train.data.features import (
-    KEPT_NAME,
+    FEATURES_FILE,
     Features,
     extract_features,
     head_features,
@@ -81,7 +81,7 @@ def test_features_keep_the_targets_and_weights_of_their_batches(model) -> None:
         np.testing.assert_array_equal(getattr(features, name), expected)
 
 
-def lessons(out: Path, teacher=None) -> Lessons:
+def training_data(out: Path, teacher=None) -> TrainingData:
     config = TrainConfig(
         **dict.fromkeys(field.name for field in fields(TrainConfig))
         | {"out": out, "augment": AugmentConfig(), "mix": MixConfig(), "sampling": "shuffled"}
@@ -90,14 +90,14 @@ def lessons(out: Path, teacher=None) -> Lessons:
     )
     splits = {"train": split(), "val": split()}
     labels = ("one", "other", "third")
-    return Lessons(Dataset(labels, (), splits, np.zeros(0, bool), ()), config, teacher)
+    return TrainingData(Dataset(labels, (), splits, np.zeros(0, bool), ()), config, teacher)
 
 
 def test_the_head_is_trained_on_each_image_unchanged_and_augmented(model, tmp_path: Path) -> None:
     def teacher(images: np.ndarray) -> np.ndarray:
         return images.mean((1, 2))
 
-    train, val = head_features(model, lessons(tmp_path, teacher), seed=(0,), key={})
+    train, val = head_features(model, training_data(tmp_path, teacher), seed=(0,), key={})
     plain = features_of(model, split())
     np.testing.assert_array_equal(val.values, plain.values)
 
@@ -116,7 +116,7 @@ def test_the_features_are_kept_for_the_same_training_only(
 ) -> None:
     def make(**key: int) -> list[Features]:
         made.clear()
-        return list(head_features(model, lessons(tmp_path), seed=(0,), key=key))
+        return list(head_features(model, training_data(tmp_path), seed=(0,), key=key))
 
     made: list[int] = []
     extract = features_module.extract_features
@@ -135,11 +135,11 @@ def test_the_features_are_kept_for_the_same_training_only(
             np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name))
     make(seed=1)
     assert made == [80, 40]
-    (tmp_path / KEPT_NAME).write_bytes(b"damaged")
+    (tmp_path / FEATURES_FILE).write_bytes(b"damaged")
     np.testing.assert_array_equal(make(seed=1)[1].values, first[1].values)
     assert made == [80, 40]
 
-    (tmp_path / KEPT_NAME).unlink()
+    (tmp_path / FEATURES_FILE).unlink()
     monkeypatch.setattr(features_module, "_MOST_BYTES", first[0].values.nbytes)
     make(seed=1)
-    assert not (tmp_path / KEPT_NAME).exists()
+    assert not (tmp_path / FEATURES_FILE).exists()

@@ -59,19 +59,19 @@ def report(cli, data: Path, *options: object, code: int = 0) -> dict[str, Any]:
     return json.loads(file.read_text())
 
 
-def kinds(told: dict) -> set[str]:
-    return {each["kind"] for each in told["findings"] if each["must"]}
+def kinds(shown: dict) -> set[str]:
+    return {each["kind"] for each in shown["findings"] if each["must"]}
 
 
 def test_different_photographs_are_fine(cli, data: Path) -> None:
-    told = report(cli, data)
-    assert told["passed"]
-    assert told["classes"] == {
+    shown = report(cli, data)
+    assert shown["passed"]
+    assert shown["classes"] == {
         "a": {"images": PER_CLASS, "corrupt": 0},
         "b": {"images": PER_CLASS, "corrupt": 0},
     }
     for nothing in ("corrupt", "copies", "near_duplicates", "scenes", "leaks", "outliers"):
-        assert told[nothing] == []
+        assert shown[nothing] == []
     result = cli("data", "check", data)
     assert f"{data}: fine: nothing in 12 images must be mended" in result.output
 
@@ -81,32 +81,32 @@ def test_corrupt_files_are_named_with_the_reason(cli, data: Path) -> None:
     (data / "a/0.jpg").write_bytes(whole[: len(whole) // 2])
     (data / "a/1.jpg").write_bytes(b"")
     (data / "b/5.jpg").write_text("<html>404</html>")
-    told = report(cli, data, FAST, code=1)
-    assert [(each["path"], each["reason"]) for each in told["corrupt"]] == [
+    shown = report(cli, data, FAST, code=1)
+    assert [(each["path"], each["reason"]) for each in shown["corrupt"]] == [
         ("a/0.jpg", "the image is cut short"),
         ("a/1.jpg", "the file is empty"),
         ("b/5.jpg", "not an image that OpenCV can decode"),
     ]
-    assert kinds(told) == {"corrupt"}
-    assert told["classes"]["a"] == {"images": PER_CLASS - 2, "corrupt": 2}
+    assert kinds(shown) == {"corrupt"}
+    assert shown["classes"]["a"] == {"images": PER_CLASS - 2, "corrupt": 2}
     assert report(cli, data, FAST, "--allow", "corrupt")["passed"]
 
 
 def test_a_folder_of_nothing_but_corrupt_files(cli, data: Path) -> None:
     for path in data.rglob("*.jpg"):
         path.write_bytes(b"")
-    told = report(cli, data, "--report", data.parent / "page.html", code=1)
-    assert len(told["corrupt"]) == 2 * PER_CLASS
-    assert told["scenes"] == []
+    shown = report(cli, data, "--report", data.parent / "page.html", code=1)
+    assert len(shown["corrupt"]) == 2 * PER_CLASS
+    assert shown["scenes"] == []
 
 
 def test_images_of_any_shape(cli, data: Path) -> None:
     for number, size in enumerate([(1, 1), (1, 300), (2000, 3), (7, 5)]):
         write(data / f"a/odd{number}.png", scene(number, size=size))
         write(data / f"b/flat{number}.png", np.full((*size, 3), 90 + number, np.uint8))
-    told = report(cli, data)
-    assert told["corrupt"] == told["near_duplicates"] == told["scenes"] == []
-    assert told["classes"]["a"]["images"] == PER_CLASS + 4
+    shown = report(cli, data)
+    assert shown["corrupt"] == shown["near_duplicates"] == shown["scenes"] == []
+    assert shown["classes"]["a"]["images"] == PER_CLASS + 4
 
 
 def half(image: Image) -> Image:
@@ -127,11 +127,11 @@ COPIES: dict[str, Callable[[Image], Image]] = {
 def test_a_changed_copy_is_a_near_duplicate(cli, data: Path, change: str) -> None:
     image = COPIES[change](cv2.imread(str(data / "a/3.jpg")))
     write(data / "a/copy.jpg", image.astype(np.uint8), quality=40)
-    told = report(cli, data, FAST)
-    [pair] = told["near_duplicates"]
+    shown = report(cli, data, FAST)
+    [pair] = shown["near_duplicates"]
     assert pair["paths"] == ["a/3.jpg", "a/copy.jpg"]
-    assert told["scenes"] == [["a/3.jpg", "a/copy.jpg"]]
-    assert told["passed"]
+    assert shown["scenes"] == [["a/3.jpg", "a/copy.jpg"]]
+    assert shown["passed"]
 
 
 CROPS: dict[str, Callable[[Image], Image]] = {
@@ -151,8 +151,8 @@ def test_parts_of_a_scene_belong_to_it(cli, data: Path, change: str) -> None:
     image = cv2.imread(str(data / "b/3.jpg"))
     write(data / "b/part.jpg", CROPS[change](image) // 2 + 30, quality=80)
     groups = data.parent / "groups.csv"
-    told = report(cli, data, "--propose-groups", groups)
-    assert told["scenes"] == [["b/3.jpg", "b/part.jpg"]]
+    shown = report(cli, data, "--propose-groups", groups)
+    assert shown["scenes"] == [["b/3.jpg", "b/part.jpg"]]
     with groups.open(newline="") as file:
         group_of = {row["path"]: row["group"] for row in csv.DictReader(file)}
     assert len(group_of) == 2 * PER_CLASS + 1
@@ -176,17 +176,17 @@ def test_a_spot_on_black_is_no_scene(cli, data: Path) -> None:
             image, (int(rng.integers(20, 140)), int(rng.integers(20, 100))), 6, (230,) * 3, -1
         )
         write(data / "spots" / f"{number}.jpg", image)
-    told = report(cli, data)
-    assert told["near_duplicates"] == told["scenes"] == []
+    shown = report(cli, data)
+    assert shown["near_duplicates"] == shown["scenes"] == []
 
 
 def test_the_same_under_two_classes_must_be_mended(cli, data: Path) -> None:
     shutil.copy(data / "a/4.jpg", data / "b/copy.jpg")
     write(data / "a/saved_anew.jpg", cv2.imread(str(data / "b/4.jpg")), quality=50)
-    told = report(cli, data, FAST, code=1)
-    assert told["copies"] == [{"paths": ["a/4.jpg", "b/copy.jpg"], "labels": ["a", "b"]}]
-    assert [each["paths"] for each in told["near_duplicates"]] == [["a/saved_anew.jpg", "b/4.jpg"]]
-    assert kinds(told) == {"labels"}
+    shown = report(cli, data, FAST, code=1)
+    assert shown["copies"] == [{"paths": ["a/4.jpg", "b/copy.jpg"], "labels": ["a", "b"]}]
+    assert [each["paths"] for each in shown["near_duplicates"]] == [["a/saved_anew.jpg", "b/4.jpg"]]
+    assert kinds(shown) == {"labels"}
     assert report(cli, data, FAST, "--allow", "labels")["passed"]
 
 
@@ -206,9 +206,9 @@ def leaking(data: Path) -> Path:
 
 def test_leaks_of_a_split(cli, data: Path) -> None:
     split = leaking(data)
-    told = report(cli, data, "--split", split, code=1)
-    assert kinds(told) == {"leaks"}
-    assert told["leaks"] == [
+    shown = report(cli, data, "--split", split, code=1)
+    assert kinds(shown) == {"leaks"}
+    assert shown["leaks"] == [
         {
             "split": "test",
             "images": 4,
@@ -233,8 +233,8 @@ def test_leaks_of_a_layout(cli, data: Path) -> None:
     root = data.parent / "layout"
     shutil.copytree(data, root / "train")
     shutil.copytree(data / "a", root / "test/a", ignore=shutil.ignore_patterns("[1-3].jpg"))
-    told = report(cli, root, FAST, code=1)
-    [leak] = told["leaks"]
+    shown = report(cli, root, FAST, code=1)
+    [leak] = shown["leaks"]
     assert leak["copies"] == ["test/a/0.jpg", "test/a/4.jpg", "test/a/5.jpg"]
 
 
@@ -242,8 +242,8 @@ def test_the_split_of_a_run(cli, data: Path) -> None:
     with leaking(data).open(newline="") as file:
         rows = [SplitImage(row["path"], "", "", row["split"]) for row in csv.DictReader(file)]
     write_split(data.parent / "run", tuple(rows))
-    told = report(cli, data, "--run", data.parent / "run", FAST, code=1)
-    assert told["leaks"][0]["copies"] == ["a/0.jpg"]
+    shown = report(cli, data, "--run", data.parent / "run", FAST, code=1)
+    assert shown["leaks"][0]["copies"] == ["a/0.jpg"]
 
 
 def test_groups_that_part_duplicates(cli, data: Path) -> None:
@@ -251,10 +251,10 @@ def test_groups_that_part_duplicates(cli, data: Path) -> None:
     paths = sorted(path.relative_to(data).as_posix() for path in data.rglob("*.jpg"))
     groups = data.parent / "groups.csv"
     groups.write_text("path,group\n" + "".join(f"{path},{path}\n" for path in paths[:-1]))
-    told = report(cli, data, "--groups", groups, FAST, code=1)
-    assert kinds(told) == {"groups"}
-    assert told["groups"]["parted"] == [["a/0.jpg", "a/copy.jpg"]]
-    assert told["groups"]["ungrouped"] == [paths[-1]]
+    shown = report(cli, data, "--groups", groups, FAST, code=1)
+    assert kinds(shown) == {"groups"}
+    assert shown["groups"]["parted"] == [["a/0.jpg", "a/copy.jpg"]]
+    assert shown["groups"]["ungrouped"] == [paths[-1]]
 
 
 def test_proposed_groups_join_what_was_given(cli, data: Path) -> None:
@@ -276,11 +276,11 @@ def test_masks(cli, data: Path) -> None:
         write(masks / "b" / f"{name}.png", mark)
     write(masks / "b/1.png", 0 * mark)
     write(masks / "b/2.png", mark[:, :100])
-    told = report(cli, data, FAST, "--masks", masks)["masks"]
-    assert told["without_image"] == ["b/gone.png"]
-    assert told["without_mask"] == ["b/3.jpg", "b/4.jpg", "b/5.jpg"]
-    assert told["other_size"] == ["b/2.jpg"]
-    assert told["empty"] == ["b/1.png"]
+    shown = report(cli, data, FAST, "--masks", masks)["masks"]
+    assert shown["without_image"] == ["b/gone.png"]
+    assert shown["without_mask"] == ["b/3.jpg", "b/4.jpg", "b/5.jpg"]
+    assert shown["other_size"] == ["b/2.jpg"]
+    assert shown["empty"] == ["b/1.png"]
 
 
 def test_outliers_are_those_of_their_class(cli, tmp_path: Path) -> None:
@@ -290,9 +290,13 @@ def test_outliers_are_those_of_their_class(cli, tmp_path: Path) -> None:
         write(data / f"dark/{number}.jpg", scene(number + 100) // 3)
     write(data / "light/5.jpg", scene(5) // 3)
     write(data / "dark/4.jpg", scene(104, size=(120, 400)) // 3)
-    told = {(e["path"], e["measure"]) for e in report(cli, data, FAST)["outliers"]}
-    assert {("light/5.jpg", "brightness"), ("dark/4.jpg", "aspect"), ("dark/4.jpg", "size")} <= told
-    assert {path for path, _ in told} == {"light/5.jpg", "dark/4.jpg"}
+    shown = {(e["path"], e["measure"]) for e in report(cli, data, FAST)["outliers"]}
+    assert {
+        ("light/5.jpg", "brightness"),
+        ("dark/4.jpg", "aspect"),
+        ("dark/4.jpg", "size"),
+    } <= shown
+    assert {path for path, _ in shown} == {"light/5.jpg", "dark/4.jpg"}
 
 
 def test_robust_scores() -> None:
@@ -337,7 +341,7 @@ def test_the_page_holds_all_it_shows(cli, data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "shown"),
     [
         (["--groups", "gone.csv"], "gone.csv: cannot be read"),
         (["--masks", "gone"], "gone: no such folder of masks"),
@@ -345,9 +349,9 @@ def test_the_page_holds_all_it_shows(cli, data: Path) -> None:
         (["--no-scenes", "--propose-groups", "x"], "needs the scenes"),
     ],
 )
-def test_mistakes_are_one_line(cli, data: Path, options: list[str], told: str) -> None:
+def test_mistakes_are_one_line(cli, data: Path, options: list[str], shown: str) -> None:
     output = cli("data", "check", data, *options, code=1).output
-    assert told in output.splitlines()[-1]
+    assert shown in output.splitlines()[-1]
 
 
 def test_nothing_heavy_is_loaded(fresh_python, clean: Path) -> None:

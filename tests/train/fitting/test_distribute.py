@@ -72,12 +72,12 @@ def test_two_workers_learn_what_one_process_does(
         for worker in workers:
             worker.kill()
     assert [worker.returncode for worker in workers] == [0, 0], ended
-    told = [
+    shown = [
         [line for line in output.splitlines() if line.startswith("replicas 2 weights ")]
         for output, _ in ended
     ]
-    assert len(told[0]) == 1
-    assert told[0] == told[1]
+    assert len(shown[0]) == 1
+    assert shown[0] == shown[1]
     assert (runs[0] / "metrics.json").exists()
     assert not runs[1].exists()
 

@@ -30,7 +30,7 @@ from edgeclf.edge_runtime.live.sinks.pictures import (
 )
 from edgeclf.edge_runtime.live.sinks.queued import Outlet, QueuedSink, close_sinks
 from edgeclf.edge_runtime.live.sinks.rotation import LineFile
-from edgeclf.edge_runtime.live.sinks.video import RecordConfig, VideoRecord
+from edgeclf.edge_runtime.live.sinks.video import VideoConfig, VideoFile
 
 
 class Gate(Outlet[str]):
@@ -459,7 +459,7 @@ def frames_of(path: Path) -> tuple[int, float, tuple[int, int]]:
 
 def test_a_video_plays_as_fast_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "seen.avi"
-    feed(VideoRecord(path), 41)  # four seconds of 10 fps
+    feed(VideoFile(path), 41)  # four seconds of 10 fps
     [only] = tmp_path.iterdir()
     assert only == path
     count, fps, size_wh = frames_of(path)
@@ -469,7 +469,7 @@ def test_a_video_plays_as_fast_as_it_was(tmp_path: Path) -> None:
 
 def test_a_slow_camera_is_recorded_in_real_time(tmp_path: Path) -> None:
     path = tmp_path / "seen.avi"
-    sink = QueuedSink(VideoRecord(path), bound=99, warn=print)
+    sink = QueuedSink(VideoFile(path), bound=99, warn=print)
     for number in range(5):
         sink.observe(observation(number, at=number, size_wh=(1920, 1080)))
     sink.close(20)
@@ -481,13 +481,13 @@ def test_a_slow_camera_is_recorded_in_real_time(tmp_path: Path) -> None:
 def test_a_video_is_cut_where_the_camera_was_away_and_when_large(tmp_path: Path) -> None:
     path = tmp_path / "seen.avi"
     moments = [*range(3), *range(100, 103), *range(200, 203)]
-    sink = QueuedSink(VideoRecord(path, RecordConfig(keep=1)), bound=99, warn=print)
+    sink = QueuedSink(VideoFile(path, VideoConfig(keep=1)), bound=99, warn=print)
     for number, at in enumerate(moments):
         sink.observe(observation(number, at=at))
     sink.close(20)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["seen.1.avi", "seen.avi"]
     assert frames_of(path)[0] == frames_of(tmp_path / "seen.1.avi")[0] == 17
-    feed(VideoRecord(path, RecordConfig(keep=99, max_bytes=20_000)), 200)
+    feed(VideoFile(path, VideoConfig(keep=99, max_bytes=20_000)), 200)
     sizes = [file.stat().st_size for file in tmp_path.iterdir()]
     assert len(sizes) > 4
     assert max(sizes) < 60_000
@@ -501,7 +501,7 @@ def test_a_video_stops_before_the_disk_is_full(
     monkeypatch.setattr(
         record.shutil, "disk_usage", lambda folder: usage(folder)._replace(free=free[0])
     )
-    sink = QueuedSink(VideoRecord(path), bound=99, warn=warnings.append)
+    sink = QueuedSink(VideoFile(path), bound=99, warn=warnings.append)
     for number in range(5):
         sink.observe(observation(number, at=number))
     wait_until(lambda: sink.written == 5)
@@ -519,7 +519,7 @@ def test_a_video_stops_before_the_disk_is_full(
 
 def test_a_video_is_an_avi_file(tmp_path: Path) -> None:
     with pytest.raises(EdgeclfError, match=r"a video is an \.avi file; name it seen\.avi"):
-        VideoRecord(tmp_path / "seen.mp4")
+        VideoFile(tmp_path / "seen.mp4")
 
 
 def test_the_moments_are_those_of_the_epoch() -> None:

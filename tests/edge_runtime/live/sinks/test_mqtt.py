@@ -151,9 +151,13 @@ def test_what_a_broker_hears(
     sink.close(20)
     wait_until(lambda: listener.words("hall/camera/availability")[-1:] == ["offline"])
 
-    [told] = listener.of("hall/camera/event")
-    assert (told["event_type"], told["label"], told["previous"]) == ("scratch", "scratch", "good")
-    assert (told["number"], told["time"]) == (1, "2025-11-25T09:15:00.323Z")
+    [answer] = listener.of("hall/camera/event")
+    assert (answer["event_type"], answer["label"], answer["previous"]) == (
+        "scratch",
+        "scratch",
+        "good",
+    )
+    assert (answer["number"], answer["time"]) == (1, "2025-11-25T09:15:00.323Z")
     states = listener.of("hall/camera/state")
     assert [(state["frame"], state["label"]) for state in states] == [
         (0, "oil"), (2, "scratch"), (13, "scratch"),

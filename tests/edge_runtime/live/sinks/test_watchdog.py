@@ -133,7 +133,7 @@ def test_the_status_follows_the_label(manager: Manager) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "fed"),
+    ("shown", "fed"),
     [
         ({"WATCHDOG_USEC": "20000000", "WATCHDOG_PID": str(os.getpid())}, True),
         ({"WATCHDOG_USEC": "20000000", "WATCHDOG_PID": "1"}, False),  # meant for another process
@@ -142,8 +142,8 @@ def test_the_status_follows_the_label(manager: Manager) -> None:
         ({}, False),
     ],
 )
-def test_the_environment_decides(manager: Manager, told: dict[str, str], fed: bool) -> None:
-    watchdog = Watchdog.from_environment({"NOTIFY_SOCKET": manager.address} | told)
+def test_the_environment_decides(manager: Manager, shown: dict[str, str], fed: bool) -> None:
+    watchdog = Watchdog.from_environment({"NOTIFY_SOCKET": manager.address} | shown)
     watchdog.observe(observation(0))
     [message] = manager.heard()
     assert message[:-1] == (["READY=1", "WATCHDOG=1"] if fed else ["READY=1"])
