@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeclf.edge_runtime.errors import EdgeclfError
+from edgeclf.edge_runtime.model_file.self_test import PLAIN_STEPS
 
 from .cases import Case, OutputTensor
 from .rows import (
@@ -134,7 +135,7 @@ def compare(given: NDArray[Any], wanted: NDArray[Any], *, case: Case) -> Differe
     if given.tobytes() == wanted.tobytes():
         state = BIT_EQUAL
     elif np.issubdtype(wanted.dtype, np.integer):
-        state = LAST_BIT if largest <= 1 else DIFFERS
+        state = LAST_BIT if largest <= 1 else CLOSE if largest <= PLAIN_STEPS else DIFFERS
     else:
         state = CLOSE if largest <= case.tolerance else DIFFERS
     return Difference(state, given.size, int(np.count_nonzero(given != wanted)), largest)

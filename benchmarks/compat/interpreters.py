@@ -14,11 +14,12 @@ from edgeclf.benchmarks.pi_emulation.debian import UnavailableError
 from edgeclf.edge_runtime.errors import EdgeclfError
 
 from .environments import environment, environment_python
-from .rows import BIT_EQUAL, CLOSE, LAST_BIT, Row
+from .rows import BIT_EQUAL, CLOSE, Row
 
 _PROBE = Path(__file__).parent / "probes" / "interpreter.py"
 
-# Outputs of float recipes: the same operators, summed in another order.
+# Outputs of float recipes: the same operators, summed in another order. The int8 of plain kernels,
+# which round otherwise, is close too, with few classes mostly to the last bit.
 _FLOAT_CLOSE = dict.fromkeys(("float32", "float16", "dynamic", "int16x8"), CLOSE)
 
 
@@ -29,10 +30,10 @@ def rows() -> list[Row]:
         _pinned("litert-oldest", "ai-edge-litert", BIT_EQUAL, recipes=_FLOAT_CLOSE),
         _pinned("litert-between", "ai-edge-litert", BIT_EQUAL, recipes=_FLOAT_CLOSE),
         reference_row(),
-        _pinned("tflite-runtime", "tflite-runtime", LAST_BIT, recipes=_FLOAT_CLOSE),
+        _pinned("tflite-runtime", "tflite-runtime", CLOSE, recipes=_FLOAT_CLOSE),
         _here(f"{tensorflow}, XNNPACK", "tensorflow", "default", BIT_EQUAL, _FLOAT_CLOSE),
-        _here(f"{tensorflow}, without XNNPACK", "tensorflow", "plain", LAST_BIT, _FLOAT_CLOSE),
-        _here(f"{tensorflow}, reference", "tensorflow", "reference", LAST_BIT, _FLOAT_CLOSE),
+        _here(f"{tensorflow}, without XNNPACK", "tensorflow", "plain", CLOSE, _FLOAT_CLOSE),
+        _here(f"{tensorflow}, reference", "tensorflow", "reference", CLOSE, _FLOAT_CLOSE),
     ]
 
 

@@ -134,6 +134,8 @@ def test_outputs_are_compared_bit_by_bit(case: Case) -> None:
     assert (same.state, same.different, same.largest) == ("bit-equal", 0, 0)
     step = compare(uint8(0, 2, 3), uint8(1, 2, 3), case=case)
     assert (step.state, step.values, step.different, step.largest) == ("last bit", 3, 1, 1)
+    assert compare(uint8(12, 0), uint8(0, 0), case=case).state == "close"
+    assert compare(uint8(13, 0), uint8(0, 0), case=case).state == "differs"
     assert compare(uint8(255, 0), uint8(0, 0), case=case).state == "differs"
     with pytest.raises(EdgeclfError, match="2 values where 3 belong"):
         compare(uint8(1, 2), uint8(1, 2, 3), case=case)
@@ -159,7 +161,7 @@ def test_a_row_may_be_better_than_expected_and_no_worse(
     state: str, expected: str, passed: bool, case: Case
 ) -> None:
     case = replace(case, tensors=case.tensors[:1])
-    given = {"bit-equal": [7], "last bit": [8], "differs": [9]}[state]
+    given = {"bit-equal": [7], "last bit": [8], "differs": [99]}[state]
     row = Row("a runtime", expected, lambda *_: {})
     seen = {"version": "1", "outputs": encoded(given), "ms": 2.0}
     found = outcome(seen, {"outputs": encoded([7])}, row=row, case=case)
