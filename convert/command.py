@@ -17,6 +17,7 @@ from ..models.photographs import (
 )
 from ..models.run import read_run
 from .recipes import DEFAULT_RECIPES, RECIPES, parse_recipes
+from .techniques.catalogue import NAMES
 from .verify.gate import Limits
 from .verify.summary import gate_summary, result_table
 
@@ -35,8 +36,7 @@ _POINTS = click.FloatRange(0, 100)
 @click.option(
     "--techniques",
     default="all",
-    help="For int8: pixels, averages, concatenations, sums, layers, relative_logits, rounding, "
-    "biases; or none.",
+    help=f"Techniques to apply before int8, of {', '.join(NAMES)}; or all, or none.",
 )
 @click.option("--qat-epochs", default=3, type=click.IntRange(min=1), help="For int8-qat.")
 @click.option(
