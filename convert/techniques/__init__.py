@@ -1,1 +1,1 @@
-"""What is done to a graph before int8: a module each, named in `catalogue`, applied by `registry`."""
+"""What is done to a graph before int8: a technique a module; `registry` applies them."""
