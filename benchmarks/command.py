@@ -55,33 +55,38 @@ benchmark.add_command(report)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Images, a folder per class; of the RUN's own, its test images. [default: those]",
+    help="Folder of images, a subfolder per class. [default: the test images of RUN]",
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write it all to FILE.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path),
+    help="JSON file to write all figures to.",
+)
 @report_options
 @click.option(
     "--queries",
     default=200,
     type=click.IntRange(min=10),
-    help="Timed at least, per model; a p90 needs 64, a p99 662.",
+    help="Least number of inferences to time per model; a p90 needs 64, a p99 662.",
 )
 @click.option(
     "--min-seconds",
     default=0.0,
     type=click.FloatRange(min=0),
-    help="Timed at least, per model.",
+    help="Least number of seconds to time per model.",
 )
 @click.option(
     "--rounds",
     default=5,
     type=click.IntRange(2, 10),
-    help="Fresh processes per model, which the queries are spread over.",
+    help="Number of fresh processes per model, which share the inferences.",
 )
 @click.option(
     "--threads",
     metavar="N[,N…]",
     callback=_thread_counts,
-    help="Of an inference; several are timed one after the other. [default: cores, 4 at most]",
+    help="Threads of an inference, each count timed in turn. [default: cores, 4 at most]",
 )
 @click.option(
     "--sustained",
@@ -89,9 +94,11 @@ benchmark.add_command(report)
     default=0.0,
     metavar="MINUTES",
     type=click.FloatRange(min=0),
-    help="Then let the last .tflite work so long without a pause.",
+    help="Minutes to run the last .tflite without a pause after the measurement.",
 )
-@click.option("--seed", default=0, type=click.IntRange(min=0), help="Of the order.")
+@click.option(
+    "--seed", default=0, type=click.IntRange(min=0), help="Seed of the order of measurement."
+)
 @click.pass_context
 def measure(
     ctx: click.Context,

@@ -17,13 +17,13 @@ from .results.schema import read_benchmark
     default=5.0,
     metavar="PERCENT",
     type=click.FloatRange(min=0),
-    help="Latency, size and memory may worsen by so much.",
+    help="Percentage by which latency, size and memory may worsen.",
 )
 @click.option(
     "--points",
     default=0.0,
     type=click.FloatRange(min=0),
-    help="Accuracy and recalls may drop by so many percentage points.",
+    help="Percentage points by which accuracy and recalls may drop.",
 )
 @click.pass_context
 def compare(ctx: click.Context, old: Path, new: Path, tolerance: float, points: float) -> None:

@@ -16,9 +16,13 @@ from .results.schema import Benchmark, read_benchmark
 def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command --report and --markdown, as `report_file` and `markdown_file`."""
     path = click.Path(path_type=Path, dir_okay=False)
-    for flag, kind in (("markdown", "Markdown"), ("report", "a page")):
+    for flag, kind in (("markdown", "Markdown"), ("report", "HTML")):
         option = click.option(
-            f"--{flag}", f"{flag}_file", type=path, metavar="FILE", help=f"Write it as {kind}."
+            f"--{flag}",
+            f"{flag}_file",
+            type=path,
+            metavar="FILE",
+            help=f"{kind} file to write the report to.",
         )
         command = option(command)
     return command
@@ -45,7 +49,7 @@ def write_reports(
     "--data",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="FOLDER",
-    help="The images, if they have moved or the result is from another machine.",
+    help="Folder of the images, if moved or if RESULT.json is from another machine.",
 )
 def report(
     result: Path, report_file: Path | None, markdown_file: Path | None, data: Path | None

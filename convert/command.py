@@ -17,6 +17,7 @@ from ..models.photographs import (
 )
 from ..models.run import read_run
 from .recipes import DEFAULT_RECIPES, RECIPES, parse_recipes
+from .techniques.catalogue import NAMES
 from .verify.gate import Limits
 from .verify.summary import gate_summary, result_table
 
@@ -27,42 +28,81 @@ _POINTS = click.FloatRange(0, 100)
 @click.command(context_settings={"show_default": True})
 @click.argument("run", required=False, type=_PATH)
 @click.option("--out", required=True, type=_PATH, help="Folder for the .tflite files.")
-@click.option("--recipes", default=",".join(DEFAULT_RECIPES), help=f"Of {', '.join(RECIPES)}.")
-@click.option("--data", type=_PATH, help="The run's data folder, if moved; or images to score on.")
-@click.option("--calibration", type=_PATH, help="Images to calibrate on. [default: RUN's train]")
-@click.option("--calibration-images", default=200, type=click.IntRange(min=1), help="How many.")
-@click.option("--seed", default=0, type=click.IntRange(min=0), help="Of their choice.")
+@click.option(
+    "--recipes",
+    default=",".join(DEFAULT_RECIPES),
+    help=f"Recipes to convert by, of {', '.join(RECIPES)}.",
+)
+@click.option(
+    "--data",
+    type=_PATH,
+    help="Folder of RUN's data, if moved; without RUN, images per class to score on.",
+)
+@click.option(
+    "--calibration",
+    type=_PATH,
+    help="Folder of images to calibrate on. [default: RUN's training images]",
+)
+@click.option(
+    "--calibration-images",
+    default=200,
+    type=click.IntRange(min=1),
+    help="Number of images to calibrate on.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    type=click.IntRange(min=0),
+    help="Seed of the choice of calibration images and of int8-qat.",
+)
 @click.option(
     "--techniques",
     default="all",
-    help="For int8: pixels, averages, concatenations, sums, layers, relative_logits, rounding, "
-    "biases; or none.",
+    help=f"Techniques to apply before int8, of {', '.join(NAMES)}; or all, or none.",
 )
-@click.option("--qat-epochs", default=3, type=click.IntRange(min=1), help="For int8-qat.")
+@click.option(
+    "--qat-epochs", default=3, type=click.IntRange(min=1), help="Epochs that int8-qat trains."
+)
 @click.option(
     "--max-drop",
     default=Limits.max_drop,
     type=_POINTS,
     metavar="POINTS",
-    help="Of accuracy that a file may lose; one image is allowed, unless this is 0.",
+    help="Accuracy that a file may lose, in percentage points; one image is allowed, unless 0.",
 )
 @click.option(
     "--max-class-drop",
     default=Limits.max_class_drop,
     type=_POINTS,
     metavar="POINTS",
-    help="Of the recall of each class; likewise.",
+    help="Recall that a file may lose in each class, in percentage points; one image is allowed, "
+    "unless 0.",
 )
 @click.option(
     "--heatmap/--no-heatmap",
     default=False,
-    help="Files also give the last feature map, so that `edgeclf run --heatmap` can show where.",
+    help="Add the last feature map as an output, which `edgeclf run --heatmap` draws.",
 )
-@click.option("--arch", help=f"Without RUN: one of {', '.join(ARCHITECTURES)}.")
-@click.option("--weights", type=_PATH, help="Without RUN: the weights file.")
-@click.option("--labels", type=_PATH, help="Without RUN: the classes, one a line.")
-@click.option("--input-size", type=click.IntRange(min=16), help="Without RUN: pixels.")
-@click.option("--resize", default="stretch", type=click.Choice(RESIZE_RULES), help="Without RUN.")
+@click.option(
+    "--arch", help=f"Architecture of --weights, in place of RUN: {', '.join(ARCHITECTURES)}."
+)
+@click.option("--weights", type=_PATH, help="Weights file to convert, in place of RUN.")
+@click.option(
+    "--labels",
+    type=_PATH,
+    help="Text file of the classes of --weights, one a line, in place of RUN.",
+)
+@click.option(
+    "--input-size",
+    type=click.IntRange(min=16),
+    help="Input height and width in pixels for --weights. [default: the architecture's]",
+)
+@click.option(
+    "--resize",
+    default="stretch",
+    type=click.Choice(RESIZE_RULES),
+    help="Rule to bring an image to the input size, for --weights.",
+)
 def convert(
     run: Path | None,
     out: Path,

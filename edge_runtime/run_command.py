@@ -39,23 +39,29 @@ class _Run(click.Command):
 @click.command(cls=_Run)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.option(
-    "--top", default=3, show_default=True, type=click.IntRange(min=1), help="Classes to list."
+    "--json", "as_json", is_flag=True, help="Print a JSON object per image or frame, one a line."
+)
+@click.option(
+    "--top",
+    default=3,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Number of best classes to print.",
 )
 @click.option(
     "--threshold",
     default=0.0,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help=f"Below this score the label is `{UNKNOWN}`.",
+    help=f"Least score of a label; the label is `{UNKNOWN}` below.",
 )
 @click.option(
     "--heatmap",
     "heatmaps",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Write there, for each image, where the label was seen; MODEL converted with --heatmap.",
+    help="Folder for a heatmap of each image; needs a MODEL converted with --heatmap.",
 )
 @click.option(
     "--threads",

@@ -1,22 +1,17 @@
 """`edgeclf train`: photographs in, a run out."""
 
 from pathlib import Path
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import click
 from click.core import ParameterSource
 
-from ..edge_runtime.preprocess import RESIZE_RULES
-from ..models.data.augment import AugmentConfig, Flip
-from ..models.data.examples import ClassWeights, Sampling
+from ..models.data.augment import AugmentConfig
 from ..models.data.mix import MixConfig
-from ..models.networks.architectures import ARCHITECTURES, architecture
-from .config import DistillConfig, PhaseConfig, Precision, RunOptions, Schedule, TrainConfig
+from ..models.networks.architectures import architecture
+from .config import DistillConfig, PhaseConfig, RunOptions, Schedule, TrainConfig
+from .options import train_options
 from .sections import SectionedCommand
-
-_POSITIVE = click.IntRange(min=1)
-_COUNT = click.IntRange(min=0)
-_SHARE = click.FloatRange(0, 1, max_open=True)
 
 
 class _Train(SectionedCommand):
@@ -38,132 +33,7 @@ class _Train(SectionedCommand):
 
 @click.command(cls=_Train, context_settings={"show_default": True})
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
-@click.option("--arch", default="densenet121", help=f"One of {', '.join(ARCHITECTURES)}.")
-@click.option(
-    "--weights", default="imagenet", help="`imagenet` (downloaded once), `none`, or a weights FILE."
-)
-@click.option(
-    "--groups",
-    type=click.Path(path_type=Path),
-    help="CSV with columns path, group: images of a group stay on one side of the split.",
-)
-@click.option("--input-size", type=click.IntRange(min=16), help="Pixels. [default: the network's]")
-@click.option(
-    "--fine-size",
-    type=click.IntRange(min=16),
-    help="Pixels of the fine-tune and of the model; --input-size is then the head's alone.",
-)
-@click.option(
-    "--resize", default="stretch", type=click.Choice(RESIZE_RULES), help="How images get that size."
-)
-@click.option("--val-fraction", default=0.15, type=click.FloatRange(0.01, 0.5))
-@click.option("--test-fraction", default=0.2, type=click.FloatRange(0.01, 0.5))
-@click.option("--batch-size", default=16, type=_POSITIVE)
-@click.option(
-    "--precision",
-    default="float32",
-    type=click.Choice(get_args(Precision)),
-    help="Of the whole network's steps; bfloat16 is faster where the processor has it.",
-)
-@click.option("--head-epochs", default=15, type=_COUNT, help="Backbone frozen; at most so many.")
-@click.option(
-    "--head-draws",
-    default=4,
-    type=_POSITIVE,
-    help="How often one of them shows each image, all but once augmented.",
-)
-@click.option("--head-learning-rate", default=3e-3, type=click.FloatRange(0, min_open=True))
-@click.option("--epochs", default=15, type=_COUNT, help="Whole network; at most so many.")
-@click.option(
-    "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
-    help="Of the whole network. [default: 1e-4; 2e-3 with --weights none]",
-)
-@click.option(
-    "--schedule",
-    default="cosine",
-    type=click.Choice(get_args(Schedule)),
-    help="How the learning rate falls: over all epochs, or where progress ends.",
-)
-@click.option(
-    "--layer-decay",
-    default=1.0,
-    type=click.FloatRange(0, 1, min_open=True),
-    help="Share of the fine-tune's learning rate that the first layer gets.",
-)
-@click.option(
-    "--patience",
-    default=6,
-    type=_POSITIVE,
-    help="Epochs without progress, with --schedule plateau.",
-)
-@click.option("--label-smoothing", default=0.1, type=_SHARE)
-@click.option(
-    "--class-weights",
-    default="sqrt",
-    type=click.Choice(get_args(ClassWeights)),
-    help="How much more rare classes weigh.",
-)
-@click.option(
-    "--sampling",
-    default="shuffled",
-    type=click.Choice(get_args(Sampling)),
-    help="`balanced` shows each class equally often, instead of --class-weights.",
-)
-@click.option("--dropout", default=0.2, type=_SHARE, help="Before the head.")
-@click.option("--rotation", default=15.0, type=click.FloatRange(0, 180), help="Degrees.")
-@click.option("--zoom", default=0.1, type=click.FloatRange(0, 0.9))
-@click.option("--flip", default="horizontal", type=click.Choice(get_args(Flip)))
-@click.option("--brightness", default=0.1, type=click.FloatRange(0, 1))
-@click.option(
-    "--randaugment", default=0, type=_COUNT, help="Operations of RandAugment on each image."
-)
-@click.option("--randaugment-magnitude", default=0.3, type=click.FloatRange(0, 1))
-@click.option("--mixup", default=0.0, type=click.FloatRange(0), help="Its alpha; 0.2 is usual.")
-@click.option("--cutmix", default=0.0, type=click.FloatRange(0), help="Its alpha; 1 is usual.")
-@click.option(
-    "--distill-from",
-    type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="A run on the same DATA that teaches; its split is taken over.",
-)
-@click.option(
-    "--distill-temperature",
-    default=4.0,
-    type=click.FloatRange(0, min_open=True),
-    help="T.",
-)
-@click.option(
-    "--distill-weight", default=0.9, type=click.FloatRange(0, 1), help="The labels have the rest."
-)
-@click.option(
-    "--test-draws",
-    default=1,
-    type=_POSITIVE,
-    help="Looks at each test image, augmented, for figures beside the plain ones.",
-)
-@click.option("--seed", default=0, type=_COUNT, help="Of split, order and augmentation.")
-@click.option(
-    "--folds",
-    type=click.IntRange(min=2),
-    help="Cross-validate: train so many times, each tested on another part; in OUT/fold-1, …",
-)
-@click.option(
-    "--recall",
-    type=click.FloatRange(0, 1, min_open=True),
-    help="Of each class that thresholds shall reach; chosen on the validation images.",
-)
-@click.option(
-    "--masks",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Of defects, for the report. [default: DATA-masks, if it exists]",
-)
-@click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
-@click.option(
-    "--resume", is_flag=True, help="Go on with the same training if it was interrupted in --out."
-)
-@click.option("--tensorboard", is_flag=True, help="Write curves for TensorBoard to OUT/logs.")
+@train_options
 def train(
     data: Path,
     out: Path,

@@ -9,13 +9,17 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--data", type=_FOLDER, help="The run's data folder, if moved.")
+@click.option("--data", type=_FOLDER, help="Folder of RUN's data, if moved.")
 @click.option(
     "--recall",
     type=click.FloatRange(0, 1, min_open=True),
-    help="Choose thresholds that reach it in each class. [default: the run's]",
+    help="Recall that a threshold per class must reach. [default: RUN's]",
 )
-@click.option("--masks", type=_FOLDER, help="Masks of defects. [default: DATA-masks, if it exists]")
+@click.option(
+    "--masks",
+    type=_FOLDER,
+    help="Folder of masks of defects. [default: DATA-masks, if that exists]",
+)
 def evaluate(run: Path, data: Path | None, recall: float | None, masks: Path | None) -> None:
     """Evaluate RUN, the folder that `edgeclf train` left, on its test images again.
 

@@ -47,11 +47,27 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--models", "folder", type=_PATH, help="Of .tflite files; default: makes its own.")
-@click.option("--row", "wanted", multiple=True, metavar="TEXT", help="Only rows that hold TEXT.")
-@click.option("--json", "json_file", type=_PATH, help="JSON file for all that was found.")
+@click.option(
+    "--models",
+    "folder",
+    type=_PATH,
+    help="Folder of .tflite files to run. [default: newly converted]",
+)
+@click.option(
+    "--row",
+    "wanted",
+    multiple=True,
+    metavar="TEXT",
+    help="Text that a row must contain to be run; repeatable.",
+)
+@click.option("--json", "json_file", type=_PATH, help="JSON file to write all results to.")
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
-@click.option("--work", default=Path.home() / ".cache" / "edgeclf-compat", type=_PATH, help="Kept.")
+@click.option(
+    "--work",
+    default=Path.home() / ".cache" / "edgeclf-compat",
+    type=_PATH,
+    help="Folder for environments and models, used again by later runs.",
+)
 def main(
     folder: Path | None, wanted: tuple[str, ...], json_file: Path | None, markdown: bool, work: Path
 ) -> None:

@@ -17,10 +17,25 @@ _SIZE = 64
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--out", default="demo-run", type=click.Path(path_type=Path), help="Folder to make.")
-@click.option("--per-class", default=_PER_CLASS, type=click.IntRange(min=10), help="Images.")
-@click.option("--epochs", default=50, type=click.IntRange(min=1), help="At most so many.")
-@click.option("--seed", default=0, type=click.IntRange(min=0))
+@click.option(
+    "--out",
+    default="demo-run",
+    type=click.Path(path_type=Path),
+    help="Folder to write images, run and models to.",
+)
+@click.option(
+    "--per-class",
+    default=_PER_CLASS,
+    type=click.IntRange(min=10),
+    help="Number of images to draw per class.",
+)
+@click.option("--epochs", default=50, type=click.IntRange(min=1), help="Limit of training epochs.")
+@click.option(
+    "--seed",
+    default=0,
+    type=click.IntRange(min=0),
+    help="Seed of the drawn images and of the training.",
+)
 def demo(out: Path, per_class: int, epochs: int, seed: int) -> None:
     """Draw photographs of surfaces, then train, convert, benchmark and classify.
 

@@ -49,11 +49,18 @@ class HeatmapBenchmark:
 
 @click.command(context_settings={"show_default": True})
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=_PATH)
-@click.option("--masks", required=True, type=_PATH, help="Masks, named as the photographs.")
-@click.option("--run", type=_PATH, help="Score the test images of this RUN alone.")
-@click.option("--data", type=_PATH, help="Images, a folder per class. [default: RUN's]")
 @click.option(
-    "--tolerance", default=TOLERANCE, type=click.FloatRange(min=0), help="Pixels that are near."
+    "--masks", required=True, type=_PATH, help="Folder of masks, named as the photographs."
+)
+@click.option("--run", type=_PATH, help="Run whose test images are scored, alone.")
+@click.option(
+    "--data", type=_PATH, help="Folder of images, a subfolder per class. [default: RUN's]"
+)
+@click.option(
+    "--tolerance",
+    default=TOLERANCE,
+    type=click.FloatRange(min=0),
+    help="Pixels from the defect that still count as a hit.",
 )
 @click.option(
     "--cut",
@@ -61,7 +68,7 @@ class HeatmapBenchmark:
     help="Share of a map's maximum that counts as marked. [default: the best on RUN's validation "
     f"images, else {CUT}]",
 )
-@click.option("--json", "json_file", type=_PATH, help="Write it all to FILE.")
+@click.option("--json", "json_file", type=_PATH, help="JSON file to write all figures to.")
 def heatmaps(
     models: tuple[Path, ...],
     masks: Path,

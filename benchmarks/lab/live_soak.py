@@ -188,11 +188,33 @@ def _growth_mb_an_hour(samples: NDArray[np.float64], *, warm_up_minutes: float) 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--minutes", default=30.0, show_default=True, type=click.FloatRange(min=0.1))
-@click.option("--fps", default=100.0, show_default=True, type=click.FloatRange(min=1))
-@click.option("--every", default=60.0, show_default=True, help="Seconds between disconnects.")
-@click.option("--height", default=480, show_default=True, type=click.IntRange(min=32))
-@click.option("--record", type=click.Path(path_type=Path), help="A video of it meanwhile, .avi.")
+@click.option(
+    "--minutes",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1),
+    help="Minutes to run.",
+)
+@click.option(
+    "--fps",
+    default=100.0,
+    show_default=True,
+    type=click.FloatRange(min=1),
+    help="Frames that the camera sends a second.",
+)
+@click.option(
+    "--every", default=60.0, show_default=True, help="Seconds between disconnects of the camera."
+)
+@click.option(
+    "--height",
+    default=480,
+    show_default=True,
+    type=click.IntRange(min=32),
+    help="Height of a frame in pixels.",
+)
+@click.option(
+    "--record", type=click.Path(path_type=Path), help="AVI file to record the frames to meanwhile."
+)
 def soak(
     model: Path, minutes: float, fps: float, every: float, height: int, record: Path | None
 ) -> None:

@@ -37,11 +37,24 @@ _TIMED_EPOCHS = 3
 
 @click.command(context_settings={"show_default": True})
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
-@click.option("--arch", default="densenet121", type=click.Choice(sorted(ARCHITECTURES)))
-@click.option("--weights", required=True, help="As `edgeclf train` takes them, but not `none`.")
-@click.option("--input-size", type=click.IntRange(min=16), help="Pixels.")
-@click.option("--batch-size", default=16, type=click.IntRange(min=1))
-@click.option("--rounds", default=3, type=click.IntRange(min=2))
+@click.option(
+    "--arch",
+    default="densenet121",
+    type=click.Choice(sorted(ARCHITECTURES)),
+    help="Architecture to train.",
+)
+@click.option(
+    "--weights", required=True, help="Weights to start from, as `edgeclf train` takes; not `none`."
+)
+@click.option(
+    "--input-size",
+    type=click.IntRange(min=16),
+    help="Input height and width in pixels. [default: the architecture's]",
+)
+@click.option(
+    "--batch-size", default=16, type=click.IntRange(min=1), help="Images of a training step."
+)
+@click.option("--rounds", default=3, type=click.IntRange(min=2), help="Number of rounds to time.")
 def training_speed(
     data: Path, arch: str, weights: str, input_size: int | None, batch_size: int, rounds: int
 ) -> None:

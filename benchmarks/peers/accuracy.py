@@ -27,13 +27,38 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--data", required=True, type=_PATH, help="Folder of photographs.")
-@click.option("--weights", required=True, type=_PATH, help="DenseNet121's, with the top.")
-@click.option("--out", required=True, type=_PATH, help="JSON file for all figures.")
-@click.option("--seeds", default=3, type=click.IntRange(min=1), help="How many, from 0 on.")
-@click.option("--calibration-images", default=100, type=click.IntRange(min=1), help="How many.")
-@click.option("--int16x8", "int16", is_flag=True, help="Score that recipe, too; it is slow.")
-@click.option("--work", default=DEFAULT_WORK, type=_PATH, help="Keeps all models.")
+@click.option(
+    "--data",
+    required=True,
+    type=_PATH,
+    help="Folder of photographs to score, with a FOLDER.labels.csv beside.",
+)
+@click.option(
+    "--weights",
+    required=True,
+    type=_PATH,
+    help="Weights file of DenseNet121 with the ImageNet head.",
+)
+@click.option("--out", required=True, type=_PATH, help="JSON file to write all figures to.")
+@click.option(
+    "--seeds",
+    default=3,
+    type=click.IntRange(min=1),
+    help="Number of draws of calibration images, by seeds from 0 on.",
+)
+@click.option(
+    "--calibration-images",
+    default=100,
+    type=click.IntRange(min=1),
+    help="Number of images to calibrate on.",
+)
+@click.option("--int16x8", "int16", is_flag=True, help="Score the slow recipe int16x8, too.")
+@click.option(
+    "--work",
+    default=DEFAULT_WORK,
+    type=_PATH,
+    help="Folder for environments and models, used again by later runs.",
+)
 def main(
     data: Path,
     weights: Path,

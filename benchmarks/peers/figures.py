@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeclf.benchmarks.peers.exchange import Exchange, Scores
+from edgeclf.convert.techniques.catalogue import NAMES
 from edgeclf.edge_runtime.table import format_table
 
 # In the order of the table.
@@ -13,14 +14,8 @@ TITLES = {
     "float32": "Keras float32",
     "tflite": "TFLite int8, as it comes",
     "rewrite": "our rewrite and ranges",
-    "pixels": "+ pixels in pairs",
-    "averages": "+ averages of their own range",
-    "concatenations": "+ equalised concatenations",
-    "sums": "+ equalised sums, of which DenseNet has none",
-    "layers": "+ equalised layers",
-    "relative_logits": "+ relative logits",
-    "rounding": "+ GPTQ rounding",
-    "biases": "+ corrected biases: edgeclf int8",
+    **{name: f"+ {name}" for name in NAMES},
+    NAMES[-1]: f"+ {NAMES[-1]}: edgeclf int8",
     "int16x8": "edgeclf int16x8",
     "ort-s8s8": "ONNX Runtime int8, S8S8",
     "ort-u8s8": "ONNX Runtime int8, U8S8",

@@ -36,14 +36,48 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--data", required=True, type=_PATH, help="Folder of photographs.")
-@click.option("--weights", required=True, type=_PATH, help="DenseNet121's, with the top.")
-@click.option("--out", required=True, type=_PATH, help="Folder for the table and all figures.")
-@click.option("--threads", default="1,2", metavar="N,N", help="Of an inference.")
-@click.option("--queries", default=100, type=click.IntRange(min=10), help="Timed, per round.")
-@click.option("--rounds", default=6, type=click.IntRange(min=2), help="In fresh processes each.")
-@click.option("--calibration-images", default=100, type=click.IntRange(min=1), help="How many.")
-@click.option("--work", default=DEFAULT_WORK, type=_PATH, help="Keeps all models.")
+@click.option(
+    "--data",
+    required=True,
+    type=_PATH,
+    help="Folder of photographs to score, with a FOLDER.labels.csv beside.",
+)
+@click.option(
+    "--weights",
+    required=True,
+    type=_PATH,
+    help="Weights file of DenseNet121 with the ImageNet head.",
+)
+@click.option(
+    "--out", required=True, type=_PATH, help="Folder to write the table and all figures to."
+)
+@click.option(
+    "--threads", default="1,2", metavar="N,N", help="Threads of an inference; each count is timed."
+)
+@click.option(
+    "--queries",
+    default=100,
+    type=click.IntRange(min=10),
+    help="Inferences to time per entry and round.",
+)
+@click.option(
+    "--rounds",
+    default=6,
+    type=click.IntRange(min=2),
+    help="Number of rounds, each in fresh processes.",
+)
+@click.option(
+    "--calibration-images",
+    default=100,
+    type=click.IntRange(min=1),
+    help="Number of images to calibrate on.",
+)
+@click.option(
+    "--work",
+    default=DEFAULT_WORK,
+    type=_PATH,
+    help="Folder for environments and models, used again by later runs.",
+)
 def main(
     data: Path,
     weights: Path,

@@ -50,11 +50,28 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--model", "models", multiple=True, default=MODELS, type=click.Choice(MODELS))
-@click.option("--json", "json_file", type=_PATH, help="JSON file for all figures.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    default=MODELS,
+    type=click.Choice(MODELS),
+    help="Model to measure; repeatable.",
+)
+@click.option("--json", "json_file", type=_PATH, help="JSON file to write all figures to.")
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
-@click.option("--update-budgets", "updates", is_flag=True, help="The counts become the budgets.")
-@click.option("--work", default=Path.home() / ".cache" / "edgeclf-pi", type=_PATH, help="Kept.")
+@click.option(
+    "--update-budgets",
+    "updates",
+    is_flag=True,
+    help="Write the measured counts as the new budgets.",
+)
+@click.option(
+    "--work",
+    default=Path.home() / ".cache" / "edgeclf-pi",
+    type=_PATH,
+    help="Folder for the emulated system and the models, used again by later runs.",
+)
 def main(
     models: tuple[str, ...], json_file: Path | None, markdown: bool, updates: bool, work: Path
 ) -> None:

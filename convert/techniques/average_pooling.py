@@ -10,7 +10,7 @@ import numpy as np
 from ..graph.nodes import Depthwise, Graph, Node, Pool
 
 
-def pools_to_depthwise(graph: Graph) -> Graph:
+def average_pooling(graph: Graph) -> Graph:
     """Return `graph` with depthwise convolutions in the place of its average poolings.
 
     Those that reach beyond the image stay: padding never counts as a value there.

@@ -45,7 +45,7 @@ class _Channels:
     moved: NDArray[np.float64] | float
 
 
-def correct_biases(
+def bias_correction(
     graph: Graph, ranges: dict[str, TensorRange], inputs: NDArray[np.uint8]
 ) -> Graph:
     """Return `graph` with biases that make up for the mean errors of its int8 outputs.

@@ -58,7 +58,7 @@ def input_moments(graph: Graph, inputs: NDArray[np.uint8], *, seed: int = 0) -> 
     return moments
 
 
-def round_weights(graph: Graph, moments: dict[str, Array]) -> Graph:
+def gptq(graph: Graph, moments: dict[str, Array]) -> Graph:
     """Return `graph` with the kernels of `moments` rounded to the steps of int8.
 
     Args:

@@ -44,7 +44,7 @@ class _Stem:
     conv: Conv
 
 
-def pair_pixels(graph: Graph) -> Graph:
+def pixel_pairs(graph: Graph) -> Graph:
     """Return `graph` with a first convolution that reads pixels in pairs, equal to it in float.
 
     A graph that begins otherwise than with a convolution of stride 2 over an even number of pixels

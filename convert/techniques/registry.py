@@ -1,4 +1,4 @@
-"""What is done to a float network before it is quantized: steps that can be left out one by one."""
+"""The techniques that prepare a float network for int8, and how they are applied one by one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge_runtime.errors import EdgeclfError
 from ..graph.nodes import Graph
 from ..quantize.calibrate import channel_ranges
 from ..quantize.ranges import TensorRange, calibrate_ranges
-from .average_pooling import pools_to_depthwise
-from .bias_correction import correct_biases
+from .average_pooling import average_pooling
+from .bias_correction import bias_correction
+from .catalogue import NAMES, parse_names
 from .equalize_concats import concat_parts, equalize_concats
 from .equalize_layers import equalize_layers, layer_pairs
 from .equalize_sums import equalize_sums, summed
-from .gptq import input_moments, round_weights
-from .pixel_pairs import pair_pixels
+from .gptq import gptq, input_moments
+from .pixel_pairs import pixel_pairs
 from .relative_logits import relative_logits
 
 
@@ -26,7 +26,7 @@ class Technique:
     """A step that leaves the float network nearly as it is and makes its int8 better.
 
     Attributes:
-        name: what it is called on the command line.
+        name: one of `NAMES`.
         apply: takes a deploy graph and RGB uint8 images (images, height, width, 3) to calibrate
             on; returns the graph that is better to quantize.
         correct: what it does once int8's ranges stand, to a graph that has all techniques behind
@@ -57,36 +57,30 @@ def _equalize_layers(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
     return equalize_layers(graph, channel_ranges(graph, tuple(layer_pairs(graph)), inputs))
 
 
-def _round_weights(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
-    return round_weights(graph, input_moments(graph, inputs))
+def _gptq(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
+    return gptq(graph, input_moments(graph, inputs))
 
 
+_BY_NAME = {
+    technique.name: technique
+    for technique in (
+        Technique("pixel_pairs", lambda graph, _: pixel_pairs(graph)),
+        Technique("average_pooling", lambda graph, _: average_pooling(graph)),
+        Technique("equalize_concats", _equalize_concats),
+        Technique("equalize_sums", _equalize_sums),
+        Technique("equalize_layers", _equalize_layers),
+        Technique("relative_logits", relative_logits),
+        Technique("gptq", _gptq),
+        Technique("bias_correction", correct=bias_correction),
+    )
+}
 # In the order in which they are applied.
-_ALL = (
-    Technique("pixels", lambda graph, _: pair_pixels(graph)),
-    Technique("averages", lambda graph, _: pools_to_depthwise(graph)),
-    Technique("concatenations", _equalize_concats),
-    Technique("sums", _equalize_sums),
-    Technique("layers", _equalize_layers),
-    Technique("relative_logits", relative_logits),
-    Technique("rounding", _round_weights),
-    Technique("biases", correct=correct_biases),
-)
-TECHNIQUES = {technique.name: technique for technique in _ALL}
+TECHNIQUES = {name: _BY_NAME[name] for name in NAMES}
 
 
 def parse_techniques(text: str) -> tuple[Technique, ...]:
     """Return the techniques of a comma-separated list, `all` or `none`, in their order."""
-    if text in {"all", "none"}:
-        return _ALL if text == "all" else ()
-    names = {name.strip() for name in text.split(",")}
-    unknown = sorted(names - set(TECHNIQUES))
-    if unknown:
-        raise EdgeclfError(
-            f"unknown technique {', '.join(map(repr, unknown))}; "
-            f"known: {', '.join(TECHNIQUES)}; or all, or none"
-        )
-    return tuple(technique for name, technique in TECHNIQUES.items() if name in names)
+    return tuple(TECHNIQUES[name] for name in parse_names(text))
 
 
 def apply_techniques(

@@ -21,9 +21,9 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": None
 @click.command()
 @click.argument("model", required=False, type=click.Path(path_type=Path))
 @click.option(
-    "--camera", metavar="SOURCE", help="A camera that has to give a picture: 0, /dev/video0, a URL."
+    "--camera", metavar="SOURCE", help="Camera to test by taking a picture: 0, /dev/video0, a URL."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 @click.pass_context
 def doctor(ctx: click.Context, model: Path | None, camera: str | None, as_json: bool) -> None:
     """Check this machine, and MODEL and a camera on it: each line is ok, or has the mend.

@@ -19,8 +19,10 @@ from .inspection import Inspection, inspect_file
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--self-test", is_flag=True, help="Compute the outputs that MODEL carries again.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
+@click.option(
+    "--self-test", is_flag=True, help="Compute the outputs stored in MODEL again and compare."
+)
 def inspect(model: Path, as_json: bool, self_test: bool) -> None:
     """Show what stands in the .tflite file MODEL, and what looks wrong in it.
 

@@ -71,14 +71,14 @@ _OPTIONS = (
         "--smooth",
         type=click.FloatRange(min=0),
         metavar="SECONDS",
-        help="Time constant of the scores' average. "
+        help="Time constant by which scores are averaged. "
         f"[default: {_DEFAULT_SMOOTH_S:g}; 0 with --vote]",
     ),
     click.option(
         "--vote",
         callback=_read_vote,
         metavar="K/N",
-        help="K of the last N frames must agree on a label.",
+        help="Frames that must agree on a label: K of the last N.",
     ),
     click.option(
         "--min-duration",
@@ -86,14 +86,14 @@ _OPTIONS = (
         show_default=True,
         type=click.FloatRange(min=0),
         metavar="SECONDS",
-        help="How long a new label must be seen before it is believed.",
+        help="Seconds that a new label must last before an event is reported.",
     ),
     click.option(
         "--class-threshold",
         multiple=True,
         callback=_read_thresholds,
         metavar="LABEL=VALUE",
-        help="The threshold of one class, in place of the model's and of --threshold; repeatable.",
+        help="Threshold of one class, in place of the model's and of --threshold; repeatable.",
     ),
 )
 

@@ -29,31 +29,46 @@ def _size(_ctx: object, _parameter: object, value: str | None) -> tuple[int, int
 
 
 _OWN = (
-    click.option("--realtime", is_flag=True, help="Play a video as a camera gives it."),
-    click.option("--watch", is_flag=True, help="Wait for new images in a folder."),
     click.option(
-        "--size", metavar="WxH", callback=_size, help="Size to ask of a USB or Pi camera."
+        "--realtime",
+        is_flag=True,
+        help="Play a video at the speed of recording, dropping frames as a camera does.",
+    ),
+    click.option("--watch", is_flag=True, help="Watch a folder and classify new images."),
+    click.option(
+        "--size",
+        metavar="WxH",
+        callback=_size,
+        help="Frame size to request of a USB or Pi camera, such as 1280x720.",
     ),
     click.option(
         "--timeout",
         default=5.0,
         show_default=True,
         type=click.FloatRange(min=0.1),
-        help="Seconds to wait for a frame or a connection before it is tried anew.",
+        help="Seconds to wait for a frame or a connection before connecting again.",
     ),
     click.option(
         "--frozen-after",
         default=10.0,
         show_default=True,
         type=click.FloatRange(min=0),
-        help="Seconds of the very same picture that count as a frozen camera; 0 for never.",
+        help="Seconds of identical frames that count as a frozen camera; 0 for never.",
     ),
     click.option(
-        "--max-fps", type=click.FloatRange(min=0, min_open=True), help="Classify no more a second."
+        "--max-fps",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Limit of frames that are classified a second.",
     ),
-    click.option("--max-frames", type=click.IntRange(min=1), help="End after so many."),
     click.option(
-        "--duration", type=click.FloatRange(min=0, min_open=True), help="End after so many seconds."
+        "--max-frames",
+        type=click.IntRange(min=1),
+        help="Number of frames to classify before the run ends.",
+    ),
+    click.option(
+        "--duration",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Seconds to classify before the run ends.",
     ),
 )
 

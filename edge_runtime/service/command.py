@@ -27,9 +27,11 @@ _TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("source")
 @click.argument("options", metavar="[RUN OPTIONS]...", nargs=-1, type=click.UNPROCESSED)
-@click.option("--install", is_flag=True, help=f"Write it to {_UNITS}; needs root.")
-@click.option("--name", default="edgeclf", help="Of the service, and its folder below /var/lib.")
-@click.option("--memory-max", metavar="SIZE", help="The most memory it may take, as 512M.")
+@click.option("--install", is_flag=True, help=f"Write the unit to {_UNITS}; needs root.")
+@click.option(
+    "--name", default="edgeclf", help="Name of the service and of the folder below /var/lib."
+)
+@click.option("--memory-max", metavar="SIZE", help="Limit of the service's memory, such as 512M.")
 def service(
     model: Path,
     source: str,

@@ -26,28 +26,49 @@ def data() -> None:
 @data.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
-    "--groups", type=_FILE, metavar="CSV", help="Columns path, group: are duplicates parted?"
+    "--groups",
+    type=_FILE,
+    metavar="CSV",
+    help="CSV file with columns path, group, to check for duplicates in different groups.",
 )
-@click.option("--masks", type=_FOLDER, help="Masks, named as the images they belong to.")
-@click.option("--run", "run_folder", type=_FOLDER, help="A run: does its split leak?")
 @click.option(
-    "--split", "split_file", type=_FILE, metavar="CSV", help="Columns path, split: does it leak?"
+    "--masks",
+    type=_FOLDER,
+    help="Folder of masks, named as the images, to check for masks without an image.",
 )
-@click.option("--scenes/--no-scenes", default=True, help="Look for photographs of the same scene.")
+@click.option("--run", "run_folder", type=_FOLDER, help="Run whose split is checked for leaks.")
+@click.option(
+    "--split",
+    "split_file",
+    type=_FILE,
+    metavar="CSV",
+    help="CSV file with columns path, split, to check for leaks.",
+)
+@click.option(
+    "--scenes/--no-scenes", default=True, help="Search for photographs of the same scene."
+)
 @click.option(
     "--allow",
     multiple=True,
     type=click.Choice(MUST),
-    help="What is known and meant so; it no longer makes the exit code 1.",
+    help="Finding that is known and accepted, so that the exit code stays 0; repeatable.",
 )
-@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write it as JSON.")
-@click.option("--report", "report_file", type=_FILE, metavar="FILE", help="Write it as a page.")
+@click.option(
+    "--json", "json_file", type=_FILE, metavar="FILE", help="JSON file to write the findings to."
+)
+@click.option(
+    "--report",
+    "report_file",
+    type=_FILE,
+    metavar="FILE",
+    help="HTML file to write the findings to, with pictures.",
+)
 @click.option(
     "--propose-groups",
     "groups_file",
     type=_FILE,
     metavar="FILE",
-    help="Write the scenes as a CSV file for `edgeclf train --groups`.",
+    help="CSV file to write the scenes to, for `edgeclf train --groups`.",
 )
 @click.pass_context
 def check(

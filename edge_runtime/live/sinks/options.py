@@ -62,30 +62,38 @@ def _read_host_port(_ctx: Any, _option: Any, value: str | None) -> tuple[str, in
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _OPTIONS = (
-    click.option("--jsonl", type=_FILE, help="Append frames, events and states, one a line."),
-    click.option("--csv", type=_FILE, help="Append frames to a table."),
-    click.option("--events", type=_FOLDER, help="Keep there a picture of each event."),
-    click.option("--record", type=_FILE, help="Keep there a video of what was seen, .avi."),
-    click.option("--uncertain", type=_FOLDER, help="Keep there frames that are worth labelling."),
+    click.option(
+        "--jsonl",
+        type=_FILE,
+        help="File to append frames, events and camera states to, as JSON lines.",
+    ),
+    click.option("--csv", type=_FILE, help="CSV file to append a row per frame to."),
+    click.option("--events", type=_FOLDER, help="Folder for a picture of each event."),
+    click.option("--record", type=_FILE, help="AVI file to record the frames to."),
+    click.option(
+        "--uncertain",
+        type=_FOLDER,
+        help="Folder for frames that the model is unsure of, to be labelled.",
+    ),
     click.option(
         "--uncertain-cap",
         default=500.0,
         show_default=True,
         type=click.FloatRange(min=1),
         metavar="MB",
-        help="What they may take; the oldest go.",
+        help="Disk space of the --uncertain folder; the oldest frames are deleted.",
     ),
     click.option(
         "--mqtt",
         metavar="URL",
-        help="Tell a broker: mqtt[s]://user:password@host:port/prefix; the password also from "
-        "EDGECLF_MQTT_PASSWORD.",
+        help="MQTT broker to publish to: mqtt[s]://user:password@host:port/prefix; the password "
+        "also from EDGECLF_MQTT_PASSWORD.",
     ),
     click.option(
         "--prometheus",
         callback=_read_host_port,
         metavar="HOST:PORT",
-        help=f"Serve metrics there. [default host: {_LOOPBACK}]",
+        help=f"Address to serve Prometheus metrics at. [default host: {_LOOPBACK}]",
     ),
 )
 

@@ -52,13 +52,14 @@ def web_options(command: _Command) -> _Command:
         flag_value=DEFAULT_ADDRESS,
         callback=_read_address,
         metavar="[HOST:]PORT",
-        help=f"Show it on a web page; {DEFAULT_ADDRESS} where nothing follows.",
+        help=f"Serve the live web page at this address, {DEFAULT_ADDRESS} without a value.",
     )
     token = click.option(
         "--token",
         envvar="EDGECLF_TOKEN",
         metavar="TEXT",
-        help="What a viewer must know; made up where others can reach the page. [EDGECLF_TOKEN]",
+        help="Token that opens the web page; generated if other machines can reach the page. "
+        "[EDGECLF_TOKEN]",
     )
     return serve(token(command))
 

@@ -75,7 +75,7 @@ def kernels(trained: Trained) -> list[np.ndarray]:
     return [node.kernel for node in trained.graph if hasattr(node, "kernel")]
 
 
-@pytest.mark.parametrize("techniques", ["none", "concatenations,layers", "all"])
+@pytest.mark.parametrize("techniques", ["none", "equalize_concats,equalize_layers", "all"])
 def test_the_rounded_network_is_the_file_bit_for_bit(
     deploy: Graph, images, techniques: str
 ) -> None:

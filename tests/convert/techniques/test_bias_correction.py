@@ -16,7 +16,7 @@ from edgeclf.convert.graph.nodes import (
 from edgeclf.convert.graph.to_keras import build_tf_keras
 from edgeclf.convert.quantize.fake_quant import build_fake_quant, on_grid
 from edgeclf.convert.quantize.ranges import TensorRange, calibrate_ranges
-from edgeclf.convert.techniques.bias_correction import correct_biases
+from edgeclf.convert.techniques.bias_correction import bias_correction
 
 RNG = np.random.default_rng(0)
 
@@ -69,7 +69,7 @@ def mean_error(
 def test_the_means_of_new_images_come_nearer_to_float(graph: Graph, name: str) -> None:
     images, others = grey_images(32), grey_images(32)
     ranges = calibrate_ranges(graph, images)
-    corrected = correct_biases(graph, ranges, images)
+    corrected = bias_correction(graph, ranges, images)
     before = mean_error(graph, graph, ranges, name, others)
     after = mean_error(corrected, graph, ranges, name, others)
     assert before > 0.1
@@ -78,7 +78,7 @@ def test_the_means_of_new_images_come_nearer_to_float(graph: Graph, name: str) -
 
 def test_only_biases_change(graph: Graph) -> None:
     images = grey_images(8)
-    corrected = correct_biases(graph, calibrate_ranges(graph, images), images)
+    corrected = bias_correction(graph, calibrate_ranges(graph, images), images)
     for old, new in zip(graph, corrected, strict=True):
         assert new.name == old.name
         assert new.inputs == old.inputs

@@ -21,7 +21,7 @@ from edgeclf.convert.graph.nodes import (
 from edgeclf.convert.graph.to_keras import build_tf_keras
 from edgeclf.convert.quantize.calibrate import channel_ranges
 from edgeclf.convert.techniques.equalize_layers import equalize_layers, layer_pairs
-from edgeclf.convert.techniques.gptq import _rows, input_moments, round_kernel, round_weights
+from edgeclf.convert.techniques.gptq import _rows, gptq, input_moments, round_kernel
 from edgeclf.convert.techniques.registry import TECHNIQUES
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, 12, 12, 3), np.uint8)
@@ -163,14 +163,14 @@ def test_a_layer_is_looked_at_where_it_looks(strides, padding, size) -> None:
 
 
 def test_a_network_with_rounded_weights_is_nearly_the_same(graph: Graph) -> None:
-    rounded = round_weights(graph, input_moments(graph, IMAGES))
+    rounded = gptq(graph, input_moments(graph, IMAGES))
     changed = np.abs(outputs(rounded, "logits") - outputs(graph, "logits"))
     assert 0 < changed.max() < 0.02 * np.abs(outputs(graph, "logits")).max()
 
 
 def test_steps_can_be_left_out(cli, tiny_run: Path, tmp_path: Path) -> None:
     shown = {}
-    for techniques in ("none", "concatenations", "all"):
+    for techniques in ("none", "equalize_concats", "all"):
         out = tmp_path / techniques
         cli(
             *("convert", tiny_run, "--out", out, "--recipes", "int8", "--techniques", techniques),
@@ -179,7 +179,7 @@ def test_steps_can_be_left_out(cli, tiny_run: Path, tmp_path: Path) -> None:
         shown[techniques] = json.loads((out / "conversion.json").read_text())
     assert [t["calibration"]["techniques"] for t in shown.values()] == [
         [],
-        ["concatenations"],
+        ["equalize_concats"],
         list(TECHNIQUES),
     ]
     assert len({t["models"][0]["sha256"] for t in shown.values()}) == 3
@@ -188,9 +188,9 @@ def test_steps_can_be_left_out(cli, tiny_run: Path, tmp_path: Path) -> None:
 
 
 def test_an_unknown_technique_is_named(cli, tiny_run: Path, tmp_path: Path) -> None:
-    result = cli(*("convert", tiny_run, "--out", tmp_path, "--techniques", "layers,magic"), code=1)
+    result = cli(*("convert", tiny_run, "--out", tmp_path, "--techniques", "gptq,magic"), code=1)
     assert (
         "unknown technique 'magic'; known: "
-        "pixels, averages, concatenations, sums, layers, relative_logits, rounding, biases; or "
-        "all, or none" in result.stderr
+        "pixel_pairs, average_pooling, equalize_concats, equalize_sums, equalize_layers, "
+        "relative_logits, gptq, bias_correction; or all, or none" in result.stderr
     )

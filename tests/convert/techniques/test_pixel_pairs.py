@@ -18,7 +18,7 @@ from edgeclf.convert.graph.nodes import (
     ZeroPad,
 )
 from edgeclf.convert.graph.to_keras import build_tf_keras
-from edgeclf.convert.techniques.pixel_pairs import pair_pixels
+from edgeclf.convert.techniques.pixel_pairs import pixel_pairs
 
 RNG = np.random.default_rng(0)
 
@@ -73,7 +73,7 @@ def first_map(graph: Graph, images: np.ndarray) -> np.ndarray:
     ],
 )
 def test_pairs_change_nothing_in_float(graph: Graph) -> None:
-    paired = pair_pixels(graph)
+    paired = pixel_pairs(graph)
     kinds = [type(node) for node in paired]
     assert PixelPairs in kinds
     assert Depthwise not in kinds
@@ -91,7 +91,7 @@ def test_pairs_change_nothing_in_float(graph: Graph) -> None:
     ],
 )
 def test_another_beginning_stays(graph: Graph) -> None:
-    paired = pair_pixels(graph)
+    paired = pixel_pairs(graph)
     assert [type(node) for node in paired] == [type(node) for node in graph]
 
 
@@ -101,4 +101,4 @@ def test_an_image_with_two_readers_stays() -> None:
     conv = nodes[3]
     assert isinstance(conv, Conv)
     nodes.insert(4, replace(conv, name="second"))
-    assert PixelPairs not in [type(node) for node in pair_pixels(Graph(nodes))]
+    assert PixelPairs not in [type(node) for node in pixel_pairs(Graph(nodes))]
