@@ -1,6 +1,7 @@
 """The package as it is shipped: complete, layered, and installable on a bare device."""
 
 import json
+import re
 import subprocess
 import sys
 import venv
@@ -121,3 +122,11 @@ def test_a_bare_install_classifies_without_tensorflow(
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["label"] in ("good", "oil", "scratch", "stain")
     assert done.stderr == ""
+
+
+def test_pre_commit_pins_the_ruff_of_the_constraints() -> None:
+    constraints = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8")
+    hooks = (REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    pinned = re.search(r"^ruff==([\d.]+)", constraints, flags=re.MULTILINE)
+    assert pinned is not None
+    assert set(re.findall(r"\bruff==([\d.]+)", hooks)) == {pinned[1]}
