@@ -14,13 +14,12 @@ from edgeclf.benchmarks.pi_emulation.debian import UnavailableError
 from edgeclf.edge_runtime.errors import EdgeclfError
 
 from .environments import environment, environment_python
-from .rows import BIT_EQUAL, CLOSE, Row
+from .rows import BIT_EQUAL, CLOSE, OTHER_RECIPES, Row
 
 _PROBE = Path(__file__).parent / "probes" / "interpreter.py"
 
-# Outputs of float recipes: the same operators, summed in another order. The int8 of plain kernels,
-# which round otherwise, is close too, with few classes mostly to the last bit.
-_FLOAT_CLOSE = dict.fromkeys(("float32", "float16", "dynamic", "int16x8"), CLOSE)
+# The int8 of plain kernels, which round otherwise, is close too; with few classes to the last bit.
+_FLOAT_CLOSE = dict.fromkeys(OTHER_RECIPES, CLOSE)
 
 
 def rows() -> list[Row]:

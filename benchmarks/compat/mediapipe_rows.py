@@ -7,10 +7,10 @@ from edgeclf.benchmarks.peers.entries import NO_NETWORK, no_network_failure
 
 from .environments import environment
 from .interpreters import in_environment, run_probe
-from .rows import BIT_EQUAL, CLOSE, Row
+from .rows import BIT_EQUAL, CLOSE, OTHER_RECIPES, Row
 
 _PROBE = Path(__file__).parent / "probes" / "mediapipe_task.py"
-_RECIPES = dict.fromkeys(("float32", "float16", "dynamic", "int16x8"), CLOSE)
+_RECIPES = dict.fromkeys(OTHER_RECIPES, CLOSE)
 
 
 def rows() -> list[Row]:

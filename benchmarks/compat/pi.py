@@ -32,13 +32,12 @@ from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.model_file.container import read_model
 
 from .cases import Case, read_case
-from .rows import BIT_EQUAL, CLOSE, Row
+from .rows import BIT_EQUAL, CLOSE, OTHER_RECIPES, Row
 
 _PROBE = Path(__file__).parent / "probes" / "interpreter.py"
 _LITERT = "ai-edge-litert"
 
-# The other recipes add up floats, in another order there.
-_CLOSE = dict.fromkeys(("float32", "float16", "dynamic", "int16x8"), CLOSE)
+_CLOSE = dict.fromkeys(OTHER_RECIPES, CLOSE)
 
 
 def rows() -> list[Row]:

@@ -26,6 +26,9 @@ COMPILED, PARTLY = "compiled", "partly"
 # The runtime does not load the file; it cannot be had on this machine.
 REFUSED, UNAVAILABLE = "refused", "unavailable"
 
+# The recipes whose files are not full integer int8: they add up floats, in another order elsewhere.
+OTHER_RECIPES: tuple[str, ...] = ("float32", "float16", "dynamic", "int16x8")
+
 STATES = (BIT_EQUAL, LAST_BIT, CLOSE, DIFFERS, COMPILED, PARTLY, REFUSED)
 
 

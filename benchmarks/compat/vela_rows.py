@@ -11,11 +11,10 @@ from edgeclf.edge_runtime.errors import EdgeclfError
 
 from .environments import environment
 from .interpreters import in_environment
-from .rows import COMPILED, Row
+from .rows import COMPILED, OTHER_RECIPES, Row
 
 ACCELERATORS = ("ethos-u55-256", "ethos-u65-512", "ethos-u85-256")
 _ON_CPU = re.compile(r"^CPU operators = (\d+)", re.MULTILINE)
-_FLOAT = ("float32", "float16", "dynamic", "int16x8")
 
 
 def rows() -> list[Row]:
@@ -39,7 +38,7 @@ def _row(accelerator: str) -> Row:
         f"Vela {release}, {accelerator}",
         COMPILED,
         run,
-        recipes=dict.fromkeys(_FLOAT),
+        recipes=dict.fromkeys(OTHER_RECIPES),
         note="Vela's estimate, not a measurement",
     )
 
