@@ -27,7 +27,7 @@ from edgeclf.train.fitting.history import History
 
 phase, epoch, moment, *arguments = sys.argv[1:]
 current = [None]
-begin, save = Record.on_epoch_begin, np.savez
+begin, save = History.on_epoch_begin, np.savez
 
 def kill_now(kind):
     record = current[0]
@@ -44,8 +44,8 @@ def savez(file, **arrays):
     file.flush()
     kill_now("in the checkpoint")
 
-Record.on_epoch_begin, np.savez = on_epoch_begin, savez
-Record.on_train_batch_end = lambda self, batch, logs=None: kill_now("in a step")
+History.on_epoch_begin, np.savez = on_epoch_begin, savez
+History.on_train_batch_end = lambda self, batch, logs=None: kill_now("in a step")
 main(arguments)
 """
 

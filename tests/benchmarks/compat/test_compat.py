@@ -105,6 +105,8 @@ def test_the_oldest_runtimes_run_the_file_and_refuse_newer_operators(
         skip_without("network", seen["unavailable"])
     reference = interpreters.reference_row().run(case.folder, tmp_path)
     assert outcome(seen, reference, row=row, case=case).passed, seen
+    if not name.startswith("tflite-runtime"):  # ai-edge-litert takes the version from 1.0 on
+        return
     newer = with_newer_operator(case, tmp_path / "newer")
     assert interpreters.reference_row().run(newer.folder, tmp_path)["outputs"]
     refused = outcome(row.run(newer.folder, WORK), reference, row=row, case=newer)

@@ -22,6 +22,11 @@ from edgeclf.edge_runtime.model_file.container import flatbuffer_size, read_mode
 from edgeclf.edge_runtime.model_file.metadata import METADATA_NAME, embed_metadata, read_metadata
 from edgeclf.edge_runtime.model_file.self_test import GRIDS, synthetic_input
 from edgeclf.edge_runtime.tflite.flatbuffer import FlatbufferError
+from edgeclf.edge_runtime.tflite.runtime_versions import (
+    RUNTIME_VERSION_NAME,
+    runtime_requirement,
+    stated_requirement,
+)
 from edgeclf.edge_runtime.tflite.tflite_file import parse_tflite
 
 RECIPES = ("float32", "float16", "dynamic", "int8")
@@ -119,8 +124,9 @@ def test_nothing_else_has_changed(tiny_models: Path, recipe: str) -> None:
         assert (tensor.constant is None) == (same.constant is None)
         if tensor.constant is not None:
             assert tensor.constant.tobytes() == same.constant.tobytes()
-    assert {**one.metadata, METADATA_NAME: other.metadata[METADATA_NAME]} == other.metadata
-    assert "min_runtime_version" in other.metadata
+    ours = {name: other.metadata[name] for name in (METADATA_NAME, RUNTIME_VERSION_NAME)}
+    assert one.metadata | ours == other.metadata
+    assert stated_requirement(other.metadata) == runtime_requirement(other).tensorflow is not None
     assert len(after) - len(before) < 4096
 
 
