@@ -14,25 +14,23 @@ from edgeclf.benchmarks.pi_emulation.debian import UnavailableError
 from edgeclf.edge_runtime.errors import EdgeclfError
 
 from .environments import environment, environment_python
-from .rows import BIT_EQUAL, CLOSE, OTHER_RECIPES, Row
+from .rows import BIT_EQUAL, CLOSE, CLOSE_RECIPES, Row
 
 _PROBE = Path(__file__).parent / "probes" / "interpreter.py"
-
-# The int8 of plain kernels, which round otherwise, is close too; with few classes to the last bit.
-_FLOAT_CLOSE = dict.fromkeys(OTHER_RECIPES, CLOSE)
 
 
 def rows() -> list[Row]:
     """Return the rows of the Python runtimes."""
     tensorflow = f"TensorFlow {version('tensorflow')}"
+    # Plain kernels round int8 otherwise: it is close, with few classes to the last bit.
     return [
-        _pinned("litert-oldest", "ai-edge-litert", BIT_EQUAL, recipes=_FLOAT_CLOSE),
-        _pinned("litert-between", "ai-edge-litert", BIT_EQUAL, recipes=_FLOAT_CLOSE),
+        _pinned("litert-oldest", "ai-edge-litert", BIT_EQUAL, recipes=CLOSE_RECIPES),
+        _pinned("litert-between", "ai-edge-litert", BIT_EQUAL, recipes=CLOSE_RECIPES),
         reference_row(),
-        _pinned("tflite-runtime", "tflite-runtime", CLOSE, recipes=_FLOAT_CLOSE),
-        _here(f"{tensorflow}, XNNPACK", "tensorflow", "default", BIT_EQUAL, _FLOAT_CLOSE),
-        _here(f"{tensorflow}, without XNNPACK", "tensorflow", "plain", CLOSE, _FLOAT_CLOSE),
-        _here(f"{tensorflow}, reference", "tensorflow", "reference", CLOSE, _FLOAT_CLOSE),
+        _pinned("tflite-runtime", "tflite-runtime", CLOSE, recipes=CLOSE_RECIPES),
+        _here(f"{tensorflow}, XNNPACK", "tensorflow", "default", BIT_EQUAL, CLOSE_RECIPES),
+        _here(f"{tensorflow}, without XNNPACK", "tensorflow", "plain", CLOSE, CLOSE_RECIPES),
+        _here(f"{tensorflow}, reference", "tensorflow", "reference", CLOSE, CLOSE_RECIPES),
     ]
 
 
@@ -60,7 +58,9 @@ def run_probe(command: Sequence[str | Path], out: Path, *, runtime: str) -> dict
     return seen
 
 
-def _here(name: str, package: str, kernels: str, expected: str, recipes: dict[str, str]) -> Row:
+def _here(
+    name: str, package: str, kernels: str, expected: str, recipes: dict[str, str | None]
+) -> Row:
     def run(case: Path, work: Path) -> dict[str, Any]:
         out = work / f"{package}-{kernels}.json"
         command = (sys.executable, _PROBE, package, kernels, case, out)
@@ -69,7 +69,7 @@ def _here(name: str, package: str, kernels: str, expected: str, recipes: dict[st
     return Row(name, expected, run, recipes=recipes)
 
 
-def _pinned(name: str, package: str, expected: str, *, recipes: dict[str, str]) -> Row:
+def _pinned(name: str, package: str, expected: str, *, recipes: dict[str, str | None]) -> Row:
     pinned = environment(name)
 
     def run(case: Path, work: Path) -> dict[str, Any]:

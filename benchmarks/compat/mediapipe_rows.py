@@ -7,10 +7,9 @@ from edgeclf.benchmarks.peers.entries import NO_NETWORK, no_network_failure
 
 from .environments import environment
 from .interpreters import in_environment, run_probe
-from .rows import BIT_EQUAL, CLOSE, LAST_BIT, OTHER_RECIPES, Row
+from .rows import BIT_EQUAL, CLOSE_RECIPES, LAST_BIT, Row
 
 _PROBE = Path(__file__).parent / "probes" / "mediapipe_task.py"
-_RECIPES = dict.fromkeys(OTHER_RECIPES, CLOSE)
 
 
 def rows() -> list[Row]:
@@ -38,7 +37,7 @@ def _row(name: str, expected: str) -> Row:
         f"{title} ImageClassifier (Python {pinned.python})",
         expected,
         run,
-        recipes=_RECIPES,
+        recipes=CLOSE_RECIPES,
         scores_only=True,
         note="with MediaPipe's own steps",
     )

@@ -32,12 +32,10 @@ from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.model_file.container import read_model
 
 from .cases import Case, read_case
-from .rows import BIT_EQUAL, CLOSE, OTHER_RECIPES, Row
+from .rows import BIT_EQUAL, CLOSE, CLOSE_RECIPES, Row
 
 _PROBE = Path(__file__).parent / "probes" / "interpreter.py"
 _LITERT = "ai-edge-litert"
-
-_CLOSE = dict.fromkeys(OTHER_RECIPES, CLOSE)
 
 
 def rows() -> list[Row]:
@@ -71,7 +69,7 @@ def _row(board: Board, runtime: str, expected: str) -> Row:
             return {"runtime": package, "unavailable": str(error)}
 
     title = f"{board.title} ({board.guest.machine}, emulated), {package} {number}"
-    return Row(title, expected, run, recipes=_CLOSE)
+    return Row(title, expected, run, recipes=CLOSE_RECIPES)
 
 
 def _run(emulator: Emulator, board: Board, package: str, case: Case, work: Path) -> dict[str, Any]:

@@ -29,6 +29,8 @@ REFUSED, UNAVAILABLE = "refused", "unavailable"
 # The recipes whose files are not full integer int8: they add up floats, in another order elsewhere.
 OTHER_RECIPES: tuple[str, ...] = ("float32", "float16", "dynamic", "int16x8")
 
+CLOSE_RECIPES: dict[str, str | None] = dict.fromkeys(OTHER_RECIPES, CLOSE)
+
 STATES = (BIT_EQUAL, LAST_BIT, CLOSE, DIFFERS, COMPILED, PARTLY, REFUSED)
 
 

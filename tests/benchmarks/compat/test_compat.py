@@ -96,20 +96,25 @@ def test_the_installed_runtimes_give_what_they_must(files: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", OLD)
-def test_the_oldest_runtimes_run_the_file_and_refuse_newer_operators(
-    name: str, case: Case, tmp_path: Path
-) -> None:
+def test_the_oldest_runtimes_run_the_file(name: str, case: Case, tmp_path: Path) -> None:
     row = ROWS[name]
     seen = row.run(case.folder, WORK)
     if "unavailable" in seen:
         skip_without("network", seen["unavailable"])
     reference = interpreters.reference_row().run(case.folder, tmp_path)
     assert outcome(seen, reference, row=row, case=case).passed, seen
-    if not name.startswith("tflite-runtime"):  # ai-edge-litert takes the version from 1.0 on
-        return
+
+
+def test_an_old_runtime_refuses_a_newer_operator(case: Case, tmp_path: Path) -> None:
+    # ai-edge-litert takes version 12 of the dense layer from 1.0 on.
+    [row] = [row for name, row in ROWS.items() if name.startswith("tflite-runtime")]
+    reference = interpreters.reference_row().run(case.folder, tmp_path)
     newer = with_newer_operator(case, tmp_path / "newer")
     assert interpreters.reference_row().run(newer.folder, tmp_path)["outputs"]
-    refused = outcome(row.run(newer.folder, WORK), reference, row=row, case=newer)
+    seen = row.run(newer.folder, WORK)
+    if "unavailable" in seen:
+        skip_without("network", seen["unavailable"])
+    refused = outcome(seen, reference, row=row, case=newer)
     assert (refused.state, refused.passed) == ("refused", False)
     assert "version '12'" in refused.reason
 
