@@ -55,7 +55,10 @@ def write_cases(folder: Path, work: Path, *, name: str) -> list[Case]:
     Raises:
         EdgeclfError: there is no file.
     """
-    files = sorted(folder.rglob("*.tflite"), key=lambda path: (path.stem != "int8", path))
+    files = sorted(
+        folder.rglob("*.tflite"),
+        key=lambda path: (path.stem != "int8", len(path.parts), path),
+    )
     if not files:
         raise EdgeclfError(f"{folder}: holds no .tflite file; edgeclf convert RUN --out {folder}")
     cases = []
