@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from .rows import (
     CLOSE,
     COMPILED,
     DIFFERS,
+    FAILED,
     LAST_BIT,
     PARTLY,
     REFUSED,
@@ -50,11 +52,12 @@ class Outcome:
     """What became of one file in one runtime.
 
     Attributes:
-        state: the worst of its outputs; or `compiled`, `partly`, `refused` or `unavailable`.
+        state: the worst of its outputs; or `compiled`, `partly`, `refused`,
+            `unavailable` or `failed`.
         expected: what must hold.
         passed: whether it does; what is unavailable is not held against anyone.
         differences: of each output that was compared.
-        reason: why it was refused or is unavailable; what is left to the CPU.
+        reason: why it was refused, is unavailable or failed; what is left to the CPU.
         version: of the runtime; None if it is unavailable.
         ms: of an inference on one thread; None if that was not measured.
         delegated: parts of the graph that a delegate runs; None if unknown.
@@ -68,6 +71,15 @@ class Outcome:
     version: str | None = None
     ms: float | None = None
     delegated: int | None = None
+
+
+def run_row(row: Row, case: Case, reference: dict[str, Any], work: Path) -> Outcome:
+    """Run the row on the case and compare; what goes wrong there is its outcome."""
+    try:
+        return outcome(row.run(case.folder, work), reference, row=row, case=case)
+    except EdgeclfError as error:
+        expected = row.expected_of(case.recipe) or FAILED
+        return Outcome(FAILED, expected, passed=False, reason=str(error))
 
 
 def outcome(seen: dict[str, Any], reference: dict[str, Any], *, row: Row, case: Case) -> Outcome:

@@ -24,7 +24,7 @@ from edgeclf import __version__
 from edgeclf.benchmarks.compat import interpreters, mediapipe_rows, pi, vela_rows
 from edgeclf.benchmarks.compat.browser import rows as browser_rows
 from edgeclf.benchmarks.compat.cases import Case
-from edgeclf.benchmarks.compat.comparison import Outcome, outcome
+from edgeclf.benchmarks.compat.comparison import Outcome, run_row
 from edgeclf.benchmarks.compat.models import MODELS, make_models, write_cases
 from edgeclf.benchmarks.compat.rows import Row
 from edgeclf.benchmarks.compat.table import deviations, markdown_table, text_table
@@ -60,7 +60,7 @@ _PATH = click.Path(path_type=Path)
     metavar="TEXT",
     help="Text that a row must contain to be run; repeatable.",
 )
-@click.option("--json", "json_file", type=_PATH, help="JSON file to write all results to.")
+@click.option("--json", "json_file", type=_PATH, help="JSON file of all results.")
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
 @click.option(
     "--work",
@@ -76,10 +76,13 @@ def main(
     rows = choose_rows([row for provider in PROVIDERS for row in provider()], wanted)
     with alone_in(work):
         cases = _cases(folder, work)
-        outcomes = run_rows(rows, cases, work)
+        references = reference_outputs(cases, work)
+        outcomes: dict[str, dict[str, Outcome]] = {}
+        for row in rows:
+            outcomes[row.name] = run_cases(row, cases, references, work)
+            if json_file is not None:
+                write_json(json_file, _record(rows, cases, outcomes))
     click.echo((markdown_table if markdown else text_table)(rows, cases, outcomes))
-    if json_file is not None:
-        write_json(json_file, _record(rows, cases, outcomes))
     wrong = deviations(outcomes)
     if wrong:
         raise EdgeclfError("\nError: ".join(wrong))
@@ -95,22 +98,21 @@ def choose_rows(rows: Sequence[Row], wanted: Sequence[str]) -> list[Row]:
     return chosen
 
 
-def run_rows(
-    rows: Sequence[Row], cases: Sequence[Case], work: Path
-) -> dict[str, dict[str, Outcome]]:
-    """Run every row on every case, one after the other, and compare with the reference."""
-    reference_row = interpreters.reference_row()
-    references = {case.name: reference_row.run(case.folder, work) for case in cases}
-    outcomes: dict[str, dict[str, Outcome]] = {}
-    for row in rows:
-        click.echo(f"Running {row.name}", err=True)
-        outcomes[row.name] = {
-            case.name: outcome(
-                row.run(case.folder, work), references[case.name], row=row, case=case
-            )
-            for case in cases
-            if row.expected_of(case.recipe) is not None
-        }
+def reference_outputs(cases: Sequence[Case], work: Path) -> dict[str, dict[str, Any]]:
+    """Return what the newest ai-edge-litert on this machine gives for each case, by its name."""
+    row = interpreters.reference_row()
+    return {case.name: row.run(case.folder, work) for case in cases}
+
+
+def run_cases(
+    row: Row, cases: Sequence[Case], references: dict[str, dict[str, Any]], work: Path
+) -> dict[str, Outcome]:
+    """Run the row on each case that it is for, one after the other."""
+    outcomes = {}
+    for case in cases:
+        if row.expected_of(case.recipe) is not None:
+            click.echo(f"{row.name}: {case.name}", err=True)
+            outcomes[case.name] = run_row(row, case, references[case.name], work)
     return outcomes
 
 
@@ -139,6 +141,7 @@ def _record(
                 "cases": {name: asdict(one) for name, one in outcomes[row.name].items()},
             }
             for row in rows
+            if row.name in outcomes
         },
     }
 

@@ -7,6 +7,8 @@ Whoever provides rows has a function `rows() -> list[Row]`. What a row's `run` r
     {"runtime": NAME, "version": VERSION, "refused": REASON}
     {"runtime": NAME, "unavailable": REASON}
 
+An EdgeclfError that it raises makes its outcome `failed`, which no row expects.
+
 `outputs[k]` is output k of all N inputs, back to back, in the model's order: the bytes as the
 runtime gives them, little-endian, in base64. `ms` is the median of an inference on one thread, or
 null; `delegated` is how many parts of the graph a delegate runs, or null where that cannot be told.
@@ -23,8 +25,8 @@ BIT_EQUAL, LAST_BIT, CLOSE, DIFFERS = "bit-equal", "last bit", "close", "differs
 # A compiler left no operator to the CPU, or some.
 COMPILED, PARTLY = "compiled", "partly"
 
-# The runtime does not load the file; it cannot be had on this machine.
-REFUSED, UNAVAILABLE = "refused", "unavailable"
+# The runtime does not load the file; it cannot be had on this machine; the row itself went wrong.
+REFUSED, UNAVAILABLE, FAILED = "refused", "unavailable", "failed"
 
 # The recipes whose files are not full integer int8: they add up floats, in another order elsewhere.
 OTHER_RECIPES: tuple[str, ...] = ("float32", "float16", "dynamic", "int16x8")

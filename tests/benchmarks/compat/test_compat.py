@@ -16,7 +16,7 @@ from skips import skip_without
 
 from edgeclf.benchmarks.compat import compat, interpreters, vela_rows
 from edgeclf.benchmarks.compat.cases import Case, read_case, write_case
-from edgeclf.benchmarks.compat.comparison import compare, outcome
+from edgeclf.benchmarks.compat.comparison import compare, outcome, run_row
 from edgeclf.benchmarks.compat.environments import read_environments
 from edgeclf.benchmarks.compat.rows import Row
 from edgeclf.benchmarks.compat.table import deviations, markdown_table, text_table
@@ -93,6 +93,17 @@ def test_the_installed_runtimes_give_what_they_must(files: Path, tmp_path: Path)
                 name.startswith("ai-edge-litert")
             )
         assert f"{name} " in result.output
+
+
+def test_a_row_that_goes_wrong_is_an_outcome(case: Case, tmp_path: Path) -> None:
+    def run(_folder: Path, _work: Path) -> dict[str, Any]:
+        raise EdgeclfError("no boot")
+
+    one = run_row(Row("broken", "bit-equal", run), case, {}, tmp_path)
+    assert (one.state, one.passed, one.reason) == ("failed", False, "no boot")
+    assert deviations({"broken": {"tiny": one}}) == [
+        "broken: tiny: failed (expected bit-equal): no boot"
+    ]
 
 
 @pytest.mark.parametrize("name", OLD)
