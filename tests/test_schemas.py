@@ -30,8 +30,9 @@ TESTS = Path(__file__).resolve().parent
 
 Cli = Callable[..., Result]
 
-# What holds anything, by design: the settings of a training as they were, for --resume.
-_OPEN = {"training/metrics:trained_with"}
+# What holds anything, by design: the settings of a training as they were, for --resume; and what
+# another version of edgeclf has written into a file.
+_OPEN = {"training/metrics:trained_with", "models/inspect:provenance"}
 
 
 def parts(schema: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
