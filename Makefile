@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-lowest lint types layers pytest acceptance peers pi compat lock clean
+.PHONY: demo docs test test-lowest lint types layers pytest acceptance peers pi compat lock clean
 
 demo: .venv/installed
 	$(BIN)/edgeclf demo --out demo-run
@@ -20,6 +20,12 @@ types: .venv/installed
 
 layers: .venv/installed
 	$(BIN)/lint-imports
+
+# The documentation site, from docs/ and the pages beside the README: build/site/index.html.
+docs: .venv/installed
+	rm -rf build/site
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky --fresh-env \
+	  --conf-dir docs/site --doctree-dir build/doctrees . build/site
 
 pytest: .venv/installed
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
+from schemas import valid_file
 from skips import require_linux
 
 from edgeclf.benchmarks.measure.processes import Worker
@@ -86,7 +87,7 @@ def with_run(
     )
     done = fresh_python(main, "benchmark", *files, tiny_run, *options)
     assert done.returncode == 0, done.stderr
-    return done.stdout, json.loads(json_file.read_text())
+    return done.stdout, valid_file("models/benchmark", json_file)
 
 
 def test_accuracy_drop_and_agreement_are_those_of_the_test_images(
@@ -436,6 +437,7 @@ def test_threads_are_swept_and_the_last_file_works_on(
     options = ("--threads", "1,2", "--sustained", 0.02, "--min-seconds", 0.1)
     options = ("--data", surfaces, *QUICK, *options, "--json", json_file)
     result = cli("benchmark", *files, *options)
+    valid_file("models/benchmark", json_file)
     measured = read_benchmark(json_file)
     for model in measured.models:
         assert [timing.threads for timing in model.timings] == [1, 2]

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from schemas import valid_file
 
 from edgeclf.convert.techniques.registry import TECHNIQUES
 from edgeclf.edge_runtime import Classifier, read_image
@@ -22,7 +23,7 @@ RECIPES = ("float32", "float16", "dynamic", "int8")
 
 
 def report(folder: Path) -> dict:
-    return json.loads((folder / "conversion.json").read_text())
+    return valid_file("models/conversion", folder / "conversion.json")
 
 
 def test_every_recipe_is_written_and_described(tiny_models: Path, tiny_run: Path) -> None:

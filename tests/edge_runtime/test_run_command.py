@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 from numpy.typing import NDArray
+from schemas import valid
 
 from edgeclf.edge_runtime.classifier import UNKNOWN, Classifier
 from edgeclf.edge_runtime.images import read_image
@@ -45,7 +46,7 @@ def photos(surfaces: Path, tmp_path: Path) -> Path:
 
 
 def rows(result: Result) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    return [valid("device/run", json.loads(line)) for line in result.stdout.splitlines()]
 
 
 def sources(result: Result) -> list[str]:

@@ -11,6 +11,7 @@ import cv2
 import keras
 import numpy as np
 import pytest
+from schemas import valid_file, valid_rows
 
 from edgeclf.benchmarks.demo.surfaces import write_surfaces
 from edgeclf.models.float_model import FloatModel
@@ -320,7 +321,7 @@ def test_training_says_what_a_leaking_split_flatters(
     report = re.search(r"(\d+) of (\d+) test images \(\d+%\) have a near-duplicate", result.stderr)
     assert report
     seen, images = map(int, report.groups())
-    metrics = json.loads((tmp_path / "leaking/metrics.json").read_text())
+    metrics = valid_file("training/metrics", tmp_path / "leaking/metrics.json")
     assert metrics["images"]["test"] == images
     assert metrics["test_unseen"]["images"] == images - seen
     unseen = metrics["test_unseen"]["accuracy"]
@@ -328,6 +329,7 @@ def test_training_says_what_a_leaking_split_flatters(
 
     groups = tmp_path / "groups.csv"
     cli("data", "check", data, "--propose-groups", groups)
+    assert valid_rows("training/groups-csv", groups)
     result = train_tiny(data, tmp_path / "honest", "--groups", groups)
     assert "near-duplicate" not in result.stderr
     assert "test_unseen" not in json.loads((tmp_path / "honest/metrics.json").read_text())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from schemas import valid_file
 
 from edgeclf.benchmarks.demo.surfaces import write_surfaces
 from edgeclf.edge_runtime.errors import EdgeclfError
@@ -58,7 +59,7 @@ def test_folds_are_runs_and_their_images_are_pooled(train_tiny, data: Path, tmp_
     groups.write_text("\n".join(["path,group", *lines]) + "\n")
     out = tmp_path / "cross"
     result = train_tiny(data, out, "--folds", 2, "--groups", groups, "--epochs", 1)
-    report = json.loads((out / "folds.json").read_text())
+    report = valid_file("training/folds", out / "folds.json")
     assert [fold["run"] for fold in report["folds"]] == ["fold-1", "fold-2"]
     assert not (out / "model.keras").exists()
 

@@ -1,12 +1,12 @@
 """What the recipes of a training do: losses, learning rates, schedules, and their options."""
 
-import json
 import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from schemas import valid_file
 
 from edgeclf.edge_runtime import EdgeclfError
 from edgeclf.models.data.augment import AugmentConfig, augment
@@ -117,13 +117,13 @@ def test_everything_at_once_is_trained_and_written_down(
     assert [row["phase"] for row in rows] == ["head"] * 2 + ["fine-tune"] * 3
     rates = [float(row["learning_rate"]) for row in rows[2:]]
     assert 1e-4 > rates[0] > rates[1] > rates[2]
-    config = json.loads((out / "config.json").read_text())
+    config = valid_file("training/config", out / "config.json")
     assert config["mix"] == {"mixup": 0.2, "cutmix": 1}
     assert config["augment"]["operations"] == 2
     assert (config["sampling"], config["class_weights"]) == ("balanced", "none")
     run = read_run(out)
     assert run.info.input_hw == (40, 40)
-    metrics = json.loads((out / "metrics.json").read_text())
+    metrics = valid_file("training/metrics", out / "metrics.json")
     assert metrics["test_averaged"]["draws"] == 3
     assert metrics["test_averaged"]["images"] == metrics["test"]["images"]
 
@@ -173,7 +173,7 @@ def test_a_student_takes_the_teachers_split_and_learns_its_scores(
     # From the teacher's backbone, and by its scores alone: where both agree, the loss is zero.
     distil(cli, surfaces, tiny_run, out, *phases, "--distill-weight", 1)
     assert (out / "split.csv").read_text() == (tiny_run / "split.csv").read_text()
-    config = json.loads((out / "config.json").read_text())
+    config = valid_file("training/config", out / "config.json")
     assert config["distill"]["teacher"] == str(tiny_run.resolve())
     assert (config["distill"]["weight"], config["distill"]["temperature"]) == (1, 4)
     assert len(config["distill"]["teacher_sha256"]) == 64

@@ -1,7 +1,6 @@
 """The compatibility table: the cheap rows on a tiny model, the comparison, and what fails a run."""
 
 import base64
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.schema_py_generated import BuiltinOperator, ModelT
 from click.testing import CliRunner
+from schemas import valid_file
 from skips import skip_without
 
 from edgeclf.benchmarks.compat import compat, interpreters, vela_rows
@@ -82,7 +82,7 @@ def test_the_installed_runtimes_give_what_they_must(files: Path, tmp_path: Path)
     rows = [option for name in INSTALLED for option in ("--row", name)]
     result = run_compat("--models", files, *rows, "--json", tmp_path / "compat.json")
     assert result.exit_code == 0, result.exception
-    report = json.loads((tmp_path / "compat.json").read_text())
+    report = valid_file("models/compatibility", tmp_path / "compat.json")
     assert list(report["cases"]) == ["tiny int8", "tiny heatmap int8"]
     assert list(report["rows"]) == INSTALLED
     for name in INSTALLED:

@@ -1,11 +1,11 @@
 """Heatmaps against drawn defects: the pointing game, overlap, and masks that follow the picture."""
 
-import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from schemas import valid_file
 
 from edgeclf.benchmarks.demo.surfaces import write_surfaces
 from edgeclf.benchmarks.heatmaps.scores import Maps, score_model
@@ -171,7 +171,7 @@ def test_the_command_scores_a_folder(cli, two_headed: Path, drawn, tmp_path: Pat
     assert "9 images; 3 without a mask and 0 with an empty one were left out" in shown
     assert "float32: maps of 4×4, cut at 0.2 of the maximum (set); " in shown
     assert "int8 against float32: the same hottest place in " in shown
-    report = json.loads((tmp_path / "maps.json").read_text())
+    report = valid_file("models/benchmark-heatmaps", tmp_path / "maps.json")
     assert [model["name"] for model in report["models"]] == ["float32", "int8"]
     first, second = report["models"]
     assert [score["label"] for score in first["scores"]] == [None, "oil", "scratch", "stain"]

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import pytest
 from conftest import REPOSITORY
+from schemas import valid_file
 from skips import require_program, skip_without
 
 from edgeclf.benchmarks.demo.surfaces import write_surfaces
@@ -73,7 +74,7 @@ def test_the_wheel_runs_on_both_boards_as_it_does_here(tmp_path: Path) -> None:
         line = done.stderr.strip().splitlines()[-1]
         skip_without("network" if "no connection" in line else "emulation", line)
     assert done.returncode == 0, done.stderr
-    measured = json.loads((tmp_path / "pi.json").read_text())["measured"]
+    measured = valid_file("models/raspberry-pi", tmp_path / "pi.json")["measured"]
     seen = {(one["board"], one["recipe"]): one for one in measured}
     assert set(seen) == {(board.name, recipe) for board in BOARDS for recipe in RECIPES}
     for one in measured:

@@ -1,6 +1,5 @@
 """Quantization-aware training, and the recipes beyond the default ones."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from schemas import valid_file
 
 from edgeclf.convert.graph.batch_norm import deploy_graph
 from edgeclf.convert.graph.heatmap import find_tail
@@ -176,7 +176,7 @@ def test_convert_trains_and_tells(cli, tiny_run: Path, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {
         *("int8-qat.tflite", "int16x8.tflite", "conversion.json")
     }
-    report = json.loads((tmp_path / "conversion.json").read_text())
+    report = valid_file("models/conversion", tmp_path / "conversion.json")
     assert [epoch["epoch"] for epoch in report["qat"]["epochs"]] == [0, 1]
     assert report["qat"]["keras_agreement"] > 0.9
     trained, wide = report["models"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from schemas import valid
 
 from edgeclf.edge_runtime.doctor import camera, machine, model, software
 from edgeclf.edge_runtime.doctor.camera import camera_checks
@@ -230,7 +231,7 @@ def test_the_command_says_it_all(cli, tiny_models: Path, tmp_path: Path) -> None
     assert " checks: 0 failed, " in lines[-1]
 
     result = cli("doctor", tmp_path / "no.tflite", "--json", code=1)
-    report = json.loads(result.output)
+    report = valid("device/doctor", json.loads(result.output))
     assert report["passed"] is False
     [failed] = [check for check in report["checks"] if check["state"] == "failed"]
     assert failed["name"] == "model"

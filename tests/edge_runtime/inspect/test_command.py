@@ -13,6 +13,7 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert.schema_py_generated import ModelT, TensorT, TensorType
+from schemas import valid
 
 from edgeclf.edge_runtime import Classifier
 from edgeclf.edge_runtime.errors import EdgeclfError
@@ -36,7 +37,7 @@ main()
 
 
 def report(cli, model: Path, *options: str) -> dict:
-    return json.loads(cli("inspect", model, "--json", *options).stdout)
+    return valid("models/inspect", json.loads(cli("inspect", model, "--json", *options).stdout))
 
 
 def changed(model: Path, path: Path, change: Change) -> Path:

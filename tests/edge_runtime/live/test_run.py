@@ -16,6 +16,7 @@ import cv2
 import pytest
 from click.testing import Result
 from live_servers import HEADER, Connection, jpeg, part, picture, serve
+from schemas import valid, valid_rows
 
 from edgeclf.edge_runtime.classifier import UNKNOWN
 
@@ -49,7 +50,7 @@ def camera() -> Iterator[str]:
 
 def test_json_gives_an_object_for_each_frame(cli: Cli, model: Path, camera: str) -> None:
     result = cli("run", model, camera, "--json", "--max-frames", 4, "--top", 2)
-    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    rows = [valid("device/run-live", json.loads(line)) for line in result.stdout.splitlines()]
     assert len(rows) == 4
     numbers = [row["frame"] for row in rows]
     assert numbers == sorted(set(numbers))
@@ -84,10 +85,12 @@ def test_the_news_goes_where_it_is_asked_to(
         *("--events", tmp_path / "events"),
     )
     assert "Live on http://127.0.0.1:" in result.stderr
-    rows = [json.loads(line) for line in (tmp_path / "seen.jsonl").read_text().splitlines()]
+    lines = (tmp_path / "seen.jsonl").read_text().splitlines()
+    rows = [valid("device/live-jsonl", json.loads(line)) for line in lines]
     frames = [row["frame"] for row in rows if row["type"] == "frame"]
     assert len(frames) == 5
     assert len((tmp_path / "seen.csv").read_text().splitlines()) == 6
+    assert [row["frame"] for row in valid_rows("device/live-csv", tmp_path / "seen.csv")] == frames
     events = [row for row in rows if row["type"] == "event"]
     assert events[0]["previous"] is None
     assert len(list((tmp_path / "events").glob("*.jpg"))) == len(events)

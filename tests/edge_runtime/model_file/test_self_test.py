@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from schemas import valid
 
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.errors import EdgeclfError
@@ -129,7 +130,7 @@ def test_a_float_model_has_a_tolerance(
 
     path = with_outputs(tiny_models / "float32.tflite", tmp_path / "model.tflite", moved)
     shown = cli("inspect", path, "--self-test", "--json", code=code)
-    outcome = json.loads(shown.stdout)["self_test"]
+    outcome = valid("models/inspect", json.loads(shown.stdout))["self_test"]
     assert outcome["passed"] == (code == 0)
     assert outcome["different"] == 1
     assert outcome["tolerance"] == FLOAT_TOLERANCE
@@ -173,7 +174,7 @@ def test_a_file_without_a_self_test(cli, tiny_models: Path, tmp_path: Path) -> N
     path = with_test(tiny_models / "int8.tflite", tmp_path / "model.tflite", None)
     assert re.search("^self-test +none$", cli("inspect", path).output, re.MULTILINE)
     result = cli("inspect", path, "--self-test", "--json", code=1)
-    assert json.loads(result.stdout)["self_test"] is None
+    assert valid("models/inspect", json.loads(result.stdout))["self_test"] is None
     assert result.stderr == (f"Error: {path}: it carries no self-test; convert the model again\n")
 
 

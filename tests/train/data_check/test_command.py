@@ -1,7 +1,6 @@
 """`edgeclf data check` finds what was planted, and nothing else."""
 
 import csv
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from xml.etree import ElementTree
 import cv2
 import numpy as np
 import pytest
+from schemas import valid_file
 
 from edgeclf.models.run import SplitImage, write_split
 from edgeclf.train.data_check import scenes
@@ -56,7 +56,7 @@ def data(clean: Path, tmp_path: Path) -> Path:
 def report(cli, data: Path, *options: object, code: int = 0) -> dict[str, Any]:
     file = data.parent / "check.json"
     cli("data", "check", data, "--json", file, *options, code=code)
-    return json.loads(file.read_text())
+    return valid_file("training/data-check", file)
 
 
 def kinds(shown: dict) -> set[str]:

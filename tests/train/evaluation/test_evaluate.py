@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from schemas import valid_file
 from scipy import optimize, stats
 
 from edgeclf.edge_runtime.classifier import Classifier
@@ -261,7 +262,8 @@ def test_the_report_is_one_file_without_a_script(evaluated: Path) -> None:
     assert all(source and source.startswith("data:image/jpeg;base64,") for source in sources)
     captions = [caption.text for caption in page.iter("caption")]
     assert "Pointing game" in captions  # the masks lie beside the data
-    metrics = read(evaluated / "metrics.json")
+    metrics = valid_file("training/metrics", evaluated / "metrics.json")
+    assert metrics["pointing"]
     assert f"{metrics['test']['accuracy']:.3f} [" in "".join(page.itertext())
 
 

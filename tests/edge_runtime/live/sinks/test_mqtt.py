@@ -16,6 +16,7 @@ from conftest import REPOSITORY
 from live_news import LABELS, event, health, observation, wait_until
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
+from schemas import valid
 from skips import require_program
 
 from edgeclf.edge_runtime.errors import EdgeclfError
@@ -151,7 +152,7 @@ def test_what_a_broker_hears(
     sink.close(20)
     wait_until(lambda: listener.words("hall/camera/availability")[-1:] == ["offline"])
 
-    [answer] = listener.of("hall/camera/event")
+    [answer] = [valid("device/mqtt-event", each) for each in listener.of("hall/camera/event")]
     assert (answer["event_type"], answer["label"], answer["previous"]) == (
         "scratch",
         "scratch",
@@ -203,7 +204,9 @@ def test_what_is_retained_is_the_newest(
     wait_until(lambda: len(late.messages) >= 3)
     retained = {each.topic: each for each in late.messages if each.retain}
     late.close()
-    assert json.loads(retained["hall/camera/state"].payload)["label"] == "scratch"
+    state = valid("device/mqtt-state", json.loads(retained["hall/camera/state"].payload))
+    assert state["label"] == "scratch"
+    valid("device/mqtt-source", json.loads(retained["hall/camera/source"].payload))
     assert retained["hall/camera/availability"].payload == b"online"
     assert "hall/camera/event" not in retained
 

@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 from live_feed import LABELS, changed, health, observed, plain
 from numpy.typing import NDArray
+from schemas import valid
 
 from edgeclf.edge_runtime.classifier import Prediction
 from edgeclf.edge_runtime.errors import EdgeclfError
@@ -391,11 +392,12 @@ def test_of_many_classes_the_best_are_shown(seen: Seen) -> None:
 
 @pytest.mark.parametrize("state", SourceState)
 def test_healthz_is_well_only_while_live(view: WebView, state: SourceState) -> None:
-    assert request(view, "/healthz").json["state"] == "connecting"
+    first = valid("device/live-health", request(view, "/healthz").json)
+    assert first["state"] == "connecting"
     view.observe(observed())
     view.report_health(health(state, "" if state is SourceState.LIVE else "why"))
     answer = request(view, "/healthz")
-    assert answer.json["state"] == state.value
+    assert valid("device/live-health", answer.json)["state"] == state.value
     assert answer.status == (200 if state is SourceState.LIVE else 503)
 
 
@@ -437,7 +439,7 @@ def test_a_photograph_is_classified(view: WebView, seen: Seen, suffix: str) -> N
     body = encoded(suffix, photograph())
     answer = request(view, "/classify", method="POST", body=body)
     assert answer.status == 200
-    assert answer.json["label"] == "oil"
+    assert valid("device/classify", answer.json)["label"] == "oil"
     assert answer.json["top"] == [["oil", 0.75], ["good", 0.25]]
     kind, _, data = answer.json["overlay"].partition(",")
     assert kind == "data:image/jpeg;base64"
