@@ -1,23 +1,65 @@
 """The images on which a model and the reference differ."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from ...models.report.markup import Markup, join, tag
 from ...models.report.thumbnails import Thumbnails
 from ..results.schema import Disagreement, Model
 from . import words
 
-SHOWN = 24
+_SHOWN = 24
+_STYLES = {"lost": "worse", "gained": "better", "both wrong": "same"}
 
 
-def draw_gallery(model: Model, *, reference: str, thumbnails: Thumbnails) -> Markup:
-    """Return a card per image on which the two differ, at most 24."""
-    shown = model.against.shown[:SHOWN] if model.against else ()
-    cards = [
-        _card(image, model=model.name, reference=reference, picture=thumbnails[image.path])
-        for image in shown
-    ]
-    return tag("ul", join(cards), class_="gallery")
+@dataclass(frozen=True)
+class Card:
+    """An image on which a model and the reference differ.
+
+    Attributes:
+        path: the file.
+        name: of the file.
+        picture: as a data URI; None if it cannot be read.
+        kind: what the difference means, of `kind_of`.
+        style: its colour: `worse`, `better` or `same`.
+        truth: its class.
+        guesses: name, class and score of the reference, then of the model.
+    """
+
+    path: str
+    name: str
+    picture: str | None
+    kind: str
+    style: str
+    truth: str
+    guesses: Sequence[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The images on which a model and the reference differ.
+
+    Attributes:
+        model: its name.
+        about: how many there are, and are shown.
+        cards: of those shown, at most 24.
+    """
+
+    model: str
+    about: str
+    cards: Sequence[Card]
+
+
+def make_gallery(model: Model, *, reference: str, thumbnails: Thumbnails) -> Gallery:
+    """Return the images on which `model`, which has been compared, and the reference differ."""
+    assert model.against
+    differing = model.against.disagreements
+    about = f"differs on {words.count(differing, 'image')}"
+    if differing > _SHOWN:
+        about += f", {_SHOWN} of them here"
+    shown = model.against.shown[:_SHOWN]
+    cards = [_card(image, model.name, reference, thumbnails[image.path]) for image in shown]
+    return Gallery(model.name, about, cards)
 
 
 def kind_of(image: Disagreement) -> str:
@@ -27,28 +69,11 @@ def kind_of(image: Disagreement) -> str:
     return "gained" if image.guess == image.truth else "both wrong"
 
 
-def _card(image: Disagreement, *, model: str, reference: str, picture: str | None) -> Markup:
-    name = Path(image.path).name
-    seen = (
-        tag("img", src=picture, alt=f"{name}, truth: {image.truth}", loading="lazy")
-        if picture
-        else tag("div", f"{name} cannot be read", class_="missing")
-    )
+def _card(image: Disagreement, model: str, reference: str, picture: str | None) -> Card:
     kind = kind_of(image)
-    class_ = {"lost": "worse", "gained": "better", "both wrong": "same"}[kind]
-    rows = [
-        tag("dt", "truth"), tag("dd", image.truth),
-        tag("dt", reference), tag("dd", _guess(image.reference_guess, image.reference_score)),
-        tag("dt", model), tag("dd", _guess(image.guess, image.score)),
-    ]  # fmt: skip
-    return tag(
-        "li",
-        seen,
-        tag("p", kind, class_=f"kind t-{class_}"),
-        tag("dl", *rows),
-        tag("p", image.path, class_="path"),
-    )
-
-
-def _guess(label: str, score: float) -> Markup:
-    return join([label, " ", tag("span", words.number(score), class_="score")])
+    guesses = [
+        (reference, image.reference_guess, words.number(image.reference_score)),
+        (model, image.guess, words.number(image.score)),
+    ]
+    name = Path(image.path).name
+    return Card(image.path, name, picture, kind, _STYLES[kind], image.truth, guesses)

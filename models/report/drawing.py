@@ -1,6 +1,7 @@
 """What all charts are drawn with."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from .markup import Markup, join, tag
 from .scales import Scale, tick_label
@@ -24,13 +25,23 @@ def svg(width: float, height: float, *parts: str, label: str) -> Markup:
     )
 
 
-def both_widths(draw: Callable[..., Markup | None]) -> Markup | None:
-    """Return what `draw(width=…)` draws for wide screens and for narrow ones, of which one is seen;
-    None if it draws nothing."""
+@dataclass(frozen=True)
+class BothWidths:
+    """A chart that is drawn twice, of which one is seen.
+
+    Attributes:
+        wide: for a page.
+        narrow: for a telephone.
+    """
+
+    wide: Markup
+    narrow: Markup
+
+
+def both_widths(draw: Callable[..., Markup | None]) -> BothWidths | None:
+    """Return what `draw(width=…)` draws for both widths; None if it draws nothing."""
     wide, narrow = draw(width=WIDE), draw(width=NARROW)
-    if wide is None or narrow is None:
-        return None
-    return join([tag("div", wide, class_="wide"), tag("div", narrow, class_="narrow")])
+    return BothWidths(wide, narrow) if wide and narrow else None
 
 
 def label(x: float, y: float, text: str, *, anchor: str = "start", class_: str = "") -> Markup:

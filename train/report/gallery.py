@@ -1,6 +1,7 @@
 """Test images, and where the model looks in them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,6 @@ import numpy as np
 from ...edge_runtime.heatmap import overlay_heatmap
 from ...edge_runtime.images import RGBImage
 from ...models.report.figures import number
-from ...models.report.markup import Markup, join, tag
 from ...models.report.thumbnails import picture_of
 from ..evaluation.saliency import ImageSaliency
 
@@ -17,35 +17,42 @@ _SIDE = 160
 _OUTLINE = (0, 255, 255)  # of the defect; no colour of the maps is near it
 
 
-def draw_saliency(images: Sequence[ImageSaliency], *, data: Path) -> Markup:
-    """Return a card per image: as the model takes it, and with the map of the class it names."""
-    return tag("ul", join(_card(one, data) for one in images), class_="pairs")
+@dataclass(frozen=True)
+class Card:
+    """A test image, and where the model looks in it.
+
+    Attributes:
+        name: the file, relative to the folder of the data.
+        truth: its class.
+        label: the class of the map.
+        score: of that class.
+        picture: what the model takes, as a data URI.
+        heatmap: the map over it, as a data URI; None if the network has no such maps.
+    """
+
+    name: str
+    truth: str
+    label: str
+    score: str
+    picture: str
+    heatmap: str | None
 
 
-def _card(one: ImageSaliency, data: Path) -> Markup:
+def make_cards(images: Sequence[ImageSaliency], *, data: Path) -> list[Card]:
+    """Return a card per image."""
+    return [_card(one, data) for one in images]
+
+
+def _card(one: ImageSaliency, data: Path) -> Card:
     name = one.path.relative_to(data).as_posix() if one.path.is_relative_to(data) else one.path.name
-    pictures = [_picture(one.pixels, alt=f"{name}, {one.truth}")]
+    heatmap = None
     if one.heatmap is not None:
         seen = overlay_heatmap(one.pixels, one.heatmap)
         if one.mask is not None:
             seen = _outlined(seen, one.mask)
-        pictures.append(_picture(seen, alt=f"where {one.label} is seen in {name}"))
-    score = tag("span", number(one.score), class_="score")
-    text = (
-        join([one.label, " ", score])
-        if one.label == one.truth
-        else join([one.truth, " called ", one.label, " ", score])
-    )
-    return tag(
-        "li",
-        tag("div", *pictures),
-        tag("p", text, class_="kind"),
-        tag("p", name, class_="path"),
-    )
-
-
-def _picture(pixels: RGBImage, *, alt: str) -> Markup:
-    return tag("img", src=picture_of(pixels, side=_SIDE), alt=alt, title=alt, loading="lazy")
+        heatmap = picture_of(seen, side=_SIDE)
+    picture = picture_of(one.pixels, side=_SIDE)
+    return Card(name, one.truth, one.label, number(one.score), picture, heatmap)
 
 
 def _outlined(seen: RGBImage, mask: np.ndarray) -> RGBImage:
