@@ -1,7 +1,6 @@
 """What all charts are drawn with."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from .markup import Markup, join, tag
 from .scales import Scale, tick_label
@@ -25,23 +24,11 @@ def svg(width: float, height: float, *parts: str, label: str) -> Markup:
     )
 
 
-@dataclass(frozen=True)
-class BothWidths:
-    """A chart that is drawn twice, of which one is seen.
-
-    Attributes:
-        wide: for a page.
-        narrow: for a telephone.
-    """
-
-    wide: Markup
-    narrow: Markup
-
-
-def both_widths(draw: Callable[..., Markup | None]) -> BothWidths | None:
-    """Return what `draw(width=…)` draws for both widths; None if it draws nothing."""
+def both_widths(draw: Callable[..., Markup | None]) -> tuple[Markup, Markup] | None:
+    """Return what `draw(width=…)` draws for wide screens and for narrow ones, of which one is seen;
+    None if it draws nothing."""
     wide, narrow = draw(width=WIDE), draw(width=NARROW)
-    return BothWidths(wide, narrow) if wide and narrow else None
+    return (wide, narrow) if wide and narrow else None
 
 
 def label(x: float, y: float, text: str, *, anchor: str = "start", class_: str = "") -> Markup:

@@ -1,7 +1,6 @@
 """What data_check.html shows: the page is one file that holds all of it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,46 +17,9 @@ from .text import verdict
 _TEMPLATE = Path(__file__).with_name("data_check.html")
 _PAIRS, _SCENES, _OF_SCENE, _OUTLIERS, _ROWS = 24, 12, 8, 24, 100
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A photograph on the page.
-
-    Attributes:
-        path: the file, relative to the folder of the data.
-        data: as a data URI; None if it cannot be read.
-    """
-
-    path: str
-    data: str | None
-
-
-@dataclass(frozen=True)
-class Card:
-    """Photographs that belong together.
-
-    Attributes:
-        about: what they have in common.
-        pictures: the photographs.
-    """
-
-    about: str
-    pictures: Sequence[Picture]
-
-
-@dataclass(frozen=True)
-class Section:
-    """Pairs of photographs under a title.
-
-    Attributes:
-        title: what they are.
-        note: what that means.
-        cards: the pairs.
-    """
-
-    title: str
-    note: str
-    cards: Sequence[Card]
+# Title and note of a section, and of each of its cards what it is about and its photographs.
+_Cards = list[tuple[str, Sequence[int]]]
+_Section = tuple[str, str, _Cards]
 
 
 def write_page(path: Path, check: DataCheck, *, allowed: tuple[str, ...] = ()) -> None:
@@ -109,20 +71,20 @@ def _tiles(check: DataCheck) -> list[Tile]:
 def _photographs(check: DataCheck) -> dict[str, Any]:
     thumbnails = Thumbnails(Path(check.data))
 
-    def card(about: str, places: Iterable[int]) -> Card:
+    def card(about: str, places: Iterable[int]) -> dict[str, Any]:
         paths = [check.photographs[place].path for place in places]
-        return Card(about, [Picture(path, thumbnails[path]) for path in paths])
+        pictures = [{"path": path, "data": thumbnails[path]} for path in paths]
+        return {"about": about, "pictures": pictures}
 
     members = check.members()
-    sections = [*_duplicates(check), *_leaks(check)]
     return {
         "duplicates": [
-            Section(
-                title,
-                note + _shown_of(len(cards), _PAIRS),
-                [card(about, places) for about, places in cards[:_PAIRS]],
-            )
-            for title, note, cards in sections
+            {
+                "title": title,
+                "note": note + _shown_of(len(cards), _PAIRS),
+                "cards": [card(about, places) for about, places in cards[:_PAIRS]],
+            }
+            for title, note, cards in (*_duplicates(check), *_leaks(check))
         ],
         "scenes": [
             card(count(len(places), "image"), places[:_OF_SCENE]) for places in members[:_SCENES]
@@ -140,11 +102,7 @@ def _photographs(check: DataCheck) -> dict[str, Any]:
     }
 
 
-# Title and note of a section, and of each of its cards what it is about and its photographs.
-_Cards = list[tuple[str, Sequence[int]]]
-
-
-def _duplicates(check: DataCheck) -> Iterator[tuple[str, str, _Cards]]:
+def _duplicates(check: DataCheck) -> Iterator[_Section]:
     crossing, copies = set(check.near_across_classes), set(check.copies_across_classes)
     cards: _Cards = [("same file", places[:2]) for places in copies]
     cards += map(_of_pair, _varied(check, check.near_across_classes))
@@ -163,7 +121,7 @@ def _duplicates(check: DataCheck) -> Iterator[tuple[str, str, _Cards]]:
         yield "Duplicates", note, cards
 
 
-def _leaks(check: DataCheck) -> Iterator[tuple[str, str, _Cards]]:
+def _leaks(check: DataCheck) -> Iterator[_Section]:
     scene_of_train = {
         check.scenes[place]: place
         for place, each in enumerate(check.photographs)

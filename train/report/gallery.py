@@ -1,8 +1,8 @@
 """Test images, and where the model looks in them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,33 +17,12 @@ _SIDE = 160
 _OUTLINE = (0, 255, 255)  # of the defect; no colour of the maps is near it
 
 
-@dataclass(frozen=True)
-class Card:
-    """A test image, and where the model looks in it.
-
-    Attributes:
-        name: the file, relative to the folder of the data.
-        truth: its class.
-        label: the class of the map.
-        score: of that class.
-        picture: what the model takes, as a data URI.
-        heatmap: the map over it, as a data URI; None if the network has no such maps.
-    """
-
-    name: str
-    truth: str
-    label: str
-    score: str
-    picture: str
-    heatmap: str | None
-
-
-def make_cards(images: Sequence[ImageSaliency], *, data: Path) -> list[Card]:
-    """Return a card per image."""
+def make_cards(images: Sequence[ImageSaliency], *, data: Path) -> list[dict[str, Any]]:
+    """Return a card per image as run.html names its parts; pictures are data URIs."""
     return [_card(one, data) for one in images]
 
 
-def _card(one: ImageSaliency, data: Path) -> Card:
+def _card(one: ImageSaliency, data: Path) -> dict[str, Any]:
     name = one.path.relative_to(data).as_posix() if one.path.is_relative_to(data) else one.path.name
     heatmap = None
     if one.heatmap is not None:
@@ -51,8 +30,14 @@ def _card(one: ImageSaliency, data: Path) -> Card:
         if one.mask is not None:
             seen = _outlined(seen, one.mask)
         heatmap = picture_of(seen, side=_SIDE)
-    picture = picture_of(one.pixels, side=_SIDE)
-    return Card(name, one.truth, one.label, number(one.score), picture, heatmap)
+    return {
+        "name": name,
+        "truth": one.truth,
+        "label": one.label,
+        "score": number(one.score),
+        "picture": picture_of(one.pixels, side=_SIDE),
+        "heatmap": heatmap,
+    }
 
 
 def _outlined(seen: RGBImage, mask: np.ndarray) -> RGBImage:
