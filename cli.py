@@ -32,13 +32,16 @@ _COMMANDS = {
 _OTHER_OS_ERRORS = {None, errno.EBADF, errno.EINVAL, errno.EPIPE}
 # 128 + SIGINT, as shells have it.
 _INTERRUPTED = 130
-_TRAIN_EXTRA = {
-    "keras",
-    "tensorflow",
-    "tf_keras",
-    "h5py",
-    "matplotlib",
-    "tensorflow_model_optimization",
+# What of each extra is missed, by the name that is imported.
+_EXTRAS = {
+    "keras": "train",
+    "tensorflow": "train",
+    "tf_keras": "train",
+    "h5py": "train",
+    "matplotlib": "train",
+    "tensorflow_model_optimization": "train",
+    "jinja2": "report",
+    "markupsafe": "report",
 }
 
 
@@ -70,10 +73,11 @@ class _Group(click.Group):
         except EdgeclfError as error:
             raise click.ClickException(str(error)) from None
         except ModuleNotFoundError as error:
-            if error.name not in _TRAIN_EXTRA:
+            if error.name not in _EXTRAS:
                 raise
+            what = "an HTML report" if _EXTRAS[error.name] == "report" else "this command"
             raise click.ClickException(
-                f"this command needs {error.name}: pip install 'edgeclf[train]'"
+                f"{what} needs {error.name}: pip install 'edgeclf[{_EXTRAS[error.name]}]'"
             ) from None
         except OSError as error:
             if error.errno in _OTHER_OS_ERRORS:

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import click
 
-from ..edge_runtime.files import check_folder
 from ..edge_runtime.interpreter import default_threads
 from .compare_command import compare
 from .heatmaps.command import heatmaps
 from .measure.benchmark import measure_benchmark
 from .report.terminal import benchmark_table, measured_line
-from .report_command import report, report_options, write_reports
+from .report_command import check_reports, report, report_options, write_reports
 from .results.schema import Settings, write_benchmark
 
 
@@ -124,9 +123,7 @@ def measure(
     edgeclf benchmark models/*.tflite --data photographs/
     edgeclf benchmark compare old.json new.json
     """
-    for file in (json_file, report_file, markdown_file):
-        if file:
-            check_folder(file.parent)
+    check_reports(report_file, json_file, markdown_file)
     settings = Settings(
         queries=queries,
         rounds=rounds,

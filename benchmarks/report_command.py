@@ -9,7 +9,6 @@ import click
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import check_folder
 from .report.markdown import write_markdown
-from .report.page import write_page
 from .results.schema import Benchmark, read_benchmark
 
 
@@ -28,6 +27,16 @@ def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def check_reports(report_file: Path | None, *files: Path | None) -> None:
+    """Refuse, before anything is measured, an HTML report without Jinja2 and a missing folder."""
+    if report_file:
+        from .report import page  # noqa: F401
+
+    for file in (report_file, *files):
+        if file:
+            check_folder(file.parent)
+
+
 def write_reports(
     benchmark: Benchmark,
     *,
@@ -37,6 +46,8 @@ def write_reports(
 ) -> None:
     """Write what was asked for; `images` is where they lie, if not where they were measured."""
     if report_file:
+        from .report.page import write_page
+
         write_page(report_file, benchmark, images=images)
     if markdown_file:
         write_markdown(markdown_file, benchmark)
@@ -62,8 +73,7 @@ def report(
     wanted = [path for path in (report_file, markdown_file) if path]
     if not wanted:
         raise EdgeclfError("nothing to write; add --report FILE.html or --markdown FILE.md")
-    for path in wanted:
-        check_folder(path.parent)
+    check_reports(report_file, markdown_file)
     write_reports(
         read_benchmark(result), report_file=report_file, markdown_file=markdown_file, images=data
     )

@@ -1,5 +1,6 @@
 """A device needs nothing of what training needs, and is told so where it does."""
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,8 @@ FreshPython = Callable[..., subprocess.CompletedProcess[str]]
 HEAVY = """
 import sys
 HEAVY = (
-    "tensorflow", "keras", "tf_keras", "tensorflow_model_optimization", "h5py", "matplotlib"
+    "tensorflow", "keras", "tf_keras", "tensorflow_model_optimization", "h5py", "matplotlib",
+    "jinja2", "markupsafe",
 )
 """
 SHOW = """
@@ -101,3 +103,21 @@ def test_training_names_the_extra_it_needs(
     assert "pip install 'edgeclf[train]'" in line
     assert done.stdout == "code: 1\n"
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["benchmark", "data check"])
+def test_a_report_names_the_extra_it_needs_before_the_work(
+    fresh_python: FreshPython, tiny_models: Path, surfaces: Path, tmp_path: Path, command: str
+) -> None:
+    arguments = {
+        "benchmark": ["benchmark", tiny_models / "int8.tflite", "--data", surfaces],
+        "data check": ["data", "check", surfaces],
+    }[command]
+    page = tmp_path / "page.html"
+    done = fresh_python(HEAVY + BLOCK + RUN, *arguments, "--report", page)
+    assert re.fullmatch(
+        r"Error: an HTML report needs (jinja2|markupsafe): pip install 'edgeclf\[report\]'\n",
+        done.stderr,
+    )
+    assert done.stdout == "code: 1\n"
+    assert not page.exists()

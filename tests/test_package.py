@@ -90,6 +90,14 @@ def test_the_wheel_holds_the_package_and_no_test(wheel: Path) -> None:
         folder.rstrip("/") for folder in folders
     }
     assert {"edgeclf/py.typed", "edgeclf/models/report/style.css"} <= set(names)
+    templates = {
+        "benchmarks/report/benchmark.html",
+        "models/report/base.html",
+        "models/report/parts.html",
+        "train/data_check/data_check.html",
+        "train/report/run.html",
+    }
+    assert {f"edgeclf/{name}" for name in templates} <= set(names)
     page = {"door.html", "icon.svg", "page.css", "page.html", "page.js"}
     assert {f"edgeclf/edge_runtime/live/web/{name}" for name in page} <= set(names)
 

@@ -1,23 +1,27 @@
 """The images on which a model and the reference differ."""
 
 from pathlib import Path
+from typing import Any
 
-from ...models.report.markup import Markup, join, tag
 from ...models.report.thumbnails import Thumbnails
 from ..results.schema import Disagreement, Model
 from . import words
 
-SHOWN = 24
+_SHOWN = 24
+_STYLES = {"lost": "worse", "gained": "better", "both wrong": "same"}
 
 
-def draw_gallery(model: Model, *, reference: str, thumbnails: Thumbnails) -> Markup:
-    """Return a card per image on which the two differ, at most 24."""
-    shown = model.against.shown[:SHOWN] if model.against else ()
-    cards = [
-        _card(image, model=model.name, reference=reference, picture=thumbnails[image.path])
-        for image in shown
-    ]
-    return tag("ul", join(cards), class_="gallery")
+def make_gallery(model: Model, *, reference: str, thumbnails: Thumbnails) -> dict[str, Any]:
+    """Return the images on which `model` and the reference differ, as benchmark.html names them: at
+    most 24."""
+    assert model.against
+    differing = model.against.disagreements
+    about = f"differs on {words.count(differing, 'image')}"
+    if differing > _SHOWN:
+        about += f", {_SHOWN} of them here"
+    shown = model.against.shown[:_SHOWN]
+    cards = [_card(image, model.name, reference, thumbnails[image.path]) for image in shown]
+    return {"model": model.name, "about": about, "cards": cards}
 
 
 def kind_of(image: Disagreement) -> str:
@@ -27,28 +31,17 @@ def kind_of(image: Disagreement) -> str:
     return "gained" if image.guess == image.truth else "both wrong"
 
 
-def _card(image: Disagreement, *, model: str, reference: str, picture: str | None) -> Markup:
-    name = Path(image.path).name
-    seen = (
-        tag("img", src=picture, alt=f"{name}, truth: {image.truth}", loading="lazy")
-        if picture
-        else tag("div", f"{name} cannot be read", class_="missing")
-    )
+def _card(image: Disagreement, model: str, reference: str, picture: str | None) -> dict[str, Any]:
     kind = kind_of(image)
-    class_ = {"lost": "worse", "gained": "better", "both wrong": "same"}[kind]
-    rows = [
-        tag("dt", "truth"), tag("dd", image.truth),
-        tag("dt", reference), tag("dd", _guess(image.reference_guess, image.reference_score)),
-        tag("dt", model), tag("dd", _guess(image.guess, image.score)),
-    ]  # fmt: skip
-    return tag(
-        "li",
-        seen,
-        tag("p", kind, class_=f"kind t-{class_}"),
-        tag("dl", *rows),
-        tag("p", image.path, class_="path"),
-    )
-
-
-def _guess(label: str, score: float) -> Markup:
-    return join([label, " ", tag("span", words.number(score), class_="score")])
+    return {
+        "path": image.path,
+        "name": Path(image.path).name,
+        "picture": picture,
+        "kind": kind,
+        "style": _STYLES[kind],
+        "truth": image.truth,
+        "guesses": [
+            (reference, image.reference_guess, words.number(image.reference_score)),
+            (model, image.guess, words.number(image.score)),
+        ],
+    }

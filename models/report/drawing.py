@@ -24,13 +24,11 @@ def svg(width: float, height: float, *parts: str, label: str) -> Markup:
     )
 
 
-def both_widths(draw: Callable[..., Markup | None]) -> Markup | None:
+def both_widths(draw: Callable[..., Markup | None]) -> tuple[Markup, Markup] | None:
     """Return what `draw(width=…)` draws for wide screens and for narrow ones, of which one is seen;
     None if it draws nothing."""
     wide, narrow = draw(width=WIDE), draw(width=NARROW)
-    if wide is None or narrow is None:
-        return None
-    return join([tag("div", wide, class_="wide"), tag("div", narrow, class_="narrow")])
+    return (wide, narrow) if wide and narrow else None
 
 
 def label(x: float, y: float, text: str, *, anchor: str = "start", class_: str = "") -> Markup:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from .markup import printable
+from .characters import printable
 from .table import Table
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")

@@ -1,14 +1,27 @@
-"""Tables, and what shows them as HTML."""
+"""Tables, and what a page must know to show them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-from .markup import Markup, join, tag
 
 _LONG = 40  # letters of a cell that may be broken
 _SHORT = 20  # rows that are printed on one page
 _WIDE = 110  # letters beside each other; wider ones have their intervals below the figures
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a page's table.
+
+    Attributes:
+        kind: its class of style: `figure`, `long` or empty.
+        value: what stands in it.
+        intervals: what stands back behind a figure: its interval and what follows that.
+    """
+
+    kind: str
+    value: str
+    intervals: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -27,58 +40,42 @@ class Table:
     rows: Sequence[Sequence[str]]
     note: str = ""
 
+    @property
+    def has_header(self) -> bool:
+        """Whether any column has a name."""
+        return any(self.header)
 
-def draw_table(table: Table, *, shipped: str | None = None) -> Markup:
-    """Return the table; the row that begins with `shipped` stands out."""
-    if not table.rows:
-        return Markup()
-    figures = [all(_is_figure(cell) for cell in column) for column in zip(*table.rows, strict=True)]
-    figures[0] = False  # names, even if they are 0 to 9
-    head = [
-        tag("th", name, scope="col", class_="figure" if figure else None)
-        for name, figure in zip(table.header, figures, strict=True)
-    ]
-    body = [
-        tag(
-            "tr",
-            tag("th", row[0], scope="row"),
-            *(
-                _cell(cell, figure=figure)
-                for cell, figure in zip(row[1:], figures[1:], strict=True)
-            ),
-            class_="shipped" if row[0] == shipped else None,
-        )
-        for row in table.rows
-    ]
-    widest = [max(map(len, column)) for column in zip(table.header, *table.rows, strict=True)]
-    return tag(
-        "div",
-        tag(
-            "div",
-            tag(
-                "table",
-                tag("caption", table.title),
-                tag("thead", tag("tr", *head)) if any(table.header) else "",
-                tag("tbody", *body),
-                class_="stacked" if sum(widest) > _WIDE else None,
-            ),
-            class_="scroll",
-            role="region",
-            tabindex="0",
-            aria_label=table.title,
-        ),
-        tag("p", table.note, class_="note") if table.note else "",
-        class_="table short" if len(table.rows) <= _SHORT else "table",
-    )
+    @property
+    def is_short(self) -> bool:
+        """Whether it is printed on one page."""
+        return len(self.rows) <= _SHORT
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether its intervals stand below the figures."""
+        columns = zip(self.header, *self.rows, strict=True)
+        return sum(max(map(len, column)) for column in columns) > _WIDE
+
+    @property
+    def columns(self) -> list[tuple[str, bool]]:
+        """The names of the columns, each with whether it holds figures."""
+        figures = [all(map(_is_figure, column)) for column in zip(*self.rows, strict=True)]
+        # The first holds names, even if they are 0 to 9.
+        return list(zip(self.header, [False, *figures[1:]], strict=True))
+
+    @property
+    def body(self) -> Iterator[tuple[str, list[Cell]]]:
+        """The rows, each with its name and its cells."""
+        figures = [is_figure for _, is_figure in self.columns[1:]]
+        for name, *texts in self.rows:
+            yield name, [_cell(*each) for each in zip(texts, figures, strict=True)]
 
 
-def _cell(cell: str, *, figure: bool) -> Markup:
-    """Return a cell; of a figure, the interval and what follows stand back."""
-    if not figure:
-        return tag("td", cell, class_="long" if len(cell) > _LONG else None)
-    value, *rest = re.split(r" (?=\[)|(?<=\]) ", cell)
-    behind = [join([" ", tag("span", part, class_="interval")]) for part in rest]
-    return tag("td", value, *behind, class_="figure")
+def _cell(text: str, is_figure: bool) -> Cell:
+    if not is_figure:
+        return Cell("long" if len(text) > _LONG else "", text)
+    value, *intervals = re.split(r" (?=\[)|(?<=\]) ", text)
+    return Cell("figure", value, intervals)
 
 
 def _is_figure(cell: str) -> bool:

@@ -11,7 +11,6 @@ from ...edge_runtime.files import check_folder, write_json, write_text
 from ...models.run import SPLIT_NAME
 from .checking import DataCheck, check_data
 from .findings import MUST, findings, to_json
-from .page import write_page
 from .text import check_text
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -99,6 +98,8 @@ def check(
         raise EdgeclfError("--run and --split both give a split; give one of them")
     if groups_file and not scenes:
         raise EdgeclfError("--propose-groups needs the scenes; leave out --no-scenes")
+    if report_file:
+        from . import page  # refuses a report without Jinja2
     for file in (json_file, report_file, groups_file):
         if file:
             check_folder(file.parent)
@@ -108,7 +109,7 @@ def check(
     if json_file:
         write_json(json_file, to_json(result, allowed=allow))
     if report_file:
-        write_page(report_file, result, allowed=allow)
+        page.write_page(report_file, result, allowed=allow)
     if groups_file:
         write_text(groups_file, _groups_csv(result))
     if any(each.must and each.kind not in allow for each in findings(result)):

@@ -54,11 +54,12 @@ def coverage(draw: Draw, truth: float, *, repeats: int, seed: int = 0) -> float:
 def test_wilson_is_that_of_scipy() -> None:
     rng = np.random.default_rng(0)
     for images in rng.integers(1, 2000, size=60):
-        hits = int(rng.integers(images + 1))
-        for confidence in (0.8, 0.95, 0.99):
-            theirs = stats.binomtest(hits, images).proportion_ci(confidence, method="wilson")
-            ours = wilson_interval(hits, images=int(images), confidence=confidence)
-            assert ends(ours) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+        for hits in {0, 1, int(rng.integers(images + 1)), int(images)}:
+            for confidence in (0.8, 0.95, 0.99):
+                theirs = stats.binomtest(hits, images).proportion_ci(confidence, method="wilson")
+                ours = wilson_interval(hits, images=int(images), confidence=confidence)
+                expected = pytest.approx((theirs.low, theirs.high), rel=1e-12, abs=1e-15)
+                assert ends(ours) == expected
 
 
 def test_mcnemar_is_the_binomial_test_of_scipy() -> None:
@@ -67,14 +68,15 @@ def test_mcnemar_is_the_binomial_test_of_scipy() -> None:
         counts = paired_counts(rng.random(images) < 0.8, rng.random(images) < rng.random())
         lost, tosses = counts.only_first, counts.only_first + counts.only_second
         theirs = stats.binomtest(lost, tosses).pvalue if tosses else 1.0
-        assert mcnemar_p(counts) == pytest.approx(theirs, rel=1e-9)
+        assert mcnemar_p(counts) == pytest.approx(theirs, rel=1e-12, abs=0)
 
 
 def test_students_t_is_that_of_scipy() -> None:
     for freedom in (*range(1, 12), 29, 100, 1001):
         for share in (0.5, 0.6, 0.9, 0.975, 0.9995):
             theirs = float(stats.t.ppf(share, freedom))
-            assert student_quantile(share, freedom=freedom) == pytest.approx(theirs, abs=1e-8)
+            expected = pytest.approx(theirs, rel=1e-12, abs=1e-15)
+            assert student_quantile(share, freedom=freedom) == expected
     rng = np.random.default_rng(2)
     for count in (2, 3, 5, 10):
         values = rng.normal(3, 2, size=count)
