@@ -11,7 +11,8 @@ from .heatmaps.command import heatmaps
 from .measure.benchmark import measure_benchmark
 from .report.terminal import benchmark_table, measured_line
 from .report_command import report, report_options, write_reports
-from .results.schema import Settings, write_benchmark
+from .results.conditions import Settings
+from .results.schema import write_benchmark
 
 
 class _MeasureByDefault(click.Group):

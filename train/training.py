@@ -17,6 +17,7 @@ from ..edge_runtime.files import remove_leftovers, sha256_of, write_text
 from ..models.float_model import FloatModel
 from ..models.metrics.scoring import Metrics, score_predictions
 from ..models.photographs import Photographs
+from ..models.report.figures import brief_figures
 from ..models.run import LABELS_NAME, METRICS_NAME, MODEL_NAME, read_run, write_config, write_split
 from ..models.score_calibration import CALIBRATION_NAME
 from .config import RunOptions, TrainConfig
@@ -208,8 +209,8 @@ def _averaged(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
     )
     scores = _score(dataset, means.argmax(1))
     click.echo(
-        f"Averaged over {config.test_draws} looks at each test image, which no device does: "
-        f"accuracy {scores.accuracy:.3f}, macro-F1 {scores.macro_f1:.3f}"
+        f"Averaged over {config.test_draws} augmented copies of each test image, which no device "
+        f"does: {brief_figures(scores)}"
     )
     return {"test_averaged": {"draws": config.test_draws, **scores.to_json()}}
 

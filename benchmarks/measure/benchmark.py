@@ -15,7 +15,8 @@ from ...models.photographs import (
     run_photographs,
 )
 from ...models.run import Run
-from ..results.schema import SCHEMA, Benchmark, Settings, Sustained
+from ..results.conditions import Settings
+from ..results.schema import SCHEMA, Benchmark, Sustained
 from ..results.verdict import decide
 from .assembly import assemble_models, describe_data, failed_model
 from .machine import BackgroundLoad, describe_machine, void_reason

@@ -18,7 +18,7 @@ from ...edge_runtime.machine import (
     read_text,
     system_name,
 )
-from ..results.schema import Machine
+from ..results.conditions import Machine
 
 
 class BackgroundLoad:

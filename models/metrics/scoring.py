@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .statistics import Interval, mcnemar_p, paired_counts, paired_interval
 
 Labels = NDArray[np.intp]
+ClassScores = NDArray[np.float32]
 Hits = NDArray[np.bool_]
 
 

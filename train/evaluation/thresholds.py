@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...models.metrics.accuracy import ClassScores
-from ...models.metrics.scoring import Labels
+from ...models.metrics.scoring import ClassScores, Labels
 from ...models.metrics.statistics import Estimate, share_estimate
 
 # An int8 file tells scores in so many steps; a threshold between two of them would miss its image.

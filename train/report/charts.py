@@ -5,7 +5,7 @@ from math import ceil
 
 import numpy as np
 
-from ...models.metrics.accuracy import CalibrationBin
+from ...models.metrics.calibration_error import CalibrationBin
 from ...models.metrics.scoring import confusion_matrix
 from ...models.metrics.statistics import wilson_interval
 from ...models.report.drawing import HALF, label, line, path, svg, x_axis, y_axis

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ...edge_runtime.files import read_json
+from ...models.metrics.registry import METRICS
 from ...models.report.document import document, muted, panels, section, tiles
 from ...models.report.drawing import HALF
-from ...models.report.figures import count, ends, number
+from ...models.report.figures import count, ends, plain_figure
 from ...models.report.markup import Markup, tag
 from ...models.report.matrix import matrix_width
 from ...models.report.table import draw_table
@@ -47,7 +48,6 @@ def page(run: Run, evaluation: Evaluation, metrics: dict[str, Any], *, data: Pat
 def _header(
     run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Path, text: str
 ) -> Markup:
-    accuracy = evaluation.accuracy
     measured = [
         "edgeclf train",
         run.data.name,
@@ -55,13 +55,13 @@ def _header(
         count(len(evaluation.truth), "test image"),
     ]
     figures = [
-        (number(estimate.value, ".3f"), "", f"{name} {ends(estimate.interval, '.2f')}")
-        for name, estimate in (
-            ("accuracy", accuracy.top1),
-            ("macro-F1", accuracy.macro_f1),
-            ("mean recall", accuracy.balanced_accuracy),
-            ("calibration error", accuracy.calibration_error),
+        (
+            plain_figure(metric, estimate.value),
+            metric.unit,
+            f"{metric.title} {ends(estimate.interval, f'.{metric.digits - 1}f')}",
         )
+        for metric in METRICS
+        if (estimate := evaluation.metrics.estimate(metric))
     ]
     warned = [*training_warnings(metrics, data, run.data), *cautions(evaluation)]
     return tag(

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from ...models.report.figures import NONE, number
+from ...models.metrics.registry import CALIBRATION_ERROR
+from ...models.report.figures import NONE, figure, number
 from ...models.report.table import Table
-from ..evaluation.evaluate import Evaluation
-from .words import figure
+from ..evaluation.evaluate import LOG_LOSS, Evaluation
 
 
 def classes_table(evaluation: Evaluation) -> Table:
     """Return how each class fares."""
     curves = {one.label: one for one in evaluation.curves}
     rows = []
-    for one, precision in zip(evaluation.accuracy.classes, evaluation.precisions, strict=True):
+    for one, precision in zip(evaluation.metrics.classes, evaluation.precisions, strict=True):
         curve = curves.get(one.label)
         rows.append(
             [
@@ -52,8 +52,8 @@ def calibration_table(evaluation: Evaluation) -> Table:
         )
     ]
     note = "Of the same images, the temperature saves "
-    note += f"{figure(evaluation.log_loss_saved)} nats of log-loss."
-    header = ["scores", "temperature", "calibration error", "log-loss, nats"]
+    note += f"{figure(evaluation.log_loss_saved)} {LOG_LOSS.unit} of {LOG_LOSS.title}."
+    header = ["scores", "temperature", CALIBRATION_ERROR.heading, LOG_LOSS.heading]
     return Table("Calibration", header, rows, note)
 
 

@@ -101,11 +101,11 @@ def _points(benchmark: Benchmark, threads: int) -> list[_Point]:
             model.name,
             timing.p50_ms,
             p50_interval(timing),
-            model.accuracy.top1.value,
-            model.accuracy.top1.interval,
+            model.metrics.accuracy.value,
+            model.metrics.accuracy.interval,
         )
         for model in benchmark.models
-        if model.accuracy
+        if model.metrics
         for timing in model.timings
         if timing.threads == threads
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ....models.metrics.accuracy import ClassRecall
+from ....models.metrics.predictions import ClassRecall
 from ....models.metrics.scoring import Drop
 from ....models.report.drawing import HALF, THIRD, label, line, svg
 from ....models.report.markup import Markup, join, tag
@@ -40,13 +40,13 @@ def draw_slopes(benchmark: Benchmark, model: Model) -> Markup | None:
     """Return a slope per class, the most changed ones with their names; None for a model that is
     not held against a reference or differs in no class."""
     reference = benchmark.reference
-    if not (model.against and model.accuracy and reference and reference.accuracy):
+    if not (model.against and model.metrics and reference and reference.metrics):
         return None
     slopes = [
         _Slope(before, after, drop)
         for before, after, drop in zip(
-            reference.accuracy.classes,
-            model.accuracy.classes,
+            reference.metrics.classes,
+            model.metrics.classes,
             model.against.recall_drops,
             strict=True,
         )
@@ -81,8 +81,8 @@ def _recalls(benchmark: Benchmark) -> Scale:
     recalls = [
         one.recall.value
         for model in benchmark.models
-        if model.accuracy
-        for one in model.accuracy.classes
+        if model.metrics
+        for one in model.metrics.classes
     ]
     return scale_over(recalls, start=_TOP + _HIGH, end=_TOP, margin=0.02)
 

@@ -175,13 +175,13 @@ def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path)
         rows = tables("Accuracy")[1:]
         assert [row[0] for row in rows] == [model.name for model in benchmark.models]
         for row, model in zip(rows, benchmark.models, strict=True):
-            assert model.accuracy
-            top1 = model.accuracy.top1
+            assert model.metrics
+            top1 = model.metrics.accuracy
             low, high = top1.interval.low, top1.interval.high
             assert row[1] == f"{top1.value:.4f} [{low:.3f}, {high:.3f}]"
             assert row[2] == "—"
-            assert row[3].startswith(f"{model.accuracy.macro_f1.value:.4f} [")
-            assert row[5].startswith(f"{model.accuracy.calibration_error.value:.4f} [")
+            assert row[3].startswith(f"{model.metrics.macro_f1.value:.4f} [")
+            assert row[5].startswith(f"{model.metrics.calibration_error.value:.4f} [")
         expected = [row for model in benchmark.models for row in timings_of(model)]
         assert sorted(tables("Latency")[1:]) == sorted(expected)
         for row, model in zip(
@@ -197,8 +197,8 @@ def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path)
         for row, label in zip(recalls[1:], benchmark.data.labels, strict=True):
             assert row[0] == label
             for cell, model in zip(row[2:], benchmark.models, strict=True):
-                assert model.accuracy
-                [one] = [c for c in model.accuracy.classes if c.label == label]
+                assert model.metrics
+                [one] = [c for c in model.metrics.classes if c.label == label]
                 assert cell.startswith(f"{one.hits / one.images:.4f} [")
         stages = tables("Stages, load and memory")
         assert len(stages) == 13
@@ -368,7 +368,7 @@ def test_a_thousand_classes_show_the_most_changed() -> None:
 
 def test_changed_mistakes_are_those_of_the_confusion_matrices(benchmark: Benchmark) -> None:
     rows = markdown_table(markdown(benchmark), "Mistakes of int8")[1:]
-    reference, int8 = benchmark.models[0].accuracy, benchmark.models[4].accuracy
+    reference, int8 = benchmark.models[0].metrics, benchmark.models[4].metrics
     assert reference
     assert int8
     before, after = np.asarray(reference.confusion), np.asarray(int8.confusion)
