@@ -124,7 +124,7 @@ def train_folds(config: TrainConfig, folds: int, options: RunOptions) -> CrossVa
             (out / FOLDS_NAME).unlink(missing_ok=True)
         click.echo(f"Fold {index + 1} of {folds}")
         keras.utils.clear_session()
-        _, evaluation = train_on(dataset, own, options)
+        evaluation = train_on(dataset, own, options)
         interrupted = bool(read_json(own.out / METRICS_NAME)["interrupted"])
         done.append(Fold(_name(index), evaluation, _groups(dataset), interrupted))
         results.append(_pool(done, planned=folds, labels=dataset.labels))

@@ -265,8 +265,8 @@ class Benchmark:
         schema = value.get("schema") if isinstance(value, dict) else None
         if schema != SCHEMA:
             raise EdgeclfError(
-                f"{name}: expected a benchmark of schema 2 or {SCHEMA}, got {schema!r}; measure again "
-                "with `edgeclf benchmark … --json FILE`"
+                f"{name}: expected a benchmark of schema 2 or {SCHEMA}, got {schema!r}; measure "
+                "again with `edgeclf benchmark … --json FILE`"
             )
         return records.from_json(Benchmark, value, where=name)
 

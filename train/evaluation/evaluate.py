@@ -17,7 +17,13 @@ from ...models.metrics.calibration_error import (
 )
 from ...models.metrics.records import to_json
 from ...models.metrics.registry import METRICS, Metric
-from ...models.metrics.scoring import ClassScores, Labels, confusion_matrix
+from ...models.metrics.scoring import (
+    ClassScores,
+    Labels,
+    Metrics,
+    confusion_matrix,
+    score_predictions,
+)
 from ...models.metrics.statistics import Estimate, Interval, bootstrap_interval, share_estimate
 from ...models.photographs import Photographs
 from ...models.score_calibration import Calibration
@@ -49,7 +55,8 @@ class Evaluation:
     Attributes:
         truth: class indices of the test images, of shape (images,).
         scores: of the calibrated model, float32 of shape (images, classes).
-        metrics: of these scores.
+        plain: metrics of these scores, without intervals.
+        metrics: the same with intervals.
         temperature: that calibrates them, fitted on the validation images.
         before: calibration without it.
         after: calibration with it.
@@ -62,6 +69,7 @@ class Evaluation:
 
     truth: Labels
     scores: ClassScores
+    plain: Metrics
     metrics: MetricsWithIntervals
     temperature: Temperature
     before: CalibrationScore
@@ -98,14 +106,14 @@ class Evaluation:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `metrics.json` tells of it beside the plain scores."""
+        """Return what `metrics.json` holds of it."""
+        estimates = {metric.name: self.metrics.estimate(metric) for metric in METRICS}
+        measured = {name: estimate for name, estimate in estimates.items() if estimate}
         return {
+            "test": {name: estimate.value for name, estimate in measured.items()}
+            | self.plain.to_json(),
             "intervals": {
-                **{
-                    metric.name: to_json(estimate.interval)
-                    for metric in METRICS
-                    if (estimate := self.metrics.estimate(metric))
-                },
+                **{name: to_json(estimate.interval) for name, estimate in measured.items()},
                 "classes": {
                     one.label: {
                         "recall": to_json(one.recall.interval),
@@ -163,7 +171,6 @@ def evaluate(
     temperature = fit_temperature(val_as_trained, val.classes)
     scores = at_temperature(as_trained, temperature.value)
     val_scores = at_temperature(val_as_trained, temperature.value)
-    metrics = measure_metrics(test.classes, scores, labels=labels)
     saved = log_losses(as_trained, test.classes) - log_losses(scores, test.classes)
     thresholds: tuple[ThresholdScore, ...] = ()
     if recall is not None:
@@ -174,7 +181,8 @@ def evaluate(
     return Evaluation(
         truth=test.classes,
         scores=scores,
-        metrics=metrics,
+        plain=score_predictions(test.classes, scores.argmax(1), labels=labels),
+        metrics=measure_metrics(test.classes, scores, labels=labels),
         temperature=temperature,
         before=_calibration_score(test.classes, as_trained),
         after=_calibration_score(test.classes, scores),
