@@ -67,15 +67,15 @@ class Preparation:
             )
         return pin_input_range(pixels)
 
-    def graph_for(self, recipe: Recipe) -> Graph:
-        """Return the graph that `recipe` quantizes."""
-        if not recipe.calibrates:
-            return self._graph
-        return self._improved
+    def start_of(self, recipe: Recipe) -> tuple[Graph, dict[str, TensorRange] | None]:
+        """Return the graph that `recipe` quantizes or trains, and its ranges; None if the recipe
+        has none of its own."""
+        if recipe.has_own_ranges(unknown_layers=self._graph.unknown_layers):
+            return self._int8
+        return (self._improved if recipe.calibrates else self._graph), None
 
     @cached_property
-    def int8(self) -> tuple[Graph, dict[str, TensorRange]]:
-        """The graph that int8 recipes round or train, and its ranges."""
+    def _int8(self) -> tuple[Graph, dict[str, TensorRange]]:
         return calibrate_int8(self._improved, self._plan.techniques, self.inputs)
 
     @cached_property

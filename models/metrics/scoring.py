@@ -82,6 +82,11 @@ class Drop:
     interval: Interval
     p_value: float
 
+    @property
+    def is_significant(self) -> bool:
+        """Whether chance alone would rarely show such a difference: p below 0.05."""
+        return self.p_value < 0.05
+
     def to_json(self) -> dict[str, Any]:
         """Return the drop as a JSON object; the interval is a list of its ends."""
         return vars(self) | {"interval": [self.interval.low, self.interval.high]}
