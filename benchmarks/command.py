@@ -146,8 +146,9 @@ def measure(
     write_reports(result, report_file=report_file, markdown_file=markdown_file)
     if result.machine.busy:
         click.echo(
-            f"Warning: other processes kept {result.machine.others:.1f} of {result.machine.cores} "
-            "cores busy; latencies and their ratios hold for that load alone",
+            f"Warning: other processes kept {result.machine.background_load:.1f} of "
+            f"{result.machine.cores} cores busy; latencies and their ratios hold for that load "
+            "alone",
             err=True,
         )
     if result.void:

@@ -192,7 +192,7 @@ def make_machine() -> Machine:
             "numpy": "2.4.6",
             "opencv-python-headless": "5.0.0.93",
         },
-        others=0.03,
+        background_load=0.03,
         before=state(48.3),
         after=state(61.2),
     )

@@ -17,8 +17,8 @@ class Machine:
         memory_bytes: of the machine; None where nobody says.
         system: name and version of the operating system.
         versions: of Python, edgeclf, the runtime and the libraries.
-        others: how many cores other processes kept busy meanwhile, on average; None where nobody
-            says.
+        background_load: how many cores other processes kept busy meanwhile, on average; None where
+            nobody says.
         before: at the start.
         after: at the end.
     """
@@ -30,14 +30,14 @@ class Machine:
     memory_bytes: int | None
     system: str
     versions: dict[str, str]
-    others: float | None
+    background_load: float | None
     before: MachineState
     after: MachineState
 
     @property
     def busy(self) -> bool:
         """Whether other processes kept over a fifth of a core busy: latencies hold their work."""
-        return (self.others or 0) > 0.2
+        return (self.background_load or 0) > 0.2
 
 
 @dataclass(frozen=True)

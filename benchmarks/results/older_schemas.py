@@ -5,6 +5,7 @@ from typing import Any
 
 # Of schema 2: where, the old key, the new one. Lists on the way are walked through.
 _RENAMED = (
+    (("machine",), "others", "background_load"),
     (("models",), "accuracy", "metrics"),
     (("models", "metrics"), "top1", "accuracy"),
     (("models", "metrics"), "top5", "top5_accuracy"),

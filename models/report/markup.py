@@ -36,7 +36,7 @@ def tag(name: str, /, *children: str, **attributes: str | float | None) -> Marku
     and are left out if None.
     """
     attributes_text = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{text(_told(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{text(_attribute_text(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -45,7 +45,7 @@ def tag(name: str, /, *children: str, **attributes: str | float | None) -> Marku
     return Markup(f"<{name}{attributes_text}>{join(children)}</{name}>")
 
 
-def _told(value: str | float) -> str:
+def _attribute_text(value: str | float) -> str:
     if isinstance(value, str):
         return value
     return f"{value:.2f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"

@@ -72,7 +72,7 @@ def draw_slopes(benchmark: Benchmark, model: Model) -> Markup | None:
         *_left_labels(named, y, x=left - 6),
         *_right_labels(named, y, x=right + 6, length=_SHORT if width == THIRD else _LONG),
         label=f"Recall of each class, from {reference.name} to {model.name}: "
-        + "; ".join(_told(slope) for slope in named),
+        + "; ".join(_slope_text(slope) for slope in named),
     )
 
 
@@ -95,7 +95,7 @@ def _draw_slope(
         return tag("g", line(left, start, right, end, class_="slope"), class_="faint")
     return tag(
         "g",
-        tag("title", _told(slope)),
+        tag("title", _slope_text(slope)),
         line(left, start, right, end, class_="slope"),
         tag("circle", cx=left, cy=start, r=3.5, class_="dot"),
         tag("circle", cx=right, cy=end, r=3.5, class_="dot"),
@@ -130,7 +130,7 @@ def _right_labels(slopes: Sequence[_Slope], y: Scale, *, x: float, length: int) 
             tag(
                 "text",
                 name,
-                tag("title", _told(slope)),
+                tag("title", _slope_text(slope)),
                 x=x + 50,
                 y=place + 4.5,
                 class_=f"t-{slope.kind}",
@@ -139,7 +139,7 @@ def _right_labels(slopes: Sequence[_Slope], y: Scale, *, x: float, length: int) 
     return found
 
 
-def _told(slope: _Slope) -> str:
+def _slope_text(slope: _Slope) -> str:
     return (
         f"{slope.before.label}, {words.count(slope.before.images, 'image')}: "
         f"{slope.before.recall.value:.4f} to {slope.after.recall.value:.4f}, "

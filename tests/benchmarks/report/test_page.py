@@ -264,7 +264,7 @@ def test_a_void_run_says_so_first(benchmark: Benchmark) -> None:
 
 
 def test_a_busy_machine_is_warned_of(benchmark: Benchmark, root: ElementTree.Element) -> None:
-    busy = replace(benchmark, machine=replace(benchmark.machine, others=1.5))
+    busy = replace(benchmark, machine=replace(benchmark.machine, background_load=1.5))
     line = "Other processes kept 1.5 of 4 cores busy"
     assert line in text_of(parsed(page(busy)))
     assert line in markdown(busy)

@@ -43,6 +43,7 @@ def as_schema_2(benchmark: Benchmark) -> dict[str, Any]:
         if metrics is not None:
             metrics["top1"], metrics["top5"] = metrics.pop("accuracy"), metrics.pop("top5_accuracy")
         model["accuracy"] = metrics
+    value["machine"]["others"] = value["machine"].pop("background_load")
     return value | {"schema": 2}
 
 
