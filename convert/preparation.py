@@ -15,7 +15,8 @@ from .graph.nodes import Graph
 from .quantize.calibrate import choose_balanced, pin_input_range
 from .quantize.ranges import TensorRange
 from .recipes import Recipe
-from .techniques.registry import Technique, apply_techniques, calibrate_int8
+from .techniques.registry import apply_techniques, calibrate_int8
+from .techniques.technique import Technique
 
 # On fewer images the extremes of the activations are not known yet: DenseNet121's int8 agreed with
 # float on 0.67, 0.90, 0.94 and 1.00 of 67 ImageNet images after 1, 3, 10 and 30.
