@@ -110,15 +110,15 @@ def convert_model(
 
 def interruption_message(out: Path) -> str:
     """Say in a line what an interrupted conversion leaves in `out`, and how to go on."""
-    kept = "no model is finished"
+    message = "no model is finished"
     if (out / REPORT_NAME).exists():
-        kept = f"the models that {out / REPORT_NAME} describes are whole"
+        message = f"the models that {out / REPORT_NAME} describes are whole"
     if (out / CHECKPOINT_NAME).exists():
-        kept += (
+        message += (
             "; finished epochs of int8-qat are kept in "
             f"{out / CHECKPOINT_NAME}, and the same command goes on after them"
         )
-    return kept
+    return message
 
 
 def _check_images(

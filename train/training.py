@@ -195,7 +195,7 @@ def _unseen(evaluation: Evaluation, dataset: Dataset) -> dict[str, Any]:
 
 
 def _averaged(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
-    """Return the test scores of the mean over several looks at each image."""
+    """Return the test scores of the mean over several augmented copies of each image."""
     if config.test_draws == 1:
         return {}
     means = averaged_scores(

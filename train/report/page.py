@@ -87,7 +87,7 @@ def _sections(
         if matrix is None
         else None,
     )
-    yield from _sight(evaluation, data)
+    yield from _saliency(evaluation, data)
     yield section(
         "Whether the scores are honest",
         panels(
@@ -121,7 +121,7 @@ def _sections(
     yield from _training(run, metrics)
 
 
-def _sight(evaluation: Evaluation, data: Path) -> Iterator[Markup]:
+def _saliency(evaluation: Evaluation, data: Path) -> Iterator[Markup]:
     saliency = evaluation.saliency
     wrong = int((evaluation.guess != evaluation.truth).sum())
     if saliency.mistakes:
@@ -147,14 +147,14 @@ def _sight(evaluation: Evaluation, data: Path) -> Iterator[Markup]:
 
 def _training(run: Run, metrics: dict[str, Any]) -> Iterator[Markup]:
     rows = _history(run.folder / HISTORY_NAME)
-    best = metrics.get("best_epoch") or {}
-    kept = str(best.get("phase")), str(best.get("epoch"))
-    drawn = panels(charts.draw_learning(rows, name, kept=kept) for name in ("loss", "accuracy"))
+    row = metrics.get("best_epoch") or {}
+    best = str(row.get("phase")), str(row.get("epoch"))
+    drawn = panels(charts.draw_learning(rows, name, best=best) for name in ("loss", "accuracy"))
     if drawn:
         note = (
             "Blue is training, with its augmentation; orange is validation. The dot is the epoch "
         )
-        note += "that was kept, that of the least validation loss."
+        note += "of the least validation loss, whose weights the model has."
         yield section("Learning", drawn, note=note)
     config = read_json(run.folder / CONFIG_NAME)
     yield section("Settings", draw_table(tables.settings_table(config, metrics)))

@@ -121,7 +121,7 @@ def test_more_thermal_events_void_it_too(tmp_path: Path) -> None:
     )
 
 
-def test_the_work_of_others_is_told_from_ours(
+def test_the_work_of_others_is_distinct_from_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tick = os.sysconf("SC_CLK_TCK")

@@ -169,8 +169,8 @@ def test_colours_have_contrast_in_the_light_and_in_the_dark(root: ElementTree.El
 
 def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path) -> None:
     write_benchmark(tmp_path / "b.json", benchmark)
-    kept = read_benchmark(tmp_path / "b.json")
-    text, root = markdown(kept), parsed(page(kept))
+    result_file = read_benchmark(tmp_path / "b.json")
+    text, root = markdown(result_file), parsed(page(result_file))
     for tables in (lambda title: table_of(root, title), lambda title: markdown_table(text, title)):
         rows = tables("Accuracy")[1:]
         assert [row[0] for row in rows] == [model.name for model in benchmark.models]
@@ -241,7 +241,7 @@ def test_of_two_as_fast_the_better_is_shipped(ms: float, points: float, shipped:
     assert verdict.model == shipped
 
 
-def test_a_gain_is_told_as_one(benchmark: Benchmark) -> None:
+def test_a_gain_is_reported_as_one(benchmark: Benchmark) -> None:
     verdict = benchmark.verdict
     assert verdict
     drop = replace(verdict.drop, points=-0.5, interval=type(verdict.drop.interval)(-1.5, 0.25))
@@ -420,22 +420,22 @@ def test_the_interval_of_a_median_holds_it(benchmark: Benchmark) -> None:
 
 
 def test_the_command_reports_a_kept_result(cli: Cli, benchmark: Benchmark, tmp_path: Path) -> None:
-    kept, html, text = (tmp_path / name for name in ("b.json", "out/b.html", "out/b.md"))
-    write_benchmark(kept, benchmark)
-    done = cli("benchmark", "report", kept, "--report", html, "--markdown", text)
+    result_file, html, text = (tmp_path / name for name in ("b.json", "out/b.html", "out/b.md"))
+    write_benchmark(result_file, benchmark)
+    done = cli("benchmark", "report", result_file, "--report", html, "--markdown", text)
     assert done.output.split() == [str(html), str(text)]
     assert html.read_text("utf-8") == page(benchmark)
     assert text.read_text("utf-8") == markdown(benchmark)
 
 
 def test_the_command_says_what_is_wrong(cli: Cli, benchmark: Benchmark, tmp_path: Path) -> None:
-    kept = tmp_path / "b.json"
-    write_benchmark(kept, benchmark)
-    done = cli("benchmark", "report", kept, code=1)
+    result_file = tmp_path / "b.json"
+    write_benchmark(result_file, benchmark)
+    done = cli("benchmark", "report", result_file, code=1)
     assert "nothing to write; add --report FILE.html" in done.output
     done = cli("benchmark", "report", tmp_path / "no.json", "--report", tmp_path / "b.html", code=1)
     assert "no.json: no such file" in done.output
-    done = cli("benchmark", "report", kept, "--report", kept / "b.html", code=1)
+    done = cli("benchmark", "report", result_file, "--report", result_file / "b.html", code=1)
     assert "cannot be a folder for files" in done.output
     assert [path.name for path in tmp_path.iterdir()] == ["b.json"]
 

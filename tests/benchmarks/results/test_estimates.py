@@ -199,12 +199,12 @@ def test_ratios_of_latencies_cover(rounds: int) -> None:
 def test_slopes_cover_although_samples_resemble_each_other(memory_s: int) -> None:
     """25 minutes, a sample a second: noise that is forgotten after so many seconds, and a drift."""
     hours = np.arange(1500) / 3600
-    kept = np.exp(-1 / memory_s) if memory_s else 0.0
+    carried = np.exp(-1 / memory_s) if memory_s else 0.0
 
     def draw(rng: np.random.Generator) -> Interval:
         noise = rng.normal(size=hours.size)
         for i in range(1, noise.size):
-            noise[i] += kept * noise[i - 1]
+            noise[i] += carried * noise[i - 1]
         return slope_estimate(hours, 80 + 2.5 * hours + noise).interval
 
     assert coverage(draw, 2.5, repeats=200) >= 0.9
