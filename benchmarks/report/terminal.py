@@ -64,7 +64,7 @@ def _metric(metric: Metric, estimate: Estimate | None) -> str:
     """Return a figure; there is room for the interval of the accuracy alone."""
     if metric is ACCURACY:
         return figure(estimate, metric.digits)
-    return plain_figure(metric, estimate and estimate.value)
+    return plain_figure(metric, estimate.value if estimate else None)
 
 
 def _thread_row(model: Model, timing: Timing) -> Sequence[str]:

@@ -23,7 +23,7 @@ def result_table(results: Sequence[ConversionResult]) -> str:
             [
                 result.recipe,
                 f"{result.bytes / 1e6:.2f}",
-                plain_figure(ACCURACY, result.scores and result.scores.accuracy),
+                plain_figure(ACCURACY, result.scores.accuracy if result.scores else None),
                 _drop(result.gate),
                 _worst_class(result.gate),
                 plain_figure(AGREEMENT, result.agreement),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,8 +154,9 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(
         with pytest.raises(KeyboardInterrupt):
             train()
     with np.load(tmp_path / "checkpoint.npz") as archive:
-        arrays = dict(archive)
-    np.savez(tmp_path / "checkpoint.npz", **{key: arrays.pop("state")}, **arrays)
+        arrays: dict[str, Any] = dict(archive)
+    arrays[key] = arrays.pop("state")
+    np.savez(tmp_path / "checkpoint.npz", **arrays)
     capsys.readouterr()
     resumed = train()
     report = capsys.readouterr().out

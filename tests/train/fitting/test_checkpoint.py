@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ def test_a_checkpoint_is_read_under_both_names(tmp_path: Path, name: str) -> Non
     rows = [{"phase": "head", "epoch": 1, "val_loss": 0.5}]
     state = {"key": {"seed": 0}, "phase": 1, "epochs": 3, "rows": rows, "seconds": 7.5}
     path = tmp_path / CHECKPOINT_NAME
-    np.savez(path, **{name: np.array(json.dumps(state))}, variable0=np.ones(2), best0=np.zeros(2))
+    arrays: dict[str, Any] = {name: np.array(json.dumps(state))}
+    np.savez(path, **arrays, variable0=np.ones(2), best0=np.zeros(2))
     history = History(None, tmp_path)
     checkpoint = Checkpoint(tmp_path, key={"seed": 0}, history=history)
     checkpoint.read()
