@@ -86,8 +86,8 @@ class _Group(click.Group):
         except KeyboardInterrupt as interrupt:
             # The terminal has written ^C, perhaps behind a progress bar.
             start = "\n" if sys.stderr.isatty() else ""
-            kept = f": {interrupt}" if interrupt.args else ""
-            click.echo(f"{start}Interrupted{kept}", err=True)
+            remark = f": {interrupt}" if interrupt.args else ""
+            click.echo(f"{start}Interrupted{remark}", err=True)
             ctx.exit(_INTERRUPTED)
 
 

@@ -10,7 +10,8 @@ from .heatmaps.command import heatmaps
 from .measure.benchmark import measure_benchmark
 from .report.terminal import benchmark_table, measured_line
 from .report_command import check_reports, report, report_options, write_reports
-from .results.schema import Settings, write_benchmark
+from .results.conditions import Settings
+from .results.schema import write_benchmark
 
 
 class _MeasureByDefault(click.Group):
@@ -142,8 +143,9 @@ def measure(
     write_reports(result, report_file=report_file, markdown_file=markdown_file)
     if result.machine.busy:
         click.echo(
-            f"Warning: other processes kept {result.machine.others:.1f} of {result.machine.cores} "
-            "cores busy; latencies and their ratios hold for that load alone",
+            f"Warning: other processes kept {result.machine.background_load:.1f} of "
+            f"{result.machine.cores} cores busy; latencies and their ratios hold for that load "
+            "alone",
             err=True,
         )
     if result.void:

@@ -56,8 +56,15 @@ def _row(change: Change) -> list[str]:
     if change.interval:
         text += f" [{change.interval.low:+.2f}, {change.interval.high:+.2f}]"
     result = "—" if change.judgement == "unjudged" else change.judgement
-    return [change.model, change.figure, _told(change.old), _told(change.new), text, result]
+    return [
+        change.model,
+        change.figure,
+        _value_text(change.old),
+        _value_text(change.new),
+        text,
+        result,
+    ]
 
 
-def _told(value: float | None) -> str:
+def _value_text(value: float | None) -> str:
     return "—" if value is None else f"{value:.3f}"

@@ -23,7 +23,7 @@ from .graph.heatmap import find_tail
 from .graph.nodes import Graph
 from .graph.read_keras import read_keras
 from .preparation import CalibrationPlan, Preparation
-from .quantize.emit import emit_int8, emit_tflite
+from .quantize.emit import emit_tflite
 from .quantize.qat import QatPlan, Trained, train_fake_quant
 from .quantize.ranges import TensorRange
 from .recipes import Recipe
@@ -75,17 +75,16 @@ def convert_model(
         click.echo(f"Converting {recipe.name}: {recipe.summary}")
         path = out / f"{recipe.name}.tflite"
         trained = None
-        if recipe.trains or (recipe.activations == "int8" and not graph.unknown_layers):
-            recipe_graph, ranges = prepared.int8
-            if recipe.trains:
-                assert qat is not None
-                trained = _fine_tune(graph, ranges, recipe_graph, info, qat, out / CHECKPOINT_NAME)
-                recipe_graph, ranges = trained.graph, trained.ranges
-            flatbuffer = emit_int8(recipe_graph, ranges, features=features)
-        else:
-            recipe_graph = prepared.graph_for(recipe)
-            inputs = prepared.inputs if recipe.calibrates else None
-            flatbuffer = emit_tflite(recipe_graph, recipe, calibration=inputs, features=features)
+        recipe_graph, ranges = prepared.start_of(recipe)
+        if recipe.trains:
+            assert qat is not None
+            assert ranges is not None
+            trained = _fine_tune(graph, ranges, recipe_graph, info, qat, out / CHECKPOINT_NAME)
+            recipe_graph, ranges = trained.graph, trained.ranges
+        inputs = prepared.inputs if recipe.calibrates else None
+        flatbuffer = emit_tflite(
+            recipe_graph, recipe, calibration=inputs, ranges=ranges, features=features
+        )
         spec = replace(
             info.spec(recipe.name),
             self_test=make_self_test(flatbuffer),
@@ -111,15 +110,15 @@ def convert_model(
 
 def interruption_message(out: Path) -> str:
     """Say in a line what an interrupted conversion leaves in `out`, and how to go on."""
-    kept = "no model is finished"
+    message = "no model is finished"
     if (out / REPORT_NAME).exists():
-        kept = f"the models that {out / REPORT_NAME} describes are whole"
+        message = f"the models that {out / REPORT_NAME} describes are whole"
     if (out / CHECKPOINT_NAME).exists():
-        kept += (
+        message += (
             "; finished epochs of int8-qat are kept in "
             f"{out / CHECKPOINT_NAME}, and the same command goes on after them"
         )
-    return kept
+    return message
 
 
 def _check_images(

@@ -15,7 +15,8 @@ from .graph.nodes import Graph
 from .quantize.calibrate import choose_balanced, pin_input_range
 from .quantize.ranges import TensorRange
 from .recipes import Recipe
-from .techniques.registry import Technique, apply_techniques, calibrate_int8
+from .techniques.registry import apply_techniques, calibrate_int8
+from .techniques.technique import Technique
 
 # On fewer images the extremes of the activations are not known yet: DenseNet121's int8 agreed with
 # float on 0.67, 0.90, 0.94 and 1.00 of 67 ImageNet images after 1, 3, 10 and 30.
@@ -67,15 +68,15 @@ class Preparation:
             )
         return pin_input_range(pixels)
 
-    def graph_for(self, recipe: Recipe) -> Graph:
-        """Return the graph that `recipe` quantizes."""
-        if not recipe.calibrates:
-            return self._graph
-        return self._improved
+    def start_of(self, recipe: Recipe) -> tuple[Graph, dict[str, TensorRange] | None]:
+        """Return the graph that `recipe` quantizes or trains, and its ranges; None if the recipe
+        has none of its own."""
+        if recipe.has_own_ranges(unknown_layers=self._graph.unknown_layers):
+            return self._int8
+        return (self._improved if recipe.calibrates else self._graph), None
 
     @cached_property
-    def int8(self) -> tuple[Graph, dict[str, TensorRange]]:
-        """The graph that int8 recipes round or train, and its ranges."""
+    def _int8(self) -> tuple[Graph, dict[str, TensorRange]]:
         return calibrate_int8(self._improved, self._plan.techniques, self.inputs)
 
     @cached_property

@@ -1,9 +1,13 @@
 """The ways to quantize, each a named value."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from ..edge_runtime.errors import EdgeclfError
+
+Kind = Literal["full integer", "integer weights", "float", "no fast kernels"]
+KINDS: tuple[Kind, ...] = get_args(Kind)  # the fastest first
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,23 @@ class Recipe:
     activations: Literal["float32", "int8", "int16"]
     summary: str
     trains: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """How its files compute, which says how fast."""
+        if self.activations == "int8":
+            return "full integer"
+        if self.activations == "int16":
+            return "no fast kernels"  # XNNPACK knows no 16-bit integers
+        return "integer weights" if self.weights == "int8" else "float"
+
+    def has_own_ranges(self, *, unknown_layers: Sequence[str]) -> bool:
+        """Return whether we choose the ranges of int8, and not TFLite's converter.
+
+        It takes the extremes, and must where there are layers that we do not know. What trains has
+        ranges of its own anyway.
+        """
+        return self.trains or (self.activations == "int8" and not unknown_layers)
 
     @property
     def calibrates(self) -> bool:

@@ -38,7 +38,7 @@ def quiet_stderr() -> Iterator[list[str]]:
     Yields a list that holds the lines which were kept back, once the block is over.
     """
     sys.stderr.flush()
-    kept = os.dup(2)
+    original = os.dup(2)
     lines: list[str] = []
     with tempfile.TemporaryFile() as aside:
         os.dup2(aside.fileno(), 2)
@@ -46,10 +46,10 @@ def quiet_stderr() -> Iterator[list[str]]:
             yield lines
         except Exception:
             aside.seek(0)
-            os.write(kept, aside.read())
+            os.write(original, aside.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(original, 2)
+            os.close(original)
             aside.seek(0)
             lines += aside.read().decode(errors="replace").splitlines()

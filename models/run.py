@@ -14,6 +14,7 @@ from ..edge_runtime.preprocess import RESIZE_RULES
 from .data.augment import AugmentConfig
 from .data.labelled_images import SPLITS
 from .float_model import FloatModelInfo
+from .metrics.registry import BRIEF_METRICS
 from .score_calibration import read_calibration
 
 MODEL_NAME = "model.keras"
@@ -71,7 +72,7 @@ class Run:
         metrics = self.folder / METRICS_NAME
         try:
             figures = read_json(metrics)["test"] if metrics.exists() else {}
-            test = {name: figures.get(name) for name in ("accuracy", "macro_f1")}
+            test = {name: figures.get(name) for name in (metric.name for metric in BRIEF_METRICS)}
         except (KeyError, TypeError, AttributeError) as error:
             raise EdgeclfError(
                 f"{metrics}: damaged ({error!r}); remove it, or train again"

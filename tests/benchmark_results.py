@@ -7,23 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeclf.benchmarks.results.against import measure_against
+from edgeclf.benchmarks.results.conditions import DataSet, Machine, Settings
 from edgeclf.benchmarks.results.estimates import median, percentile_estimate, ratio_estimate
 from edgeclf.benchmarks.results.schema import (
     SCHEMA,
     Benchmark,
-    DataSet,
     Delegate,
-    Machine,
     Model,
     Moment,
-    Settings,
     Stages,
     Sustained,
     Timing,
 )
 from edgeclf.benchmarks.results.verdict import decide
 from edgeclf.edge_runtime.machine import MachineState
-from edgeclf.models.metrics.accuracy import measure_accuracy
+from edgeclf.models.metrics.accuracy import measure_metrics
 
 LABELS = ("good", "oil", "scratch", "stain")
 # Name, bytes, how far its logits are from the reference's, milliseconds on one thread.
@@ -74,7 +72,7 @@ def make_benchmark(
                 reference=is_reference,
                 error=None,
                 delegate=None if is_reference else Delegate(parts=1, xnnpack=True),
-                accuracy=measure_accuracy(truth, scores, labels=labels),
+                metrics=measure_metrics(truth, scores, labels=labels),
                 against=None
                 if is_reference
                 else measure_against(
@@ -121,7 +119,7 @@ def make_benchmark(
 def with_error(benchmark: Benchmark, name: str, error: str) -> Benchmark:
     """Return the benchmark as it were had that model died."""
     models = tuple(
-        replace(model, error=error, delegate=None, accuracy=None, against=None, timings=())
+        replace(model, error=error, delegate=None, metrics=None, against=None, timings=())
         if model.name == name
         else model
         for model in benchmark.models
@@ -194,7 +192,7 @@ def make_machine() -> Machine:
             "numpy": "2.4.6",
             "opencv-python-headless": "5.0.0.93",
         },
-        others=0.03,
+        background_load=0.03,
         before=state(48.3),
         after=state(61.2),
     )

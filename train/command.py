@@ -9,6 +9,7 @@ from click.core import ParameterSource
 from ..models.data.augment import AugmentConfig
 from ..models.data.mix import MixConfig
 from ..models.networks.architectures import architecture
+from ..models.report.figures import brief_figures
 from .config import DistillConfig, PhaseConfig, RunOptions, Schedule, TrainConfig
 from .options import train_options
 from .sections import SectionedCommand
@@ -62,10 +63,7 @@ def train(
     from .training import train_classifier
 
     scores = train_classifier(config, run_options)
-    click.echo(
-        f"{out}: accuracy {scores.accuracy:.3f}, macro-F1 {scores.macro_f1:.3f} "
-        f"on {scores.images} test images"
-    )
+    click.echo(f"{out}: {brief_figures(scores)} on {scores.images} test images")
 
 
 def _config(data: Path, out: Path, **options: Any) -> TrainConfig:

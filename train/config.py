@@ -77,7 +77,7 @@ class TrainConfig:
         mix: how they are mixed with one another.
         sampling: which of them an epoch shows: each once, or each class equally often.
         distill: what teaches; None for the labels alone.
-        test_draws: looks at each test image for the averaged test figures; 1 for none.
+        test_draws: augmented copies of each test image for the averaged test figures; 1 for none.
         seed: of split, order, augmentation and initialisation.
     """
 

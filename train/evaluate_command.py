@@ -24,7 +24,8 @@ def evaluate(run: Path, data: Path | None, recall: float | None, masks: Path | N
     """Evaluate RUN, the folder that `edgeclf train` left, on its test images again.
 
     Temperature and thresholds are chosen on its validation images and go into what `edgeclf
-    convert` makes of it. Writes calibration.json, metrics.json, report.html and MODEL_CARD.md.
+    convert` makes of it. Writes calibration.json, metrics.json, confusion.png, report.html and
+    MODEL_CARD.md.
     """
     from ..edge_runtime.quiet import quiet_tensorflow
 

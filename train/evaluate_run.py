@@ -7,7 +7,6 @@ import numpy as np
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json
 from ..models.data.examples import Split
-from ..models.metrics.scoring import score_predictions
 from ..models.photographs import Photographs, readable_photographs, run_photographs
 from ..models.run import METRICS_NAME, Run, read_run
 from .evaluation.evaluate import Evaluation, evaluate
@@ -49,9 +48,6 @@ def evaluate_run(
         masked=masked,
         recall=recall or run.info.calibration.recall,
     )
-    guess = evaluation.scores.argmax(1)
-    scores = score_predictions(test.classes, guess, labels=run.info.labels)
-    metrics |= {"test": scores.to_json()} | evaluation.to_json()
     write_evaluation(run, evaluation, metrics, data=root)
     return evaluation
 

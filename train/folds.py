@@ -1,5 +1,6 @@
 """Cross-validation: as many trainings as there are folds, each tested on one of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,15 +12,15 @@ from numpy.typing import NDArray
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json, write_json
 from ..edge_runtime.table import format_table
-from ..models.metrics.accuracy import MetricsWithIntervals, measure_accuracy
+from ..models.metrics.accuracy import MetricsWithIntervals, measure_metrics
 from ..models.metrics.records import to_json
+from ..models.metrics.registry import METRICS, Metric
 from ..models.metrics.statistics import Interval, bootstrap_interval
-from ..models.report.figures import ends, number
+from ..models.report.figures import ends, figure, number
 from ..models.run import METRICS_NAME, MODEL_NAME
 from .config import RunOptions, TrainConfig
 from .data.dataset import Dataset, read_dataset
 from .evaluation.evaluate import Evaluation
-from .report.words import figure
 from .training import train_on
 
 FOLDS_NAME = "folds.json"
@@ -71,18 +72,19 @@ class CrossValidation:
 
     def text(self) -> str:
         """Return the table for the terminal."""
+        shown = [metric for metric in METRICS if self.pooled.estimate(metric)]
         rows = [
-            _row(fold.run, len(fold.evaluation.truth), fold.evaluation.accuracy)
+            _row(fold.run, len(fold.evaluation.truth), fold.evaluation.metrics, shown)
             for fold in self.folds
         ]
         images = sum(len(fold.evaluation.truth) for fold in self.folds)
-        rows.append(_row("pooled", images, self.pooled))
-        header = ["fold", "images", "accuracy", "macro-F1", "mean recall", "calibration error"]
+        rows.append(_row("pooled", images, self.pooled, shown))
+        header = ["fold", "images", *(metric.heading for metric in shown)]
         lines = [format_table(header, rows)]
         if self.by_group is not None:
             lines.append(f"Drawing groups instead of images: accuracy {ends(self.by_group, '.2f')}")
         if len(self.folds) > 1:
-            of_fold = [fold.evaluation.accuracy.top1.value for fold in self.folds]
+            of_fold = [fold.evaluation.metrics.accuracy.value for fold in self.folds]
             spread = number(float(np.std(of_fold, ddof=1)), ".3f")
             lines.append(f"Standard deviation of the folds' accuracies: {spread}")
         if len(self.folds) < self.planned:
@@ -122,7 +124,7 @@ def train_folds(config: TrainConfig, folds: int, options: RunOptions) -> CrossVa
             (out / FOLDS_NAME).unlink(missing_ok=True)
         click.echo(f"Fold {index + 1} of {folds}")
         keras.utils.clear_session()
-        _, evaluation = train_on(dataset, own, options)
+        evaluation = train_on(dataset, own, options)
         interrupted = bool(read_json(own.out / METRICS_NAME)["interrupted"])
         done.append(Fold(_name(index), evaluation, _groups(dataset), interrupted))
         results.append(_pool(done, planned=folds, labels=dataset.labels))
@@ -150,7 +152,7 @@ def _pool(folds: list[Fold], *, planned: int, labels: tuple[str, ...]) -> CrossV
     return CrossValidation(
         planned=planned,
         folds=tuple(folds),
-        pooled=measure_accuracy(truth, scores, labels=labels),
+        pooled=measure_metrics(truth, scores, labels=labels),
         by_group=_by_group(scores.argmax(1) == truth, groups),
     )
 
@@ -168,24 +170,18 @@ def _by_group(right: NDArray[np.bool_], groups: NDArray[np.str_]) -> Interval | 
 
 
 def _fold_json(fold: Fold) -> dict[str, Any]:
-    accuracy = fold.evaluation.accuracy
+    metrics = fold.evaluation.metrics
     return {
         "run": fold.run,
         "images": len(fold.evaluation.truth),
-        "accuracy": to_json(accuracy.top1),
-        "macro_f1": to_json(accuracy.macro_f1),
-        "balanced_accuracy": to_json(accuracy.balanced_accuracy),
-        "calibration_error": to_json(accuracy.calibration_error),
+        **{metric.name: to_json(metrics.estimate(metric)) for metric in METRICS},
         "temperature": fold.evaluation.temperature.value,
         "interrupted": fold.interrupted,
     }
 
 
-def _row(name: str, images: int, accuracy: MetricsWithIntervals) -> list[str]:
-    figures = (
-        accuracy.top1,
-        accuracy.macro_f1,
-        accuracy.balanced_accuracy,
-        accuracy.calibration_error,
-    )
-    return [name, str(images), *map(figure, figures)]
+def _row(
+    name: str, images: int, metrics: MetricsWithIntervals, shown: Sequence[Metric]
+) -> list[str]:
+    figures = [figure(metrics.estimate(metric), metric.digits) for metric in shown]
+    return [name, str(images), *figures]

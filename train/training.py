@@ -17,6 +17,7 @@ from ..edge_runtime.files import remove_leftovers, sha256_of, write_text
 from ..models.float_model import FloatModel
 from ..models.metrics.scoring import Metrics, score_predictions
 from ..models.photographs import Photographs
+from ..models.report.figures import brief_figures
 from ..models.run import LABELS_NAME, METRICS_NAME, MODEL_NAME, read_run, write_config, write_split
 from ..models.score_calibration import CALIBRATION_NAME
 from .config import RunOptions, TrainConfig
@@ -31,7 +32,7 @@ from .fitting.distribute import find_strategy, is_chief
 from .fitting.event_log import LOGS_NAME, EventLog, remove_events
 from .fitting.fit import FitResult, build_model, fit
 from .fitting.history import History
-from .fitting.plots import draw_confusion, draw_curves
+from .fitting.plots import draw_curves
 from .report.writing import write_evaluation
 
 _DEFAULTS = RunOptions()
@@ -48,7 +49,7 @@ def train_classifier(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Me
     strategy = find_strategy()
     if is_chief(strategy):
         check_out(config.out, options)
-        return train_on(read_dataset(config), config, options, strategy=strategy)[0]
+        return train_on(read_dataset(config), config, options, strategy=strategy).plain
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder)
         if options.resume and (config.out / CHECKPOINT_NAME).exists():
@@ -57,7 +58,7 @@ def train_classifier(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Me
             shutil.copytree(config.out, own, dirs_exist_ok=True)
         elsewhere = replace(config, out=own)
         quiet = replace(options, tensorboard=False)
-        return train_on(read_dataset(elsewhere), elsewhere, quiet, strategy=strategy)[0]
+        return train_on(read_dataset(elsewhere), elsewhere, quiet, strategy=strategy).plain
 
 
 def check_out(out: Path, options: RunOptions) -> None:
@@ -79,7 +80,7 @@ def train_on(
     options: RunOptions,
     *,
     strategy: tf.distribute.Strategy | None = None,
-) -> tuple[Metrics, Evaluation]:
+) -> Evaluation:
     """Train on `dataset`; otherwise as `train_classifier`."""
     out = config.out
     for warning in dataset.warnings:
@@ -108,18 +109,15 @@ def train_on(
         masked=masked,
         recall=options.recall,
     )
-    guess = evaluation.scores.argmax(1)
-    scores = _score(dataset, guess)
     if result is None:
-        return scores, evaluation
-    draw_confusion(out / "confusion.png", scores, dataset.labels)
-    metrics = _metrics(scores, result, dataset, key) | evaluation.to_json()
-    metrics |= _unseen(scores, dataset, guess) | _averaged(dataset, config)
-    write_evaluation(run, evaluation, metrics, data=config.data)
+        return evaluation
+    further = _training_json(result, dataset, key)
+    further |= _unseen(evaluation, dataset) | _averaged(dataset, config)
+    write_evaluation(run, evaluation, further, data=config.data)
     if not result.interrupted:
         for name in (CHECKPOINT_NAME, FEATURES_FILE):
             (out / name).unlink(missing_ok=True)
-    return scores, evaluation
+    return evaluation
 
 
 def _fit(
@@ -179,24 +177,25 @@ def _score(
     return score_predictions(truth[of], guess[of], labels=dataset.labels)
 
 
-def _unseen(scores: Metrics, dataset: Dataset, guess: NDArray[np.intp]) -> dict[str, Any]:
+def _unseen(evaluation: Evaluation, dataset: Dataset) -> dict[str, Any]:
     """Return the scores on the test images of which training has seen no near-duplicate."""
     if not dataset.seen.any():
         return {}
     if dataset.seen.all():
         click.echo("Warning: training has seen a near-duplicate of every test image", err=True)
         return {"test_unseen": None}
-    unseen = _score(dataset, guess, of=~dataset.seen)
+    unseen = _score(dataset, evaluation.guess, of=~dataset.seen)
     click.echo(
         f"Warning: accuracy {unseen.accuracy:.3f} on the {unseen.images} test images that have no "
-        f"near-duplicate in train, {scores.accuracy:.3f} on all {scores.images}",
+        f"near-duplicate in train, {evaluation.plain.accuracy:.3f} on all "
+        f"{evaluation.plain.images}",
         err=True,
     )
     return {"test_unseen": unseen.to_json()}
 
 
 def _averaged(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
-    """Return the test scores of the mean over several looks at each image."""
+    """Return the test scores of the mean over several augmented copies of each image."""
     if config.test_draws == 1:
         return {}
     means = averaged_scores(
@@ -208,15 +207,14 @@ def _averaged(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
     )
     scores = _score(dataset, means.argmax(1))
     click.echo(
-        f"Averaged over {config.test_draws} looks at each test image, which no device does: "
-        f"accuracy {scores.accuracy:.3f}, macro-F1 {scores.macro_f1:.3f}"
+        f"Averaged over {config.test_draws} augmented copies of each test image, which no device "
+        f"does: {brief_figures(scores)}"
     )
     return {"test_averaged": {"draws": config.test_draws, **scores.to_json()}}
 
 
-def _metrics(scores: Metrics, result: FitResult, dataset: Dataset, key: Key) -> dict[str, Any]:
+def _training_json(result: FitResult, dataset: Dataset, key: Key) -> dict[str, Any]:
     return {
-        "test": scores.to_json(),
         "images": {name: len(split.classes) for name, split in dataset.splits.items()},
         "best_epoch": result.best,
         "epochs": len(result.history),

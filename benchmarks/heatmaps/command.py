@@ -15,6 +15,7 @@ from ...models.metrics.records import to_json
 from ...models.metrics.statistics import Estimate
 from ...models.photographs import Photographs, labelled_photographs, run_photographs
 from ...models.pointing import CUT, TOLERANCE, choose_cut
+from ...models.report.figures import figure
 from ...models.run import Run, read_run
 from ..measure.model_files import check_alike, names_of, read_model_file
 from .scores import ModelHeatmaps, make_maps, score_model
@@ -183,17 +184,13 @@ def _rows(model: ModelHeatmaps) -> Iterator[list[str]]:
             model.name,
             "all" if score.label is None else score.label,
             str(score.images),
-            _told(score.on_defect),
+            figure(score.on_defect),
             f"{score.chance:.3f}",
             f"{score.centre:.3f}",
-            _told(score.near),
+            figure(score.near),
             f"{score.near_chance:.3f}",
-            _told(score.overlap),
+            figure(score.overlap),
         ]
-
-
-def _told(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f} [{estimate.interval.low:.2f}, {estimate.interval.high:.2f}]"
 
 
 def _points(estimate: Estimate) -> str:

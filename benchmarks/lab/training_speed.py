@@ -62,7 +62,7 @@ def training_speed(
     quiet_tensorflow()
     options = ["--arch", arch, "--weights", weights, "--batch-size", str(batch_size)]
     options += ["--input-size", str(input_size)] if input_size else []
-    others = BackgroundLoad()
+    background = BackgroundLoad()
     ours, plain, once = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for index in range(rounds):
@@ -78,7 +78,7 @@ def training_speed(
         pixels, classes, paths = _train_images(run)
         _report_head(ours, plain, len(pixels))
         _report_step(run, pixels, classes, paths, batch_size)
-    click.echo(f"Other processes kept {others.cores()} cores busy meanwhile")
+    click.echo(f"Other processes kept {background.cores()} cores busy meanwhile")
 
 
 def _our_head(data: Path, out: Path, options: list[str]) -> tuple[list[float], float]:

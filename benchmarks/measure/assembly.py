@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ...edge_runtime.files import sha256_of
-from ...models.metrics.accuracy import measure_accuracy
+from ...models.metrics.accuracy import measure_metrics
 from ...models.metrics.scoring import Labels
 from ...models.photographs import Photographs
 from ..results.against import measure_against
+from ..results.conditions import DataSet
 from ..results.estimates import median, percentile_estimate, ratio_estimate
-from ..results.schema import DataSet, Model, Stages, Timing
+from ..results.schema import Model, Stages, Timing
 from .rounds import Measured, Trial
 
 # Which is the float reference, in this order.
@@ -45,7 +46,7 @@ def failed_model(path: Path, *, name: str, error: str) -> Model:
         reference=False,
         error=error,
         delegate=None,
-        accuracy=None,
+        metrics=None,
         against=None,
         timings=(),
     )
@@ -107,7 +108,7 @@ def _model(
     return replace(
         model,
         delegate=one.delegate,
-        accuracy=measure_accuracy(truth, one.scores, labels=data.labels),
+        metrics=measure_metrics(truth, one.scores, labels=data.labels),
         against=None
         if other is None or other.scores is None
         else measure_against(

@@ -15,7 +15,8 @@ from ...models.photographs import (
     run_photographs,
 )
 from ...models.run import Run
-from ..results.schema import SCHEMA, Benchmark, Settings, Sustained
+from ..results.conditions import Settings
+from ..results.schema import SCHEMA, Benchmark, Sustained
 from ..results.verdict import decide
 from .assembly import assemble_models, describe_data, failed_model
 from .machine import BackgroundLoad, describe_machine, void_reason
@@ -54,7 +55,7 @@ def measure_benchmark(
     folder, photographs = _photographs(run, data, first.labels)
     inputs, readable = readable_photographs(photographs, size_hw=first.input_hw, rule=first.resize)
     described = describe_data(readable, folder=folder, labels=first.labels)
-    states, others = [machine_state()], BackgroundLoad()
+    states, background = [machine_state()], BackgroundLoad()
     measured = measure_models(
         model_files,
         readable,
@@ -62,7 +63,7 @@ def measure_benchmark(
         settings=settings,
         watch=lambda: states.append(machine_state()),
     )
-    machine = describe_machine(states[0], states[-1], others=others.cores())
+    machine = describe_machine(states[0], states[-1], background_load=background.cores())
     names = dict(zip(paths, names_of(paths), strict=True))
     figures = assemble_models(
         measured,

@@ -18,7 +18,7 @@ from ...edge_runtime.machine import (
     read_text,
     system_name,
 )
-from ..results.schema import Machine
+from ..results.conditions import Machine
 
 
 class BackgroundLoad:
@@ -51,7 +51,11 @@ class BackgroundLoad:
 
 
 def describe_machine(
-    before: MachineState, after: MachineState, *, others: float | None, root: Path = ROOT
+    before: MachineState,
+    after: MachineState,
+    *,
+    background_load: float | None,
+    root: Path = ROOT,
 ) -> Machine:
     """Return the machine with its two states, and how many cores `others` kept busy in between;
     `root` is where /proc, /sys and /etc are."""
@@ -63,7 +67,7 @@ def describe_machine(
         memory_bytes=memory_bytes(root),
         system=system_name(root),
         versions={"python": platform.python_version(), "edgeclf": __version__} | library_versions(),
-        others=others,
+        background_load=background_load,
         before=before,
         after=after,
     )

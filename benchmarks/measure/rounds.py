@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.photographs import Photographs
-from ..results.schema import Delegate, Settings
+from ..results.conditions import Settings
+from ..results.schema import Delegate
 from .model_files import ModelFile
 from .processes import Worker, WorkerError
 

@@ -1,4 +1,4 @@
-"""Contenders side by side: each in a process of its own, one of them computing at a time."""
+"""Runtimes side by side: each in a process of its own, one of them computing at a time."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack

@@ -16,7 +16,8 @@ from edgeclf.convert.graph.batch_norm import deploy_graph
 from edgeclf.convert.quantize.calibrate import pin_input_range
 from edgeclf.convert.quantize.emit import emit_int8, emit_tflite
 from edgeclf.convert.recipes import RECIPES
-from edgeclf.convert.techniques.registry import TECHNIQUES, Technique, calibrate_int8
+from edgeclf.convert.techniques.registry import TECHNIQUES, calibrate_int8
+from edgeclf.convert.techniques.technique import Technique
 from edgeclf.edge_runtime.files import write_bytes
 from edgeclf.edge_runtime.interpreter import default_threads
 from edgeclf.edge_runtime.model_file.container import write_model

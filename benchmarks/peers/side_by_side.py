@@ -30,7 +30,7 @@ from edgeclf.edge_runtime.files import check_folder, sha256_of, write_json, writ
 from edgeclf.edge_runtime.machine import machine_state
 from edgeclf.models.metrics.records import to_json
 
-SCHEMA = 1
+SCHEMA = 2
 
 _PATH = click.Path(path_type=Path)
 
@@ -106,9 +106,9 @@ def main(
         seeds=1,
         calibration_images=calibration_images,
     )
-    before, others = machine_state(), BackgroundLoad()
+    before, background = machine_state(), BackgroundLoad()
     comparisons = _compare(python, exchange, counts, rounds=rounds, queries=queries)
-    machine = describe_machine(before, machine_state(), others=others.cores())
+    machine = describe_machine(before, machine_state(), background_load=background.cores())
     sizes = {name: entry.bytes(exchange) for name, entry in ENTRIES.items()}
     truth, float_guess = exchange.truth.tolist(), exchange.reference.argmax(1).tolist()
     rows = {
@@ -133,7 +133,7 @@ def main(
         "rounds": rounds,
         "queries_per_round": queries,
         "reference": REFERENCE,
-        "contenders": {
+        "models": {
             name: {
                 "title": entry.title,
                 "file": entry.file,
@@ -150,8 +150,8 @@ def main(
     write_json(out / "peers.json", result)
     write_text(out / "peers.md", f"{table}\n")
     click.echo(table)
-    if machine.others:
-        click.echo(f"Meanwhile other processes kept {machine.others:.2f} cores busy")
+    if machine.background_load:
+        click.echo(f"Meanwhile other processes kept {machine.background_load:.2f} cores busy")
     click.echo(f"{out / 'peers.md'}, and every query in {out / 'peers.json'}")
 
 
@@ -166,14 +166,14 @@ def _parse_threads(text: str) -> list[int]:
 def _compare(
     python: Path, exchange: Exchange, counts: list[int], *, rounds: int, queries: int
 ) -> dict[int, Comparison]:
-    """Race all that can run on each number of threads; note why the others cannot."""
-    kept_out = {count: _kept_out(count) for count in counts}
+    """Compare all that can run on each number of threads; note why the others cannot."""
+    left_out = {count: _left_out(count) for count in counts}
     comparisons = compare(
         {
             count: {
                 name: entry.command(python, exchange, threads=count)
                 for name, entry in ENTRIES.items()
-                if name not in kept_out[count]
+                if name not in left_out[count]
             }
             for count in counts
         },
@@ -183,11 +183,11 @@ def _compare(
         env=silent_environment(),
     )
     for count, done in comparisons.items():
-        done.failures.update(kept_out[count])
+        done.failures.update(left_out[count])
     return comparisons
 
 
-def _kept_out(threads: int) -> dict[str, str]:
+def _left_out(threads: int) -> dict[str, str]:
     """Return who cannot run on so many threads, or on this machine at all, and why."""
     network = no_network_failure()
     why = {}
@@ -207,7 +207,7 @@ def _measured(rows: dict[str, Row], done: Comparison, name: str) -> dict[str, An
         for round_ in done.rounds_of[name]
     ]
     result: dict[str, Any] = to_json(rows[name])
-    return result | {"heats": rounds}
+    return result | {"rounds": rounds}
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ def warnings(benchmark: Benchmark) -> list[str]:
     ]
     machine = benchmark.machine
     if machine.busy:
+        load = words.number(machine.background_load, ".1f")
         found.append(
-            f"Other processes kept {words.number(machine.others, '.1f')} of {machine.cores} cores "
-            "busy; latencies and their ratios hold for that load alone."
+            f"Other processes kept {load} of {machine.cores} cores busy; latencies and their "
+            "ratios hold for that load alone."
         )
     return found
 
@@ -51,7 +52,7 @@ def machine_table(benchmark: Benchmark) -> Table:
         ["cores used", str(machine.cores)],
         ["memory", memory or words.NONE],
         ["system", machine.system],
-        ["cores that others kept busy", words.number(machine.others)],
+        ["cores that others kept busy", words.number(machine.background_load)],
         *([name, version] for name, version in machine.versions.items()),
     ]
     return Table("Machine", ["", ""], rows)

@@ -61,11 +61,11 @@ def _counts(
     benchmark: Benchmark, model: Model
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
     reference = benchmark.reference
-    if not (model.against and model.accuracy and reference and reference.accuracy):
+    if not (model.against and model.metrics and reference and reference.metrics):
         return None
     truth, classes = np.asarray(benchmark.data.truth), len(benchmark.data.labels)
     before, after = (
         confusion_matrix(truth, np.asarray(one.guesses), classes=classes)
-        for one in (reference.accuracy, model.accuracy)
+        for one in (reference.metrics, model.metrics)
     )
     return before, after

@@ -33,7 +33,7 @@ def worst_class(verdict: Verdict) -> str | None:
     worst = verdict.worst_class
     if worst is None:
         return None
-    known = "significant" if worst.p_value < 0.05 else "within chance"
+    known = "significant" if worst.is_significant else "within chance"
     return (
         f"Of all classes {worst.label} loses most: {words.points(worst)} points of recall on "
         f"{words.count(worst.images, 'image')}, {known} (p {words.p_value(worst.p_value)})."

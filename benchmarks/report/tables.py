@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ...models.metrics.registry import AGREEMENT, METRICS
 from ...models.report.table import Table
 from ..results.schema import Benchmark, Model, Timing
 from . import words
@@ -14,19 +15,12 @@ _MOST_PAIRS = 20
 def accuracy_table(benchmark: Benchmark) -> Table:
     """Return how each model fared on the images."""
     rows = [
-        [
-            model.name,
-            words.share(model.accuracy.top1),
-            words.share(model.accuracy.top5),
-            words.share(model.accuracy.macro_f1),
-            words.share(model.accuracy.balanced_accuracy),
-            words.share(model.accuracy.calibration_error),
-        ]
+        [model.name, *(words.metric(each, model.metrics.estimate(each)) for each in METRICS)]
         for model in benchmark.models
-        if model.accuracy
+        if model.metrics
     ]
-    header = ["model", "top-1", "top-5", "macro-F1", "balanced accuracy", "calibration error"]
-    note = "Shares from 0 to 1, intervals of 95 %. The top-5 is left out up to 10 classes."
+    header = ["model", *(each.heading for each in METRICS)]
+    note = "Shares from 0 to 1, intervals of 95 %. The top-5 accuracy is left out up to 10 classes."
     return Table("Accuracy", header, rows, note)
 
 
@@ -39,7 +33,7 @@ def against_table(benchmark: Benchmark) -> Table:
             str(model.against.drop.lost),
             str(model.against.drop.gained),
             words.p_value(model.against.drop.p_value),
-            words.share(model.against.agreement),
+            words.metric(AGREEMENT, model.against.agreement),
             str(model.against.disagreements),
         ]
         for model in benchmark.models
@@ -51,7 +45,7 @@ def against_table(benchmark: Benchmark) -> Table:
         "lost",
         "gained",
         "p",
-        "agreement",
+        AGREEMENT.heading,
         "differing",
     ]
     note = (
@@ -116,13 +110,13 @@ def stages_table(benchmark: Benchmark) -> Table:
 
 def recall_table(benchmark: Benchmark) -> Table:
     """Return the recall of each class with each model; with many classes of the most changed."""
-    alive = [model for model in benchmark.models if model.accuracy]
+    alive = [model for model in benchmark.models if model.metrics]
     chosen, note = _chosen_classes(alive)
     rows = [
         [first.label, str(first.images)]
-        + [words.share(model.accuracy.classes[index].recall) for model in alive if model.accuracy]
+        + [words.share(model.metrics.classes[index].recall) for model in alive if model.metrics]
         for index in chosen
-        if alive[0].accuracy and (first := alive[0].accuracy.classes[index])
+        if alive[0].metrics and (first := alive[0].metrics.classes[index])
     ]
     header = ["class", "images", *(model.name for model in alive)]
     return Table("Recall of each class", header, rows, note)
@@ -167,7 +161,7 @@ def timings(benchmark: Benchmark) -> list[tuple[Model, Timing]]:
 
 def _chosen_classes(models: Sequence[Model]) -> tuple[list[int], str]:
     """Return the places of the classes that a table shows, and a note on those left out."""
-    classes = len(models[0].accuracy.classes) if models and models[0].accuracy else 0
+    classes = len(models[0].metrics.classes) if models and models[0].metrics else 0
     if classes <= _MOST_CLASSES:
         return list(range(classes)), ""
     changed = [0.0] * classes

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from ...edge_runtime.table import format_table
-from ...models.metrics.statistics import Interval
+from ...models.metrics.registry import ACCURACY, AGREEMENT, BRIEF_METRICS, Metric
+from ...models.metrics.statistics import Estimate, Interval
+from ...models.report.figures import figure, plain_figure
 from ..results.schema import Benchmark, Model, Timing
 
 _NONE = "—"
@@ -17,7 +19,7 @@ def benchmark_table(benchmark: Benchmark) -> str:
     alive = [model for model in benchmark.models if model.error is None]
     reference = benchmark.reference
     header = [
-        "model", "top-1", "macro-F1", "drop (points)", "agreement",
+        "model", *(metric.heading for metric in BRIEF_METRICS), "drop (points)", AGREEMENT.heading,
         "p50 ms", "p90 ms", f"speed / {reference.name if reference else _NONE}",
         "file MB", "peak MB",
     ]  # fmt: skip
@@ -41,22 +43,28 @@ def measured_line(benchmark: Benchmark) -> str:
 
 
 def _row(model: Model) -> Sequence[str]:
-    accuracy, against, timing = model.accuracy, model.against, model.timings[0]
-    assert accuracy
+    metrics, against, timing = model.metrics, model.against, model.timings[0]
+    assert metrics
     assert model.bytes
     drop = f"{against.drop.points:+.2f}" if against else _NONE
     return [
         model.name,
-        f"{accuracy.top1.value:.3f} {_ends(accuracy.top1.interval, '.2f')}",
-        f"{accuracy.macro_f1.value:.3f}",
+        *(_metric(metric, metrics.estimate(metric)) for metric in BRIEF_METRICS),
         f"{drop} {_ends(against.drop.interval, '+.1f')}" if against else _NONE,
-        f"{against.agreement.value:.3f}" if against else _NONE,
+        _metric(AGREEMENT, against.agreement) if against else _NONE,
         f"{timing.p50_ms:.2f}",
         _ms(timing.p90_ms),
         _speed(timing),
         f"{model.bytes / 1e6:.2f}",
         f"{timing.peak_memory_bytes / 1e6:.0f}",
     ]
+
+
+def _metric(metric: Metric, estimate: Estimate | None) -> str:
+    """Return a figure; there is room for the interval of the accuracy alone."""
+    if metric is ACCURACY:
+        return figure(estimate, metric.digits)
+    return plain_figure(metric, estimate.value if estimate else None)
 
 
 def _thread_row(model: Model, timing: Timing) -> Sequence[str]:

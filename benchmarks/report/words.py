@@ -1,14 +1,16 @@
 """Figures in words: each with its unit and, where it has one, its interval of 95 %."""
 
+from ...models.metrics.registry import Metric
 from ...models.metrics.scoring import Drop
 from ...models.metrics.statistics import Estimate, Interval
-from ...models.report.figures import NONE, count, ends, number, share, shortened
+from ...models.report.figures import NONE, count, ends, figure, number, shortened
 
 __all__ = [
     "NONE",
     "count",
     "ends",
     "megabytes",
+    "metric",
     "milliseconds",
     "number",
     "p_value",
@@ -28,6 +30,16 @@ def milliseconds(value: float | None) -> str:
 def points(drop: Drop) -> str:
     """Return an accuracy lost, in percentage points."""
     return f"{number(drop.points, '+.2f')} {ends(drop.interval, '+.2f')}"
+
+
+def metric(kind: Metric, estimate: Estimate | None) -> str:
+    """Return the figure of a metric, as a table of several models shows it."""
+    return figure(estimate, kind.digits + 1)
+
+
+def share(estimate: Estimate | None) -> str:
+    """Return a share, 0 to 1, as precise as a metric."""
+    return figure(estimate, 4)
 
 
 def speed(ratio: Estimate | None) -> str:

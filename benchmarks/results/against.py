@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...models.metrics.accuracy import ClassScores
-from ...models.metrics.scoring import Labels, accuracy_drop, recall_drops
-from ...models.metrics.statistics import share_estimate
+from ...models.metrics.predictions import Predictions
+from ...models.metrics.registry import AGREEMENT
+from ...models.metrics.scoring import ClassScores, Labels, accuracy_drop, recall_drops
 from .schema import Against, Disagreement
 
 _SHOWN = 50
@@ -22,7 +22,7 @@ def measure_against(
     paths: Sequence[Path],
     folder: Path,
 ) -> Against:
-    """Return how a model compares with the reference, both scores as in `measure_accuracy`.
+    """Return how a model compares with the reference, both scores as in `Predictions`.
 
     Args:
         truth: class indices, of shape (images,).
@@ -30,20 +30,22 @@ def measure_against(
         reference: those of the reference.
         labels: class names in the order of the scores.
         paths: the files of the images.
-        folder: what their paths are told relative to.
+        folder: what their paths are relative to.
     """
     guess, expected = scores.argmax(1), reference.argmax(1)
+    agreement = AGREEMENT.measure(Predictions(truth, scores, labels, reference=reference))
+    assert agreement
     differing = np.flatnonzero(guess != expected)
     kind = np.where(expected == truth, 0, np.where(guess == truth, 1, 2))[differing]
     surest_first = np.lexsort((-scores.max(1)[differing], kind))
     return Against(
         drop=accuracy_drop(truth, reference=expected, guess=guess),
-        agreement=share_estimate(int((guess == expected).sum()), images=len(truth)),
+        agreement=agreement,
         recall_drops=recall_drops(truth, reference=expected, guess=guess, labels=labels),
         disagreements=len(differing),
         shown=tuple(
             Disagreement(
-                path=_told(paths[i], folder),
+                path=_shown_path(paths[i], folder),
                 truth=labels[truth[i]],
                 reference_guess=labels[expected[i]],
                 reference_score=round(float(reference[i, expected[i]]), 6),
@@ -55,5 +57,5 @@ def measure_against(
     )
 
 
-def _told(path: Path, folder: Path) -> str:
+def _shown_path(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)

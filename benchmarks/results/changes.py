@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ...edge_runtime.errors import EdgeclfError
+from ...models.metrics.registry import ACCURACY
 from ...models.metrics.scoring import Hits
 from ...models.metrics.statistics import (
     Interval,
@@ -97,7 +98,7 @@ def _accuracies(
 ) -> Iterator[Change]:
     hits = [_hits(old, before), _hits(new, after)]
     paired = is_same_data(old, new)
-    yield _accuracy(before.name, "top-1", hits, paired=paired, points=points, tests=1)
+    yield _accuracy(before.name, ACCURACY.title, hits, paired=paired, points=points, tests=1)
     for index, label in enumerate(old.data.labels):
         of_class = [
             found[np.asarray(benchmark.data.truth) == index]
@@ -186,8 +187,8 @@ def _judge(
 
 
 def _hits(benchmark: Benchmark, model: Model) -> Hits:
-    assert model.accuracy
-    pairs = zip(model.accuracy.guesses, benchmark.data.truth, strict=True)
+    assert model.metrics
+    pairs = zip(model.metrics.guesses, benchmark.data.truth, strict=True)
     return np.asarray([guess == truth for guess, truth in pairs], np.bool_)
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.files import read_json, write_json
-from ...edge_runtime.machine import MachineState
 from ...models.metrics import records
 from ...models.metrics.accuracy import MetricsWithIntervals
 from ...models.metrics.scoring import Drop
 from ...models.metrics.statistics import Estimate
+from .conditions import DataSet, Machine, Settings
+from .older_schemas import brought_up_to_date
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class Model:
         reference: whether the others are held against it.
         error: one line on what went wrong; then no figure below is there.
         delegate: who computes it; None for Keras.
-        accuracy: how it fared on the images.
+        metrics: how it fared on the images.
         against: how it compares with the reference; None for that itself and without one.
         timings: an entry per number of threads, in the order that was asked for.
     """
@@ -156,84 +157,9 @@ class Model:
     reference: bool
     error: str | None
     delegate: Delegate | None
-    accuracy: MetricsWithIntervals | None
+    metrics: MetricsWithIntervals | None
     against: Against | None
     timings: tuple[Timing, ...]
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where it was measured.
-
-    Attributes:
-        board: model of the board, as `Raspberry Pi 5 Model B Rev 1.0`; None where nobody says.
-        cpu: name of the processor; None where nobody says.
-        architecture: as `aarch64`.
-        cores: how many this process may use.
-        memory_bytes: of the machine; None where nobody says.
-        system: name and version of the operating system.
-        versions: of Python, edgeclf, the runtime and the libraries.
-        others: how many cores other processes kept busy meanwhile, on average; None where nobody
-            says.
-        before: at the start.
-        after: at the end.
-    """
-
-    board: str | None
-    cpu: str | None
-    architecture: str
-    cores: int
-    memory_bytes: int | None
-    system: str
-    versions: dict[str, str]
-    others: float | None
-    before: MachineState
-    after: MachineState
-
-    @property
-    def busy(self) -> bool:
-        """Whether other processes kept over a fifth of a core busy: latencies hold their work."""
-        return (self.others or 0) > 0.2
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """The images.
-
-    Attributes:
-        folder: where they lie.
-        digest: SHA-256 over the bytes and the class of each image, in order.
-        images: how many could be read.
-        labels: class names in the order of the models' output.
-        truth: index of the class of each image.
-    """
-
-    folder: str
-    digest: str
-    images: int
-    labels: tuple[str, ...]
-    truth: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How it was measured.
-
-    Attributes:
-        queries: at least so many were timed, per model and number of threads.
-        rounds: processes that each model was started in, one after the other.
-        min_seconds: at least so long was timed, per model and number of threads.
-        threads: numbers of threads of an inference.
-        seed: of the order of models and images.
-        sustained_minutes: of continuous work, per model; 0 if none.
-    """
-
-    queries: int
-    rounds: int
-    min_seconds: float
-    threads: tuple[int, ...]
-    seed: int
-    sustained_minutes: float
 
 
 @dataclass(frozen=True)
@@ -333,12 +259,14 @@ class Benchmark:
 
     @staticmethod
     def from_json(value: Any, *, name: str) -> "Benchmark":
-        """Return the benchmark that `to_json` made `value` from; `name` stands in the errors."""
+        """Return the benchmark that `to_json` made `value` from, of this schema or the one before;
+        `name` stands in the errors."""
+        value = brought_up_to_date(value)
         schema = value.get("schema") if isinstance(value, dict) else None
         if schema != SCHEMA:
             raise EdgeclfError(
-                f"{name}: expected a benchmark of schema {SCHEMA}, got {schema!r}; measure again "
-                "with `edgeclf benchmark … --json FILE`"
+                f"{name}: expected a benchmark of schema 2 or {SCHEMA}, got {schema!r}; measure "
+                "again with `edgeclf benchmark … --json FILE`"
             )
         return records.from_json(Benchmark, value, where=name)
 

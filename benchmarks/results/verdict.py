@@ -2,12 +2,8 @@
 
 from collections.abc import Sequence
 
+from ...models.recommendation import Tradeoff, recommended_index
 from .schema import Model, Verdict
-
-_SIGNIFICANT = 0.05
-
-# Less is neither felt nor measured again on another day.
-_AS_FAST = 1.02
 
 
 def decide(models: Sequence[Model]) -> Verdict | None:
@@ -16,15 +12,15 @@ def decide(models: Sequence[Model]) -> Verdict | None:
     compared = [model for model in models if model.against and model.timings]
     if reference is None or not compared:
         return None
-    harmless = [model for model in compared if not _loses(model)]
-    best = min(_about_the_fastest(harmless) or compared, key=_points)
+    chosen = recommended_index([_tradeoff(model) for model in compared])
+    best = min(compared, key=_points) if chosen is None else compared[chosen]
     assert best.against is not None
     assert best.timings[0].ratio is not None
     losses = [drop for drop in best.against.recall_drops if drop.points > 0]
     return Verdict(
         model=best.name,
         reference=reference.name,
-        loses=not harmless,
+        loses=chosen is None,
         drop=best.against.drop,
         worst_class=max(losses, key=lambda drop: drop.points, default=None),
         ratio=best.timings[0].ratio,
@@ -32,15 +28,14 @@ def decide(models: Sequence[Model]) -> Verdict | None:
     )
 
 
-def _about_the_fastest(models: Sequence[Model]) -> list[Model]:
-    """Return the fastest of `models`, and those that nobody could tell from it, in their order."""
-    least = min((model.timings[0].p50_ms for model in models), default=0.0)
-    return [model for model in models if model.timings[0].p50_ms <= least * _AS_FAST]
-
-
-def _loses(model: Model) -> bool:
-    drop = model.against.drop if model.against else None
-    return drop is not None and drop.points > 0 and drop.p_value < _SIGNIFICANT
+def _tradeoff(model: Model) -> Tradeoff:
+    assert model.against is not None
+    drop = model.against.drop
+    return Tradeoff(
+        is_harmless=drop.points <= 0 or not drop.is_significant,
+        drop_points=drop.points,
+        cost=model.timings[0].p50_ms,
+    )
 
 
 def _points(model: Model) -> float:

@@ -29,23 +29,26 @@ def emit_tflite(
     recipe: Recipe,
     *,
     calibration: NDArray[np.uint8] | None,
+    ranges: dict[str, TensorRange] | None = None,
     features: str | None = None,
 ) -> bytes:
     """Return `graph` as a TFLite flatbuffer: RGB uint8 (1, height, width, 3) in, scores out.
 
-    The scores are float32, or uint8 with scale 1/256 when `recipe` computes in integers. Its ranges
-    are ours, unless there are layers that we do not know: TFLite then takes the extremes.
+    The scores are float32, or uint8 with scale 1/256 when `recipe` computes in integers.
 
     Args:
         graph: a deploy graph.
         recipe: how to quantize.
         calibration: RGB uint8 of shape (images, height, width, 3), for recipes that calibrate.
+        ranges: those of int8, where `recipe` has its own; None for what `calibrate_ranges` finds.
         features: name of a node whose value shall be the second output, of the scores' type.
     """
-    if recipe.calibrates and (calibration is None or not len(calibration)):
+    if ranges is None and recipe.calibrates and (calibration is None or not len(calibration)):
         raise ValueError(f"recipe {recipe.name} needs calibration images")
-    if recipe.activations == "int8" and calibration is not None and not graph.unknown_layers:
-        ranges = calibrate_ranges(graph, calibration)
+    if recipe.has_own_ranges(unknown_layers=graph.unknown_layers):
+        if ranges is None:
+            assert calibration is not None
+            ranges = calibrate_ranges(graph, calibration)
         return emit_int8(graph, ranges, features=features)
     model = _with_features(build_tf_keras(graph), features)
     shape = (1, *graph.input.shape)
@@ -75,8 +78,8 @@ def emit_tflite(
         converter.target_spec.supported_types = [tf.float16]
     flatbuffer = _converted(converter)
     if recipe.activations == "int16":
-        widened = add_headroom(flatbuffer)
-        return complete_scores(widened) if last_dense(graph) else widened
+        flatbuffer = add_headroom(flatbuffer)
+        return complete_scores(flatbuffer) if last_dense(graph) else flatbuffer
     return flatbuffer
 
 
@@ -128,9 +131,9 @@ def _converter(serve: Callable[[Any], Any], model: Any, image: Any) -> Any:
     function = tf.function(serve).get_concrete_function(image)
     # TFLite saves this on its way. A Keras model would have each of its layers traced anew for it,
     # most of a conversion's time; the function needs no more of it than the variables.
-    kept: Any = tf.Module()
-    kept.variables_of_model = model.variables
-    return tf.lite.TFLiteConverter.from_concrete_functions([function], kept)
+    module: Any = tf.Module()
+    module.variables_of_model = model.variables
+    return tf.lite.TFLiteConverter.from_concrete_functions([function], module)
 
 
 def _one_by_one(images: NDArray[np.uint8], kind: type[np.generic]) -> Iterator[list[NDArray[Any]]]:

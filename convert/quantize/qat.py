@@ -247,7 +247,7 @@ class _State:
             return False
         try:
             with np.load(self._path) as archive:
-                state = json.loads(str(archive["told"]))
+                state = json.loads(str(archive["state" if "state" in archive else "told"]))
                 if state["key"] != self._key:
                     return False
                 saved = dict(archive)  # all of it, before any variable changes
@@ -276,7 +276,7 @@ class _State:
         state = json.dumps({"key": self._key, "history": [asdict(e) for e in self.history]})
         arrays |= {f"best{index}": array for index, array in enumerate(self._best)}
         with whole_file(self._path) as temporary, temporary.open("wb") as file:
-            np.savez(file, told=np.array(state), **arrays)
+            np.savez(file, state=np.array(state), **arrays)
 
     def restore_best(self) -> None:
         for variable, array in zip(self._variables, self._best, strict=True):

@@ -8,6 +8,7 @@ can be equalised, and nothing but that changes. In int8 its weights are exact.
 import numpy as np
 
 from ..graph.nodes import Depthwise, Graph, Node, Pool
+from .technique import Technique
 
 
 def average_pooling(graph: Graph) -> Graph:
@@ -31,3 +32,6 @@ def _depthwise(graph: Graph, node: Node) -> Node:
         strides=node.strides,
         padding="valid",
     )
+
+
+TECHNIQUE = Technique("average_pooling", lambda graph, _: average_pooling(graph))

@@ -19,6 +19,7 @@ from ..graph.nodes import Conv, Dense, Depthwise, Graph
 from ..graph.to_keras import build_tf_keras
 from ..quantize.fake_quant import fake_quant_layers, on_grid
 from ..quantize.ranges import TensorRange, stored_as
+from .technique import Technique
 
 _LAYERS = (Conv, Depthwise, Dense)
 
@@ -137,3 +138,6 @@ def _compute(model: Any, read: list[NDArray[Any]]) -> NDArray[np.float32]:
 
 def _batches(images: NDArray[Any]) -> list[NDArray[Any]]:
     return [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
+
+
+TECHNIQUE = Technique("bias_correction", correct=bias_correction)

@@ -10,7 +10,9 @@ is that of cross-layer equalisation (Nagel et al. 2019, https://arxiv.org/abs/19
 where DenseNet needs it.
 """
 
+import click
 import numpy as np
+from numpy.typing import NDArray
 
 from ..graph.batch_norm import fold_affine
 from ..graph.nodes import Affine, Array, Concat, Conv, Dense, Depthwise, Graph
@@ -23,6 +25,8 @@ from ..graph.scales import (
     passes_through,
     undo_in,
 )
+from ..quantize.calibrate import channel_ranges
+from .technique import Technique
 
 # Channels that hardly vary keep this share of the widest range, lest their inverse explode.
 _NARROWEST = 1e-4
@@ -130,3 +134,17 @@ def _to_unit_range(channels: ChannelRange, passes: Absorbs) -> Affine:
 
 def _identity(channels: int) -> Affine:
     return Affine("", (), np.ones(channels, np.float32), np.zeros(channels, np.float32))
+
+
+def _apply(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
+    equalized, skipped = equalize_concats(graph, channel_ranges(graph, concat_parts(graph), inputs))
+    if skipped:
+        click.echo(
+            f"Warning: {len(skipped)} concatenated tensors cannot be equalised, among them "
+            f"{', '.join(skipped[:3])}",
+            err=True,
+        )
+    return equalized
+
+
+TECHNIQUE = Technique("equalize_concats", _apply)

@@ -6,6 +6,7 @@ What equalises concatenations is `equalize_concats`.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..graph.batch_norm import fold_affine
 from ..graph.nodes import Activation, Affine, Conv, Depthwise, Graph, Pool, ZeroPad
@@ -17,6 +18,8 @@ from ..graph.scales import (
     passes_through,
     undo_in,
 )
+from ..quantize.calibrate import channel_ranges
+from .technique import Technique
 
 # Share of a channel's distance from the widest, in octaves, that is made up for between two layers.
 _HALFWAY = 0.5
@@ -65,3 +68,10 @@ def equalize_layers(graph: Graph, ranges: dict[str, ChannelRange]) -> Graph:
         nodes[maker] = fold_affine(linear_layer(nodes[maker]), inverse_of(undo))
         nodes[reader] = undo_in(linear_layer(nodes[reader]), undo)
     return Graph(list(nodes.values()))
+
+
+def _apply(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
+    return equalize_layers(graph, channel_ranges(graph, tuple(layer_pairs(graph)), inputs))
+
+
+TECHNIQUE = Technique("equalize_layers", _apply)

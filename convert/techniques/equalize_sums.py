@@ -11,6 +11,7 @@ scale pass. In float that changes nothing.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..graph.batch_norm import fold_affine
 from ..graph.nodes import (
@@ -34,7 +35,9 @@ from ..graph.scales import (
     passes_through,
     undo_in,
 )
+from ..quantize.calibrate import channel_ranges
 from ..quantize.ranges import stored_as
+from .technique import Technique
 
 # Share of a channel's distance from the widest, in octaves, that is made up for. The weights of the
 # readers spread by it, but those of a depthwise convolution, which has a scale for each channel.
@@ -118,3 +121,10 @@ def _share_of_widest(channels: ChannelRange) -> Array:
     width = np.maximum(channels.high, -channels.low)
     share: Array = width / max(width.max(), np.finfo(np.float32).tiny)
     return share
+
+
+def _apply(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
+    return equalize_sums(graph, channel_ranges(graph, summed(graph), inputs))
+
+
+TECHNIQUE = Technique("equalize_sums", _apply)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..graph.nodes import Array, Conv, Dense, Graph
 from ..graph.to_keras import build_tf_keras
+from .technique import Technique
 
 _BATCH = 8
 
@@ -135,3 +136,6 @@ def _rows(node: Conv | Dense, values: Array, rng: np.random.Generator) -> Array:
     rows, columns = (corner[:, np.newaxis] + tap for corner, tap in zip(corners, taps, strict=True))
     windows = padded[images[:, None, None], rows[:, :, None], columns[:, None, :]]
     return np.asarray(windows.reshape(len(images), -1))
+
+
+TECHNIQUE = Technique("gptq", lambda graph, inputs: gptq(graph, input_moments(graph, inputs)))

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..graph.nodes import Array, Conv, Depthwise, Graph, Node, PixelPairs, Reshape, ZeroPad
+from .technique import Technique
 
 _MASK = 255
 
@@ -125,3 +126,6 @@ def _same_padding(length: int, size: int, stride: int) -> tuple[int, int]:
     """Return the zeros before and after, as TensorFlow puts them: the odd one after."""
     total = max((-(-length // stride) - 1) * stride + size - length, 0)
     return total // 2, total - total // 2
+
+
+TECHNIQUE = Technique("pixel_pairs", lambda graph, _: pixel_pairs(graph))

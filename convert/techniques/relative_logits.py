@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..graph.nodes import Array, Concat, Dense, Graph, Node, Pool, Reshape
 from ..graph.softmax_head import last_dense
 from ..quantize.calibrate import channel_ranges
+from .technique import Technique
 
 # Half of a step of scores in uint8. What lies so far below the best logit that all classes together
 # have less counts for nothing.
@@ -119,3 +120,6 @@ def _copies_weights(dense: Dense, slope: float) -> Array:
     weights = np.diff(edges, axis=0) * steps
     weights[-1] += slope - weights.sum(0)
     return np.asarray(weights, np.float32)
+
+
+TECHNIQUE = Technique("relative_logits", relative_logits)

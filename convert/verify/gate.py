@@ -127,7 +127,7 @@ def _broken(rule: Rule, drop: Drop, limit: float) -> Iterator[Failure]:
     remarks = [
         f"{drop.lost} lost and {drop.gained} gained of {drop.images} images",
         f"95 % interval {drop.interval.low:+.1f} to {drop.interval.high:+.1f}",
-        f"McNemar p {drop.p_value:.2g}" + (", may be chance" if drop.p_value >= 0.05 else ""),
+        f"McNemar p {drop.p_value:.2g}" + ("" if drop.is_significant else ", may be chance"),
     ]
     if decides:
         remarks.append("one image decides")

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from ...edge_runtime.table import format_table
+from ...models.metrics.registry import ACCURACY, AGREEMENT
+from ...models.report.figures import NONE, plain_figure
 from .gate import GateResult, Limits
 from .verify import ConversionResult, recommend
 
@@ -12,8 +14,8 @@ _REASONS_SHOWN = 5
 def result_table(results: Sequence[ConversionResult]) -> str:
     """Return the results as a table for the terminal."""
     header = [
-        "recipe", "MB", "accuracy", "drop (95 % interval)", "worst class", "agreement",
-        "float ops", "gate",
+        "recipe", "MB", ACCURACY.heading, "drop (95 % interval)", "worst class",
+        AGREEMENT.heading, "float ops", "gate",
     ]  # fmt: skip
     return format_table(
         header,
@@ -21,12 +23,12 @@ def result_table(results: Sequence[ConversionResult]) -> str:
             [
                 result.recipe,
                 f"{result.bytes / 1e6:.2f}",
-                _figure(result.scores.accuracy if result.scores else None, "{:.3f}"),
+                plain_figure(ACCURACY, result.scores.accuracy if result.scores else None),
                 _drop(result.gate),
                 _worst_class(result.gate),
-                _figure(result.agreement, "{:.3f}"),
+                plain_figure(AGREEMENT, result.agreement),
                 str(sum(result.float_operators.values())),
-                "—" if result.gate is None else "passed" if result.gate.passed else "FAILED",
+                NONE if result.gate is None else "passed" if result.gate.passed else "FAILED",
             ]
             for result in results
         ],
@@ -56,19 +58,15 @@ def gate_summary(results: Sequence[ConversionResult], limits: Limits, *, classes
 
 def _drop(gate: GateResult | None) -> str:
     if gate is None:
-        return "—"
+        return NONE
     interval = gate.drop.interval
     return f"{gate.drop.points:+.2f} ({interval.low:+.1f} to {interval.high:+.1f})"
 
 
 def _worst_class(gate: GateResult | None) -> str:
     worst = gate.worst_class if gate else None
-    return "—" if worst is None else f"{worst.label} {worst.points:+.1f}"
+    return NONE if worst is None else f"{worst.label} {worst.points:+.1f}"
 
 
 def _allowance(limit: float) -> str:
     return f"{limit:g} points or one image" if limit else "nothing"
-
-
-def _figure(value: float | None, form: str) -> str:
-    return "—" if value is None else form.format(value)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.interpreter import delegated_parts, float_operators
 from ...models.metrics.scoring import Metrics, agreement, score_predictions
-from ..recipes import RECIPES, Recipe
+from ...models.recommendation import Tradeoff, recommended_index
+from ..recipes import KINDS, RECIPES
 from .gate import GateResult, Limits, judge
 
 
@@ -87,13 +88,23 @@ class Recommendation:
 def recommend(results: Sequence[ConversionResult]) -> Recommendation | None:
     """Return the smallest of the fastest kind among the models that passed the gate, if any did.
 
-    Of files whose sizes agree in two digits, the one that loses less.
+    Of files that are at most 2 % larger, the one that loses least.
     """
-    passed = [result for result in results if result.gate and result.gate.passed]
-    best = min(passed, key=_preference, default=None)
-    if best is None:
+    index = recommended_index(
+        [
+            Tradeoff(
+                is_harmless=result.gate is not None and result.gate.passed,
+                drop_points=result.drop_points or 0.0,
+                cost=result.bytes,
+                speed_class=KINDS.index(RECIPES[result.recipe].kind),
+            )
+            for result in results
+        ]
+    )
+    if index is None:
         return None
-    _, kind = _speed(RECIPES[best.recipe])
+    best = results[index]
+    kind = RECIPES[best.recipe].kind
     reason = f"{best.bytes / 1e6:.2f} MB, {kind}, drop {best.drop_points:.1f} points"
     return Recommendation(best.recipe, best.file, reason)
 
@@ -137,17 +148,3 @@ def file_scores(classifier: Classifier, inputs: NDArray[np.uint8]) -> NDArray[np
         for index, image in enumerate(bar):
             scores[index] = classifier.scores(image)
     return scores
-
-
-def _preference(result: ConversionResult) -> tuple[int, float, float]:
-    rank, _ = _speed(RECIPES[result.recipe])
-    return rank, float(f"{result.bytes:.1e}"), result.drop_points or 0.0
-
-
-def _speed(recipe: Recipe) -> tuple[int, str]:
-    """Return the place of a recipe's kind among all kinds, the fastest first, and its name."""
-    if recipe.activations == "int8":
-        return 0, "full integer"
-    if recipe.activations == "float32":
-        return (1, "integer weights") if recipe.weights == "int8" else (2, "float")
-    return 3, "no fast kernels"  # XNNPACK knows no 16-bit integers

@@ -106,8 +106,9 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     yield "runtime", _runtime_text(inspection.runtime)
     yield "runs on", _distributions_text(inspection.runtime)
     if spec is not None:
-        kept = spec.self_test
-        yield "self-test", "none" if kept is None else f"{len(kept.inputs)} inputs (--self-test)"
+        self_test = spec.self_test
+        inputs = f"{len(self_test.inputs)} inputs (--self-test)" if self_test else "none"
+        yield "self-test", inputs
         for name, value in (spec.provenance or {}).items():
             yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 

@@ -75,7 +75,7 @@ class Decider:
         self._last_at = -math.inf
         self._seen: int | None = None
         self._steady: int | None = None
-        self._told: str | None = None  # the label of the last event
+        self._announced: str | None = None  # the label of the last event
         self._start_anew()
 
     def decide(
@@ -103,10 +103,10 @@ class Decider:
         else:
             label, score = self._labels[self._steady], float(smoothed[self._steady])
         decision = Decision(label, score, tuple(smoothed.tolist()))
-        if self._steady is None or label == self._told:
+        if self._steady is None or label == self._announced:
             return decision, None
-        event = Event(label, self._told, score, self._began_at, frame)
-        self._told = label
+        event = Event(label, self._announced, score, self._began_at, frame)
+        self._announced = label
         return decision, event
 
     def _start_anew(self) -> None:

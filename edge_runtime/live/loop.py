@@ -113,14 +113,14 @@ class _HealthNews:
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self._sinks = sinks
-        self._told: tuple[SourceState, str] | None = None
-        self._told_at = 0.0
+        self._reported: tuple[SourceState, str] | None = None
+        self._reported_at = 0.0
 
     def tell(self, health: SourceHealth) -> None:
         now = time.monotonic()
         news = (health.state, health.reason)
-        if news != self._told or now - self._told_at >= _HEALTH_S:
-            self._told, self._told_at = news, now
+        if news != self._reported or now - self._reported_at >= _HEALTH_S:
+            self._reported, self._reported_at = news, now
             for sink in self._sinks:
                 sink.report_health(health)
 

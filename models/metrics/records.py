@@ -1,7 +1,7 @@
 """Frozen dataclasses to JSON and back, by their types."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -26,7 +26,9 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(kind: type[Record], value: Any, *, where: str) -> Record:
-    """Return the record of type `kind` that `to_json` made `value` from; further keys are ignored.
+    """Return the record of type `kind` that `to_json` made `value` from.
+
+    Further keys are ignored, and a field with a default may be missing.
 
     Raises:
         EdgeclfError: something is missing or of another type; `where` stands before its place.
@@ -45,10 +47,12 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return None if value is None else _read(inner, value, where)
     if isinstance(kind, type) and is_dataclass(kind):
         _check(isinstance(value, dict), "an object", value, where)
+        defaults = {field.name for field in fields(kind) if field.default is not MISSING}
         return kind(
             **{
                 name: _read(hint, _member(value, name, where), f"{where}.{name}")
                 for name, hint in _hints(kind).items()
+                if name in value or name not in defaults
             }
         )
     if get_origin(kind) is tuple:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .statistics import Interval, mcnemar_p, paired_counts, paired_interval
 
 Labels = NDArray[np.intp]
+ClassScores = NDArray[np.float32]
 Hits = NDArray[np.bool_]
 
 
@@ -80,6 +81,11 @@ class Drop:
     points: float
     interval: Interval
     p_value: float
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether chance alone would rarely show such a difference: p below 0.05."""
+        return self.p_value < 0.05
 
     def to_json(self) -> dict[str, Any]:
         """Return the drop as a JSON object; the interval is a list of its ends."""

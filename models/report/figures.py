@@ -1,5 +1,7 @@
 """Figures in words: each with its unit and, where it has one, its interval of 95 %."""
 
+from ..metrics.registry import BRIEF_METRICS, Metric
+from ..metrics.scoring import Metrics
 from ..metrics.statistics import Estimate, Interval
 
 NONE = "—"
@@ -23,11 +25,25 @@ def ends(interval: Interval, digits: str) -> str:
     return f"[{number(interval.low, digits)}, {number(interval.high, digits)}]"
 
 
-def share(estimate: Estimate | None) -> str:
-    """Return a share, 0 to 1."""
+def figure(estimate: Estimate | None, digits: int = 3) -> str:
+    """Return a figure with so many decimals and its interval with one fewer; a dash for None."""
     if estimate is None:
         return NONE
-    return f"{number(estimate.value, '.4f')} {ends(estimate.interval, '.3f')}"
+    interval = ends(estimate.interval, f".{digits - 1}f")
+    return f"{number(estimate.value, f'.{digits}f')} {interval}"
+
+
+def plain_figure(metric: Metric, value: float | None) -> str:
+    """Return the value of a metric without its interval; a dash for None."""
+    return number(value, f".{metric.digits}f")
+
+
+def brief_figures(metrics: Metrics) -> str:
+    """Return the brief metrics on one line, each after its title."""
+    return ", ".join(
+        f"{metric.title} {plain_figure(metric, getattr(metrics, metric.name))}"
+        for metric in BRIEF_METRICS
+    )
 
 
 def shortened(label: str, *, length: int) -> str:

@@ -21,7 +21,7 @@ def tag(name: str, /, *children: str, **attributes: str | float | None) -> Marku
     and are left out if None.
     """
     attributes_text = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{_escaped(_text(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{_escaped(_attribute_text(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -34,7 +34,7 @@ def _escaped(text: str) -> Markup:
     return text if isinstance(text, Markup) else escape(printable(text))
 
 
-def _text(value: str | float) -> str:
+def _attribute_text(value: str | float) -> str:
     if isinstance(value, str):
         return value
     return f"{value:.2f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"

@@ -106,8 +106,8 @@ def test_accuracy_drop_and_agreement_are_those_of_the_test_images(
     for name, guess in guesses.items():
         row = rows[name]
         accuracy = share_equal(guess, truth)
-        assert row["accuracy"]["top1"]["value"] == pytest.approx(accuracy)
-        assert [info.labels[i] for i in row["accuracy"]["guesses"]] == guess
+        assert row["metrics"]["accuracy"]["value"] == pytest.approx(accuracy)
+        assert [info.labels[i] for i in row["metrics"]["guesses"]] == guess
         if name == "keras":
             continue
         agreement = share_equal(guess, reference)
@@ -159,7 +159,7 @@ def test_the_table_says_what_the_json_says(
     lines = table.splitlines()
     for row in report["models"]:
         [line] = [line for line in lines if line.startswith(f"{row['name']} ")]
-        assert f"{row['accuracy']['top1']['value']:.3f} [" in line
+        assert f"{row['metrics']['accuracy']['value']:.3f} [" in line
         assert f"{row['timings'][0]['p50_ms']:.2f}" in line
     images = report["data"]["images"]
     assert lines[-1] == f"{images} images, 11 queries each in 2 rounds, 1 threads"
@@ -190,7 +190,7 @@ def test_without_a_run_the_float32_file_is_the_reference(
     truth = [path.parent.name for path in paths]
     reference, guess = named_by(files[1], paths), named_by(files[0], paths)
     assert (rows["float32"]["reference"], rows["float32"]["against"]) == (True, None)
-    top1 = {name: row["accuracy"]["top1"]["value"] for name, row in rows.items()}
+    top1 = {name: row["metrics"]["accuracy"]["value"] for name, row in rows.items()}
     assert top1["float32"] == pytest.approx(share_equal(reference, truth))
     assert top1["int8"] == pytest.approx(share_equal(guess, truth))
     agreement = rows["int8"]["against"]["agreement"]["value"]
@@ -265,9 +265,9 @@ def test_a_model_that_cannot_be_read_is_one_line_and_the_others_are_kept(
     assert "\nint8 " in result.stdout
     rows = rows_of(json_file)
     assert str(broken) in rows["broken"]["error"]
-    assert (rows["broken"]["accuracy"], rows["broken"]["timings"]) == (None, [])
+    assert (rows["broken"]["metrics"], rows["broken"]["timings"]) == (None, [])
     assert rows["int8"]["error"] is None
-    assert rows["int8"]["accuracy"]
+    assert rows["int8"]["metrics"]
     assert str(broken) in only_error(cli("benchmark", broken, "--data", surfaces, code=1))
 
 
@@ -296,9 +296,7 @@ def test_without_tensorflow_the_files_are_compared(
     result = cli("benchmark", tiny_run, model, *QUICK, "--json", json_file)
     assert "TensorFlow is not installed" in result.stderr
     assert list(rows_of(json_file)) == ["int8"]
-    assert len(rows_of(json_file)["int8"]["accuracy"]["guesses"]) == len(
-        images_of_test(tiny_run)[0]
-    )
+    assert len(rows_of(json_file)["int8"]["metrics"]["guesses"]) == len(images_of_test(tiny_run)[0])
     assert "no model is left" in only_error(cli("benchmark", tiny_run, code=1))
 
 
@@ -390,9 +388,9 @@ def test_a_model_that_dies_costs_one_line_and_its_own_figures(
     measured = read_benchmark(json_file)
     dead, *alive = measured.models
     assert f"Error: {dead.error}" == line
-    assert (dead.accuracy, dead.against, dead.timings, dead.reference) == (None, None, (), False)
+    assert (dead.metrics, dead.against, dead.timings, dead.reference) == (None, None, (), False)
     for model in alive:
-        assert model.accuracy
+        assert model.metrics
         assert model.timings[0].queries == 10
         assert f"\n{model.name} " in result.stdout
     assert measured.reference is None

@@ -50,11 +50,11 @@ def slower(model: Model, factor: float, reference: Model) -> Model:
 
 
 def wrong(model: Model, images: range, classes: int) -> Model:
-    assert model.accuracy
-    guesses = list(model.accuracy.guesses)
+    assert model.metrics
+    guesses = list(model.metrics.guesses)
     for image in images:
         guesses[image] = (guesses[image] + 1) % classes
-    return replace(model, accuracy=replace(model.accuracy, guesses=tuple(guesses)))
+    return replace(model, metrics=replace(model.metrics, guesses=tuple(guesses)))
 
 
 def test_nothing_changed(compared: Any, old: Benchmark) -> None:
@@ -93,13 +93,13 @@ def slower_alone(model: Model, factor: float) -> Model:
 def test_a_lost_accuracy_is_worse_where_it_is_paired(compared: Any, old: Benchmark) -> None:
     lossy = changed(old, "int8", lambda model: wrong(model, range(0, 300, 50), 4))
     [line, *classes] = compared(old, lossy, code=1)
-    assert line.split()[:2] == ["int8", "top-1"]
+    assert line.split()[:2] == ["int8", "accuracy"]
     assert "-2.00 points" in line
     assert all("recall of" in one for one in classes)
     assert compared(old, lossy, "--points", 30) == []
     # The same loss on other images is within chance.
     others = replace(lossy, data=replace(lossy.data, digest="e" * 64))
-    assert not [line for line in compared(old, others) if "top-1" in line]
+    assert not [line for line in compared(old, others) if "accuracy" in line]
 
 
 def test_a_class_that_is_lost_is_named(compared: Any, old: Benchmark) -> None:
@@ -150,7 +150,7 @@ def test_other_classes_and_other_files_are_one_line(
     (tmp_path / "none.json").write_text('{"schema": 1}')
     for name, line in (
         ("new.json", "differ in classes: good, oil, scratch, stain and a, b, c;"),
-        ("none.json", "expected a benchmark of schema 2, got 1"),
+        ("none.json", "expected a benchmark of schema 2 or 3, got 1"),
         ("missing.json", "no such file"),
     ):
         result = cli("benchmark", "compare", tmp_path / "old.json", tmp_path / name, code=1)

@@ -74,7 +74,7 @@ def test_int8_is_integer_throughout_and_close_to_float(tiny_models: Path) -> Non
     assert shown["agreement"] > 0.8
 
 
-def test_the_told_accuracy_is_that_of_the_file(tiny_models: Path, tiny_run: Path) -> None:
+def test_the_reported_accuracy_is_that_of_the_file(tiny_models: Path, tiny_run: Path) -> None:
     run = read_run(tiny_run)
     classifier = Classifier(tiny_models / "int8.tflite")
     hits = [

@@ -353,9 +353,9 @@ def test_ctrl_c(
 ) -> None:
     press_ctrl_c(*where, at_call=at_call)
     result = cli("convert", tiny_run, "--out", out, "--recipes", "float32,int16x8,int8", code=130)
-    kept = f"the models that {out / 'conversion.json'} describes are whole"
+    message = f"the models that {out / 'conversion.json'} describes are whole"
     line = only_line(result, "Interrupted: ")
-    assert line == f"Interrupted: {kept if finished else 'no model is finished'}"
+    assert line == f"Interrupted: {message if finished else 'no model is finished'}"
     assert_described(out, *finished)
 
 

@@ -212,5 +212,5 @@ def test_fill_bytes_before_a_marker_are_allowed() -> None:
     [("a.jpg", True), ("A.JPEG", True), ("a.b.png", True), ("a.txt", False), ("jpg", False),
      (".a.jpg", False), ("._a.jpg", False), ("a.gif", False)],
 )  # fmt: skip
-def test_images_are_told_by_their_names(name: str, expected: bool) -> None:
+def test_images_are_known_by_their_names(name: str, expected: bool) -> None:
     assert is_image(Path("folder") / name) is expected

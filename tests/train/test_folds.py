@@ -77,9 +77,9 @@ def test_folds_are_runs_and_their_images_are_pooled(train_tiny, data: Path, tmp_
         hits += int(np.trace(test["confusion"]))
     assert sorted(tested) == paths
     assert report["pooled"]["images"] == 24
-    assert report["pooled"]["top1"]["value"] == hits / 24
+    assert report["pooled"]["accuracy"]["value"] == hits / 24
     interval = wilson_interval(hits, images=24)
-    assert report["pooled"]["top1"]["interval"] == [interval.low, interval.high]
+    assert report["pooled"]["accuracy"]["interval"] == [interval.low, interval.high]
     low, high = report["accuracy_by_group"]
     assert low <= hits / 24 <= high
     assert re.search(rf"pooled +24 +{hits / 24:.3f} \[", result.output)

@@ -89,10 +89,10 @@ def test_test_scores_are_averaged_over_the_image_and_its_changes() -> None:
     config = AugmentConfig()
     means = averaged_scores(brightness, pixels, config=config, draws=3, seed=5)
     for index, image in enumerate(pixels):
-        looks = [image] + [
+        copies = [image] + [
             augment(image, config, np.random.default_rng([5, draw, index])) for draw in (1, 2)
         ]
-        np.testing.assert_allclose(means[index], brightness(np.stack(looks)).mean(0), rtol=1e-5)
+        np.testing.assert_allclose(means[index], brightness(np.stack(copies)).mean(0), rtol=1e-5)
     alone = averaged_scores(brightness, pixels, config=config, draws=1, seed=5)
     np.testing.assert_array_equal(alone, brightness(pixels))
 
@@ -207,7 +207,7 @@ def test_a_teacher_of_other_images_is_refused(
     assert "no run: it holds no model.keras" in shown
 
 
-def test_images_that_only_the_teacher_knows_are_told(tiny_run: Path) -> None:
+def test_images_that_only_the_teacher_knows_are_reported(tiny_run: Path) -> None:
     known = read_run(tiny_run).images
     paths, labels = [image.path for image in known], [image.label for image in known]
     images, warnings = teacher_split(

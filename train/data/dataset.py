@@ -59,19 +59,19 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
             rule=config.resize,
             advance=bar.update,
         )
-    kept = [image for image, ok in zip(found, loaded.readable, strict=True) if ok]
-    _check_none_lost(labels, kept, loaded.errors)
+    readable = [image for image, ok in zip(found, loaded.readable, strict=True) if ok]
+    _check_none_lost(labels, readable, loaded.errors)
 
-    paths = [image.path.relative_to(config.data).as_posix() for image in kept]
-    groups, splits, warnings = _groups_and_splits(kept, paths, config, fold)
-    classes = np.asarray([labels.index(image.label) for image in kept])
-    with click.progressbar(length=len(kept), label="Looking for duplicates") as bar:
+    paths = [image.path.relative_to(config.data).as_posix() for image in readable]
+    groups, splits, warnings = _groups_and_splits(readable, paths, config, fold)
+    classes = np.asarray([labels.index(image.label) for image in readable])
+    with click.progressbar(length=len(readable), label="Looking for duplicates") as bar:
         seen = _seen_in_training(loaded.pixels, splits, advance=bar.update)
     return Dataset(
         labels=labels,
         images=tuple(
             SplitImage(path, image.label, group, split)
-            for path, image, group, split in zip(paths, kept, groups, splits, strict=True)
+            for path, image, group, split in zip(paths, readable, groups, splits, strict=True)
         ),
         splits={
             name: Split(loaded.pixels[mask], classes[mask])
@@ -104,9 +104,9 @@ def _check_labels(root: Path, labels: tuple[str, ...]) -> None:
 
 
 def _check_none_lost(
-    labels: tuple[str, ...], kept: list[LabelledImage], errors: tuple[str, ...]
+    labels: tuple[str, ...], readable: list[LabelledImage], errors: tuple[str, ...]
 ) -> None:
-    lost = sorted(set(labels) - {image.label for image in kept})
+    lost = sorted(set(labels) - {image.label for image in readable})
     if lost:
         raise EdgeclfError(
             "\n".join([*errors, f"no image can be read of: {', '.join(lost)}; replace the files"])

@@ -92,9 +92,9 @@ def head_features(
     """
     config, splits = training_data.config, training_data.dataset.splits
     path = config.out / FEATURES_FILE
-    kept = _kept_features(path, key)
-    if kept is not None:
-        return kept
+    cached = _cached_features(path, key)
+    if cached is not None:
+        return cached
     train = extract_features(
         _at_head_size(model, config),
         training_data.head(seed),
@@ -112,7 +112,7 @@ def head_features(
     return train, val
 
 
-def _kept_features(path: Path, key: dict[str, Any]) -> tuple[Features, Features] | None:
+def _cached_features(path: Path, key: dict[str, Any]) -> tuple[Features, Features] | None:
     """Return what the file holds, or None if it is missing, damaged or another training's."""
     try:
         with np.load(path) as archive:

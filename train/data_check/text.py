@@ -40,14 +40,14 @@ def _sections(check: DataCheck) -> Iterator[str]:
     ):
         about = [each for each in found if each.kind == kind]
         if about or lines:
-            yield "\n".join([title, *_told(about), *_first(lines)])
+            yield "\n".join([title, *_finding_lines(about), *_first(lines)])
     if check.copies or check.near_duplicates:
         yield "\n".join(["Duplicates", *_first(_duplicates(check))])
     if check.outliers:
         yield f"Outliers within their class\n{_outliers(check)}"
 
 
-def _told(found: Sequence[Finding]) -> list[str]:
+def _finding_lines(found: Sequence[Finding]) -> list[str]:
     return [f"  {'! ' if each.must else ''}{each.text}\n    -> {each.mend}" for each in found]
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models.metrics.accuracy import ClassScores
-from ...models.metrics.scoring import Labels
+from ...models.metrics.scoring import ClassScores, Labels
 
 
 @dataclass(frozen=True, eq=False)

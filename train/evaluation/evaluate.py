@@ -9,16 +9,21 @@ from numpy.typing import NDArray
 from ...models.data.examples import Split
 from ...models.float_model import FloatModel, FloatModelInfo
 from ...models.masks import MaskedImages
-from ...models.metrics.accuracy import (
+from ...models.metrics.accuracy import MetricsWithIntervals, measure_metrics
+from ...models.metrics.calibration_error import (
     CalibrationBin,
-    ClassScores,
-    MetricsWithIntervals,
     calibration_bins,
     calibration_estimate,
-    measure_accuracy,
 )
 from ...models.metrics.records import to_json
-from ...models.metrics.scoring import Labels, confusion_matrix
+from ...models.metrics.registry import METRICS, Metric
+from ...models.metrics.scoring import (
+    ClassScores,
+    Labels,
+    Metrics,
+    confusion_matrix,
+    score_predictions,
+)
 from ...models.metrics.statistics import Estimate, Interval, bootstrap_interval, share_estimate
 from ...models.photographs import Photographs
 from ...models.score_calibration import Calibration
@@ -50,7 +55,8 @@ class Evaluation:
     Attributes:
         truth: class indices of the test images, of shape (images,).
         scores: of the calibrated model, float32 of shape (images, classes).
-        accuracy: of these scores.
+        plain: metrics of these scores, without intervals.
+        metrics: the same with intervals.
         temperature: that calibrates them, fitted on the validation images.
         before: calibration without it.
         after: calibration with it.
@@ -63,7 +69,8 @@ class Evaluation:
 
     truth: Labels
     scores: ClassScores
-    accuracy: MetricsWithIntervals
+    plain: Metrics
+    metrics: MetricsWithIntervals
     temperature: Temperature
     before: CalibrationScore
     after: CalibrationScore
@@ -80,12 +87,12 @@ class Evaluation:
 
     @property
     def precisions(self) -> tuple[Estimate | None, ...]:
-        """Share of the images called each class of `accuracy.classes` that are so; Wilson."""
+        """Share of the images called each class of `metrics.classes` that are so; Wilson."""
         confusion = confusion_matrix(self.truth, self.guess, classes=self.scores.shape[1])
         called = confusion.sum(0)[np.unique(self.truth)]
         return tuple(
             share_estimate(one.hits, images=int(number)) if number else None
-            for one, number in zip(self.accuracy.classes, called, strict=True)
+            for one, number in zip(self.metrics.classes, called, strict=True)
         )
 
     @property
@@ -99,18 +106,20 @@ class Evaluation:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `metrics.json` tells of it beside the plain scores."""
+        """Return what `metrics.json` holds of it."""
+        estimates = {metric.name: self.metrics.estimate(metric) for metric in METRICS}
+        measured = {name: estimate for name, estimate in estimates.items() if estimate}
         return {
+            "test": {name: estimate.value for name, estimate in measured.items()}
+            | self.plain.to_json(),
             "intervals": {
-                "accuracy": to_json(self.accuracy.top1.interval),
-                "macro_f1": to_json(self.accuracy.macro_f1.interval),
-                "balanced_accuracy": to_json(self.accuracy.balanced_accuracy.interval),
+                **{name: to_json(estimate.interval) for name, estimate in measured.items()},
                 "classes": {
                     one.label: {
                         "recall": to_json(one.recall.interval),
                         "precision": precision and to_json(precision.interval),
                     }
-                    for one, precision in zip(self.accuracy.classes, self.precisions, strict=True)
+                    for one, precision in zip(self.metrics.classes, self.precisions, strict=True)
                 },
             },
             "calibration": {
@@ -162,7 +171,6 @@ def evaluate(
     temperature = fit_temperature(val_as_trained, val.classes)
     scores = at_temperature(as_trained, temperature.value)
     val_scores = at_temperature(val_as_trained, temperature.value)
-    accuracy = measure_accuracy(test.classes, scores, labels=labels)
     saved = log_losses(as_trained, test.classes) - log_losses(scores, test.classes)
     thresholds: tuple[ThresholdScore, ...] = ()
     if recall is not None:
@@ -173,7 +181,8 @@ def evaluate(
     return Evaluation(
         truth=test.classes,
         scores=scores,
-        accuracy=accuracy,
+        plain=score_predictions(test.classes, scores.argmax(1), labels=labels),
+        metrics=measure_metrics(test.classes, scores, labels=labels),
         temperature=temperature,
         before=_calibration_score(test.classes, as_trained),
         after=_calibration_score(test.classes, scores),
@@ -188,9 +197,13 @@ def evaluate(
 def _calibration_score(truth: Labels, scores: ClassScores) -> CalibrationScore:
     return CalibrationScore(
         error=calibration_estimate(truth, scores),
-        log_loss=_mean(log_losses(scores, truth)),
+        log_loss=_log_loss(scores, truth),
         bins=calibration_bins(truth, scores),
     )
+
+
+def _log_loss(scores: ClassScores, truth: Labels) -> Estimate:
+    return _mean(log_losses(scores, truth))
 
 
 def _mean(values: NDArray[np.float64]) -> Estimate:
@@ -205,3 +218,11 @@ def _calibration_json(score: CalibrationScore) -> dict[str, Any]:
         "expected_calibration_error": to_json(score.error),
         "log_loss": to_json(score.log_loss),
     }
+
+
+LOG_LOSS = Metric(
+    "log_loss",
+    "log-loss",
+    lambda predictions: _log_loss(predictions.scores, predictions.truth),
+    unit="nats",
+)

@@ -15,7 +15,7 @@ from ...edge_runtime.preprocess import ResizeRule
 from ...models.data.examples import Split
 from ...models.float_model import FloatModel
 from ...models.masks import Mask, MaskedImages, load_masked_images
-from ...models.metrics.accuracy import ClassScores
+from ...models.metrics.scoring import ClassScores
 from ...models.photographs import Photographs
 from ...models.pointing import CUT, TOLERANCE, HeatmapScore, score_maps
 

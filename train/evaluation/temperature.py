@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models.metrics.accuracy import ClassScores
-from ...models.metrics.scoring import Labels
+from ...models.metrics.scoring import ClassScores, Labels
 
 # Beyond, the validation images are too few or too easy to say anything.
 COLDEST, HOTTEST = 0.25, 4.0

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...models.metrics.accuracy import ClassScores
-from ...models.metrics.scoring import Labels
+from ...models.metrics.scoring import ClassScores, Labels
 from ...models.metrics.statistics import Estimate, share_estimate
 
 # An int8 file tells scores in so many steps; a threshold between two of them would miss its image.
@@ -24,7 +23,7 @@ class ThresholdScore:
         images: its test images.
         recall: share of those that reach it; Wilson's interval, None without any.
         precision: share of the test images that reach it that are of the class; likewise.
-        told: share of its test images for which `edgeclf run` names it: the best of the classes
+        named: share of its test images for which `edgeclf run` names it: the best of the classes
             that reach their thresholds; likewise.
     """
 
@@ -35,7 +34,7 @@ class ThresholdScore:
     images: int
     recall: Estimate | None
     precision: Estimate | None
-    told: Estimate | None
+    named: Estimate | None
 
 
 def choose_thresholds(
@@ -69,7 +68,7 @@ def score_thresholds(
 ) -> tuple[ThresholdScore, ...]:
     """Return what `thresholds` do; `val` and `test` are scores and truth as above."""
     (val_scores, val_truth), (scores, truth) = val, test
-    told = told_labels(scores, thresholds, labels=labels)
+    named = named_labels(scores, thresholds, labels=labels)
     found = []
     for label, threshold in thresholds.items():
         i = labels.index(label)
@@ -84,13 +83,13 @@ def score_thresholds(
                 images=int(is_class.sum()),
                 recall=_share(int((is_class & reaches).sum()), int(is_class.sum())),
                 precision=_share(int((is_class & reaches).sum()), int(reaches.sum())),
-                told=_share(int((told[is_class] == i).sum()), int(is_class.sum())),
+                named=_share(int((named[is_class] == i).sum()), int(is_class.sum())),
             )
         )
     return tuple(found)
 
 
-def told_labels(
+def named_labels(
     scores: ClassScores, thresholds: dict[str, float], *, labels: tuple[str, ...]
 ) -> Labels:
     """Return the class that `edgeclf run` names of each image, -1 for none, of shape (images,)."""

@@ -1,4 +1,4 @@
-"""Scores averaged over several looks at each test image: a measurement, not what a device does."""
+"""Scores averaged over several augmented copies of each test image, which no device does."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ def averaged_scores(
         scores: the model.
         pixels: RGB uint8 of shape (images, height, width, 3).
         config: how far images are changed.
-        draws: looks at each image.
+        draws: copies of each image.
         seed: of the changes.
     """
     total = np.asarray(scores(pixels), np.float32)

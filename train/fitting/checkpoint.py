@@ -116,7 +116,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.phase = 0
         self.epochs_done = 0
         self._saved: _Saved | None = None
-        self._others: Sequence[keras.callbacks.Callback] = ()
+        self._callbacks: Sequence[keras.callbacks.Callback] = ()
 
     def read(self) -> None:
         """Read the file, and take up the history in it.
@@ -126,7 +126,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         """
         try:
             with np.load(self.path) as archive:
-                state = json.loads(str(archive["told"]))
+                state = json.loads(str(archive["state" if "state" in archive else "told"]))
                 theirs = state["key"]
                 saved = _Saved(state, _numbered(archive, "variable"), _numbered(archive, "best"))
                 self.history.rows = list(state["rows"])
@@ -141,19 +141,19 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self._saved = saved
         self.phase = state["phase"]
 
-    def begin(self, model: keras.Model, others: Sequence[keras.callbacks.Callback]) -> bool:
+    def begin(self, model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]) -> bool:
         """Bring the compiled `model` to where the checkpoint stands in this phase, if it does.
 
         Args:
             model: what will be fitted: the classifier, or its head alone.
-            others: the other callbacks of the fit.
+            callbacks: the other callbacks of the fit.
 
         Returns:
             Whether the phase is over already.
         """
         self.set_model(model)
         self.history.best_weights = tuple(model.get_weights())
-        self._others = others
+        self._callbacks = callbacks
         model.optimizer.build(model.trainable_variables)
         if self._saved is None or self._saved.state["phase"] != self.phase:
             self._saved = None
@@ -176,7 +176,9 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         if self._saved is None:
             return
-        for callback, remembered in zip(self._others, self._saved.state["callbacks"], strict=True):
+        for callback, remembered in zip(
+            self._callbacks, self._saved.state["callbacks"], strict=True
+        ):
             for name, value in remembered.items():
                 setattr(callback, name, value)
         self._saved = None
@@ -204,7 +206,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             "rows": self.history.rows,
             "callbacks": [
                 {name: vars(callback)[name] for name in _REMEMBERED if name in vars(callback)}
-                for callback in self._others
+                for callback in self._callbacks
             ],
         }
         arrays: dict[str, Any] = {
@@ -216,7 +218,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             for index, value in enumerate(values)
         }
         with whole_file(self.path) as temporary, temporary.open("wb") as file:
-            np.savez(file, told=np.array(json.dumps(state)), **arrays)
+            np.savez(file, state=np.array(json.dumps(state)), **arrays)
 
 
 def _numbered(archive: Any, name: str) -> tuple[NDArray[Any], ...]:

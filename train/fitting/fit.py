@@ -30,7 +30,7 @@ class FitResult:
 
     Attributes:
         history: a row per epoch: phase, epoch, seconds, learning_rate, losses and accuracies.
-        best: the row of the epoch that was kept.
+        best: the row of the best epoch.
         interrupted: whether Ctrl-C ended it early.
         seconds: what it took, before an interruption included.
     """

@@ -40,7 +40,7 @@ class History(keras.callbacks.Callback):  # type: ignore[misc]
 
     @property
     def best(self) -> dict[str, Any]:
-        """The row of the epoch that was kept: the one with the lowest validation loss."""
+        """The row of the best epoch: the one with the lowest validation loss."""
         return min(self.rows, key=lambda row: row["val_loss"])
 
     @property

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ...edge_runtime.files import whole_file
 from ...models.metrics.scoring import Metrics
+from ...models.report.figures import brief_figures
 
 
 def draw_curves(path: Path, history: Sequence[dict[str, Any]]) -> None:
@@ -49,7 +50,7 @@ def draw_confusion(path: Path, scores: Metrics, labels: tuple[str, ...]) -> None
         for row, column in np.argwhere(counts):
             color = "white" if shares[row, column] > 0.6 else "black"
             axis.text(column, row, counts[row, column], ha="center", va="center", color=color)
-    axis.set(xlabel="predicted", ylabel="true", title=f"accuracy {scores.accuracy:.3f} on test")
+    axis.set(xlabel="predicted", ylabel="true", title=f"{brief_figures(scores)} on test")
     _save(figure, path)
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 from ...edge_runtime.files import read_json, sha256_of
 from ...models.data.labelled_images import SPLITS
-from ...models.report.figures import count
+from ...models.metrics.registry import METRICS
+from ...models.report.figures import count, figure
 from ...models.report.markdown import escaped, markdown_table
 from ...models.report.table import Table
 from ...models.run import CONFIG_NAME, Run
-from ..evaluation.evaluate import Evaluation
+from ..evaluation.evaluate import LOG_LOSS, Evaluation
 from . import tables
 from .words import (
     cautions,
-    figure,
     temperature_sentence,
     training_warnings,
     verdict_sentence,
@@ -91,16 +91,11 @@ def _data(run: Run, config: dict[str, Any], data: Path) -> Iterator[str]:
 
 
 def _figures(evaluation: Evaluation) -> Iterator[str]:
-    accuracy = evaluation.accuracy
+    figures = [(metric, evaluation.metrics.estimate(metric)) for metric in METRICS]
     rows = [
-        [name, figure(estimate)]
-        for name, estimate in (
-            ("accuracy", accuracy.top1),
-            ("macro-F1", accuracy.macro_f1),
-            ("mean recall", accuracy.balanced_accuracy),
-            ("calibration error", accuracy.calibration_error),
-            ("log-loss, nats", evaluation.after.log_loss),
-        )
+        [metric.heading, figure(estimate, metric.digits)]
+        for metric, estimate in (*figures, (LOG_LOSS, evaluation.after.log_loss))
+        if estimate
     ]
     header = [f"on {count(len(evaluation.truth), 'test image')}", "value, 95 % interval"]
     yield from markdown_table(Table("", header, rows))
@@ -121,11 +116,11 @@ def _limits(run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Pat
         "Intervals are of 95 % and take the images as independent draws; where photographs of the "
         "same thing are among them, the true ones are wider."
     )
-    small = [one for one in evaluation.accuracy.classes if one.images < 30]
+    small = [one for one in evaluation.metrics.classes if one.images < 30]
     if small:
         text = ", ".join(f"{one.label} {one.images}" for one in small[:10])
         yield f"Few test images: {text}{', …' if len(small) > 10 else ''}."
-    untested = set(run.info.labels) - {one.label for one in evaluation.accuracy.classes}
+    untested = set(run.info.labels) - {one.label for one in evaluation.metrics.classes}
     if untested:
         yield f"No test image of {', '.join(sorted(untested))}: nothing is known of it."
     yield from cautions(evaluation)

@@ -5,7 +5,7 @@ from math import ceil
 
 import numpy as np
 
-from ...models.metrics.accuracy import CalibrationBin
+from ...models.metrics.calibration_error import CalibrationBin
 from ...models.metrics.scoring import confusion_matrix
 from ...models.metrics.statistics import wilson_interval
 from ...models.report.drawing import HALF, label, line, path, svg, x_axis, y_axis
@@ -157,14 +157,14 @@ def _legend_height(curves: Sequence[ClassCurves]) -> int:
 
 
 def draw_learning(
-    rows: Sequence[dict[str, str]], name: str, *, kept: tuple[str, str] | None
+    rows: Sequence[dict[str, str]], name: str, *, best: tuple[str, str] | None
 ) -> Markup | None:
     """Return a figure over the epochs, of training and of validation; None of a single epoch.
 
     Args:
         rows: of `history.csv`.
         name: `loss` or `accuracy`.
-        kept: phase and number of the epoch that was kept, if that is known.
+        best: phase and number of the epoch whose weights the model has, if that is known.
     """
     if len(rows) < 2 or not all(row.get(name) and row.get(f"val_{name}") for row in rows):
         return None
@@ -182,11 +182,11 @@ def draw_learning(
             at = x(i + 0.5)
             parts.append(line(at, y.start, at, y.end, class_="rule"))
             parts.append(label(at + 5, y.end + 10, rows[i]["phase"], class_="tick"))
-    places = [i for i, row in enumerate(rows, 1) if (row["phase"], row["epoch"]) == kept]
+    places = [i for i, row in enumerate(rows, 1) if (row["phase"], row["epoch"]) == best]
     parts += [
         tag(
             "g",
-            tag("title", "the epoch that was kept"),
+            tag("title", "the best epoch"),
             tag("circle", cx=x(i), cy=y(series[f"val_{name}"][i - 1]), r=5, class_="dot"),
             class_="c1",
         )

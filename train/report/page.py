@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from ...edge_runtime.files import read_json
+from ...models.metrics.registry import METRICS
 from ...models.report.drawing import HALF
-from ...models.report.figures import count, ends, number
+from ...models.report.figures import count, ends, plain_figure
 from ...models.report.matrix import matrix_width
 from ...models.report.templates import Tile, render_page
 from ...models.run import CONFIG_NAME, Run
@@ -58,15 +59,14 @@ def page(run: Run, evaluation: Evaluation, metrics: dict[str, Any], *, data: Pat
 
 
 def _tiles(evaluation: Evaluation) -> list[Tile]:
-    accuracy = evaluation.accuracy
     return [
-        (number(estimate.value, ".3f"), "", f"{name} {ends(estimate.interval, '.2f')}")
-        for name, estimate in (
-            ("accuracy", accuracy.top1),
-            ("macro-F1", accuracy.macro_f1),
-            ("mean recall", accuracy.balanced_accuracy),
-            ("calibration error", accuracy.calibration_error),
+        (
+            plain_figure(metric, estimate.value),
+            metric.unit,
+            f"{metric.title} {ends(estimate.interval, f'.{metric.digits - 1}f')}",
         )
+        for metric in METRICS
+        if (estimate := evaluation.metrics.estimate(metric))
     ]
 
 
@@ -84,9 +84,9 @@ def _saliency(evaluation: Evaluation, data: Path) -> dict[str, Any]:
 
 def _charts(run: Run, evaluation: Evaluation, metrics: dict[str, Any]) -> dict[str, Any]:
     rows = _history(run.folder / HISTORY_NAME)
-    best = metrics.get("best_epoch") or {}
-    kept = str(best.get("phase")), str(best.get("epoch"))
-    learning = [charts.draw_learning(rows, name, kept=kept) for name in ("loss", "accuracy")]
+    row = metrics.get("best_epoch") or {}
+    best = str(row.get("phase")), str(row.get("epoch"))
+    learning = [charts.draw_learning(rows, name, best=best) for name in ("loss", "accuracy")]
     curves = evaluation.curves
     return {
         "reliability": [

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from ...models.report.figures import NONE, number
+from ...models.metrics.registry import CALIBRATION_ERROR
+from ...models.report.figures import NONE, figure, number
 from ...models.report.table import Table
-from ..evaluation.evaluate import Evaluation
-from .words import figure
+from ..evaluation.evaluate import LOG_LOSS, Evaluation
 
 
 def classes_table(evaluation: Evaluation) -> Table:
     """Return how each class fares."""
     curves = {one.label: one for one in evaluation.curves}
     rows = []
-    for one, precision in zip(evaluation.accuracy.classes, evaluation.precisions, strict=True):
+    for one, precision in zip(evaluation.metrics.classes, evaluation.precisions, strict=True):
         curve = curves.get(one.label)
         rows.append(
             [
@@ -52,8 +52,8 @@ def calibration_table(evaluation: Evaluation) -> Table:
         )
     ]
     note = "Of the same images, the temperature saves "
-    note += f"{figure(evaluation.log_loss_saved)} nats of log-loss."
-    header = ["scores", "temperature", "calibration error", "log-loss, nats"]
+    note += f"{figure(evaluation.log_loss_saved)} {LOG_LOSS.unit} of {LOG_LOSS.title}."
+    header = ["scores", "temperature", CALIBRATION_ERROR.heading, LOG_LOSS.heading]
     return Table("Calibration", header, rows, note)
 
 
@@ -66,7 +66,7 @@ def thresholds_table(evaluation: Evaluation) -> Table:
             f"{number(one.val_recall, '.3f')} of {one.val_images}",
             figure(one.recall),
             figure(one.precision),
-            figure(one.told),
+            figure(one.named),
         ]
         for one in evaluation.thresholds
     ]
@@ -106,36 +106,38 @@ def pointing_table(evaluation: Evaluation) -> Table:
 
 def settings_table(config: dict[str, Any], metrics: dict[str, Any]) -> Table:
     """Return how the run was trained."""
-    rows = [[name, told] for name, told in settings(config, metrics)]
+    rows = [[name, text] for name, text in settings(config, metrics)]
     return Table("", ["", ""], rows)
 
 
 def settings(config: dict[str, Any], metrics: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the settings of a training by name."""
     found = [
-        (name.replace("_", " "), _told(value))
+        (name.replace("_", " "), _setting_text(value))
         for name, value in config.items()
         if name not in {"edgeclf_version", "phases"}
     ]
     for phase in config.get("phases", []):
-        found.append(("phase", _told(phase).removeprefix("name ")))
+        found.append(("phase", _setting_text(phase).removeprefix("name ")))
     best = metrics.get("best_epoch")
     if best:
-        found.append(("epoch that was kept", f"{best.get('phase')} {best.get('epoch')}"))
+        found.append(("best epoch", f"{best.get('phase')} {best.get('epoch')}"))
     if metrics.get("interrupted"):
         found.append(("interrupted", "yes: the best epoch until then"))
     if "seconds" in metrics:
-        found.append(("seconds", _told(metrics["seconds"])))
+        found.append(("seconds", _setting_text(metrics["seconds"])))
     found.append(("edgeclf", str(config.get("edgeclf_version", NONE))))
     return found
 
 
-def _told(value: Any) -> str:
+def _setting_text(value: Any) -> str:
     """Return a value as text; of a path only the name, since the rest tells of the machine."""
     if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {_told(item)}" for key, item in value.items())
+        return ", ".join(
+            f"{key.replace('_', ' ')} {_setting_text(item)}" for key, item in value.items()
+        )
     if isinstance(value, list):
-        return " × ".join(_told(item) for item in value)
+        return " × ".join(_setting_text(item) for item in value)
     if isinstance(value, float):
         return f"{value:g}"
     return NONE if value is None else str(value).rpartition("/")[2]

@@ -5,29 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from ...models.metrics.statistics import Estimate
-from ...models.report.figures import NONE, count, ends, number
+from ...models.report.figures import count, figure, number
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.temperature import FEW_IMAGES
 
 _FOLDERS = re.compile(r"(?<!\S)/(?:[^/\s]+/)+")
 
 
-def figure(estimate: Estimate | None) -> str:
-    """Return a figure with its interval; a dash for None."""
-    if estimate is None:
-        return NONE
-    return f"{number(estimate.value, '.3f')} {ends(estimate.interval, '.2f')}"
-
-
 def verdict_sentence(evaluation: Evaluation) -> str:
     """Return how often the model is right, and its weakest class."""
-    accuracy = evaluation.accuracy
-    hits = sum(one.hits for one in accuracy.classes)
+    metrics = evaluation.metrics
+    hits = sum(one.hits for one in metrics.classes)
     sentence = (
         f"Right on {hits:,} of {count(len(evaluation.truth), 'test image')}, "
-        f"{figure(accuracy.top1)}"
+        f"{figure(metrics.accuracy)}"
     )
-    weakest = min(accuracy.classes, key=lambda one: one.recall.value)
+    weakest = min(metrics.classes, key=lambda one: one.recall.value)
     if weakest.hits < weakest.images:
         sentence += f"; weakest on {weakest.label}, {weakest.hits} of {weakest.images}"
     return sentence

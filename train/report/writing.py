@@ -1,4 +1,4 @@
-"""Writes what an evaluation leaves in its run's folder."""
+"""What an evaluation leaves in its run's folder."""
 
 from pathlib import Path
 from typing import Any
@@ -7,24 +7,29 @@ from ...edge_runtime.files import write_json, write_text
 from ...models.run import METRICS_NAME, Run
 from ...models.score_calibration import write_calibration
 from ..evaluation.evaluate import Evaluation
+from ..fitting.plots import draw_confusion
 from .card import model_card
 from .page import page
 
 REPORT_NAME = "report.html"
 CARD_NAME = "MODEL_CARD.md"
+CONFUSION_NAME = "confusion.png"
 
 
 def write_evaluation(
-    run: Run, evaluation: Evaluation, metrics: dict[str, Any], *, data: Path
+    run: Run, evaluation: Evaluation, further: dict[str, Any], *, data: Path
 ) -> None:
-    """Write `calibration.json`, `metrics.json`, `report.html` and `MODEL_CARD.md` of `run`.
+    """Write all that an evaluation of `run` leaves: `calibration.json`, `metrics.json`,
+    `confusion.png`, `report.html` and `MODEL_CARD.md`.
 
     Args:
         run: a finished training.
         evaluation: of it.
-        metrics: the content of `metrics.json`.
+        further: what `metrics.json` holds beside the evaluation; older figures in it give way.
         data: the folder of the images.
     """
+    metrics = further | evaluation.to_json()
+    draw_confusion(run.folder / CONFUSION_NAME, evaluation.plain, run.info.labels)
     write_calibration(run.folder, evaluation.calibration)
     write_json(run.folder / METRICS_NAME, metrics)
     write_text(run.folder / REPORT_NAME, page(run, evaluation, metrics, data=data))

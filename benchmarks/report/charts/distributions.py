@@ -50,7 +50,7 @@ def draw_distributions(benchmark: Benchmark, *, width: int) -> Markup | None:
         for model, timing in timed:
             y += row
             parts.append(_ridge(model, timing, x, base=y - 8, high=26, colour=colours[model.name]))
-            parts.append(_told(model, timing, y=y - 8, row=row, width=width, narrow=narrow))
+            parts.append(_row_text(model, timing, y=y - 8, row=row, width=width, narrow=narrow))
     name = "latency of a query, ms (logarithmic)"
     return svg(
         width,
@@ -123,7 +123,7 @@ def _density(times: NDArray[np.float64]) -> tuple[list[float], list[float]]:
     return np.exp(places).tolist(), (density / density.max()).tolist()
 
 
-def _told(
+def _row_text(
     model: Model, timing: Timing, *, y: float, row: float, width: int, narrow: bool
 ) -> Markup:
     name = words.shortened(model.name, length=15)

@@ -81,7 +81,7 @@ def draw_scatter(benchmark: Benchmark, *, threads: int, width: int) -> Markup | 
         *marks,
         _labels(points, x, y, benchmark=benchmark),
         label="Top-1 accuracy against median latency on "
-        + counted + ": " + "; ".join(_told(point) for point in points),
+        + counted + ": " + "; ".join(_point_text(point) for point in points),
     )  # fmt: skip
 
 
@@ -101,11 +101,11 @@ def _points(benchmark: Benchmark, threads: int) -> list[_Point]:
             model.name,
             timing.p50_ms,
             p50_interval(timing),
-            model.accuracy.top1.value,
-            model.accuracy.top1.interval,
+            model.metrics.accuracy.value,
+            model.metrics.accuracy.interval,
         )
         for model in benchmark.models
-        if model.accuracy
+        if model.metrics
         for timing in model.timings
         if timing.threads == threads
     ]
@@ -124,7 +124,7 @@ def _mark(point: _Point, x: Scale, y: Scale, *, colour: str, rings: int) -> Mark
     ms, share = point.ms_interval, point.accuracy_interval
     return tag(
         "g",
-        tag("title", _told(point)),
+        tag("title", _point_text(point)),
         line(x(ms.low), at_y, x(ms.high), at_y, class_="bar"),
         line(at_x, y(share.low), at_x, y(share.high), class_="bar"),
         tag("circle", cx=at_x, cy=at_y, r=_RADIUS + 3 * rings, class_="dot"),
@@ -183,7 +183,7 @@ def _best_box(
     return best
 
 
-def _told(point: _Point) -> str:
+def _point_text(point: _Point) -> str:
     digits = ".3f" if point.ms < 1 else ".2f"
     return (
         f"{point.name}: top-1 {words.number(point.accuracy, '.4f')} "

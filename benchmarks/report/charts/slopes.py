@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ....models.metrics.accuracy import ClassRecall
+from ....models.metrics.predictions import ClassRecall
 from ....models.metrics.scoring import Drop
 from ....models.report.drawing import HALF, THIRD, label, line, svg
 from ....models.report.markup import Markup, join, tag
@@ -40,13 +40,13 @@ def draw_slopes(benchmark: Benchmark, model: Model) -> Markup | None:
     """Return a slope per class, the most changed ones with their names; None for a model that is
     not held against a reference or differs in no class."""
     reference = benchmark.reference
-    if not (model.against and model.accuracy and reference and reference.accuracy):
+    if not (model.against and model.metrics and reference and reference.metrics):
         return None
     slopes = [
         _Slope(before, after, drop)
         for before, after, drop in zip(
-            reference.accuracy.classes,
-            model.accuracy.classes,
+            reference.metrics.classes,
+            model.metrics.classes,
             model.against.recall_drops,
             strict=True,
         )
@@ -72,7 +72,7 @@ def draw_slopes(benchmark: Benchmark, model: Model) -> Markup | None:
         *_left_labels(named, y, x=left - 6),
         *_right_labels(named, y, x=right + 6, length=_SHORT if width == THIRD else _LONG),
         label=f"Recall of each class, from {reference.name} to {model.name}: "
-        + "; ".join(_told(slope) for slope in named),
+        + "; ".join(_slope_text(slope) for slope in named),
     )
 
 
@@ -81,8 +81,8 @@ def _recalls(benchmark: Benchmark) -> Scale:
     recalls = [
         one.recall.value
         for model in benchmark.models
-        if model.accuracy
-        for one in model.accuracy.classes
+        if model.metrics
+        for one in model.metrics.classes
     ]
     return scale_over(recalls, start=_TOP + _HIGH, end=_TOP, margin=0.02)
 
@@ -95,7 +95,7 @@ def _draw_slope(
         return tag("g", line(left, start, right, end, class_="slope"), class_="faint")
     return tag(
         "g",
-        tag("title", _told(slope)),
+        tag("title", _slope_text(slope)),
         line(left, start, right, end, class_="slope"),
         tag("circle", cx=left, cy=start, r=3.5, class_="dot"),
         tag("circle", cx=right, cy=end, r=3.5, class_="dot"),
@@ -130,7 +130,7 @@ def _right_labels(slopes: Sequence[_Slope], y: Scale, *, x: float, length: int) 
             tag(
                 "text",
                 name,
-                tag("title", _told(slope)),
+                tag("title", _slope_text(slope)),
                 x=x + 50,
                 y=place + 4.5,
                 class_=f"t-{slope.kind}",
@@ -139,7 +139,7 @@ def _right_labels(slopes: Sequence[_Slope], y: Scale, *, x: float, length: int) 
     return found
 
 
-def _told(slope: _Slope) -> str:
+def _slope_text(slope: _Slope) -> str:
     return (
         f"{slope.before.label}, {words.count(slope.before.images, 'image')}: "
         f"{slope.before.recall.value:.4f} to {slope.after.recall.value:.4f}, "

@@ -88,8 +88,8 @@ class Mqtt(Outlet[Row]):
         self._waiting_mids: set[int] = set()
         self._early_mids: set[int] = set()
 
-        self._told: set[str] = set()  # why the broker is away
-        self._full_told = False
+        self._reported: set[str] = set()  # why the broker is away
+        self._full_reported = False
 
         self._full = MQTTErrorCode.MQTT_ERR_QUEUE_SIZE
         self._client = client = Client(CallbackAPIVersion.VERSION2)
@@ -177,9 +177,9 @@ class Mqtt(Outlet[Row]):
                 self._acknowledged += 1
             else:
                 self._waiting_mids.add(info.mid)
-        if full and not self._full_told:
+        if full and not self._full_reported:
             self._warn(f"{self.name}: {self._bound} events wait; further ones are lost")
-        self._full_told = full
+        self._full_reported = full
 
     def _retain(self, name: str, payload: str) -> None:
         topic = self._topic(name)
@@ -206,8 +206,8 @@ class Mqtt(Outlet[Row]):
             # What is known comes before the word that it holds.
             for topic in sorted(self._retained, key=lambda topic: topic == availability):
                 client.publish(topic, self._retained[topic], retain=True)
-        if self._told:
-            self._told.clear()
+        if self._reported:
+            self._reported.clear()
             counts = self.counts
             self._warn(
                 f"{self.name}: connected; {counts.waiting} events have waited, {counts.lost} lost"
@@ -236,8 +236,8 @@ class Mqtt(Outlet[Row]):
                 self._early_mids.add(mid)
 
     def _tell_away(self, reason: str) -> None:
-        if reason not in self._told and not self._closing:
-            self._told.add(reason)
+        if reason not in self._reported and not self._closing:
+            self._reported.add(reason)
             self._warn(f"{self.name}: {reason}; tries again, up to {self._bound} events wait")
 
 

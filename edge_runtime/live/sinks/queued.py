@@ -83,8 +83,8 @@ class QueuedSink(Generic[Item]):
         self._queue: deque[tuple[Item, bool]] = deque()
         self._changed = threading.Condition()
         self._closing = False
-        self._dropped_told, self._drop_tell_at = 0, clock()
-        self._lost_told, self._failure_tell_at = 0, clock()
+        self._dropped_reported, self._drop_tell_at = 0, clock()
+        self._lost_reported, self._failure_tell_at = 0, clock()
         self._failing = False
         self._thread = threading.Thread(target=self._run, name=f"sink {self.name}", daemon=True)
         self._thread.start()
@@ -112,9 +112,9 @@ class QueuedSink(Generic[Item]):
                 self.lost += len(self._queue)
                 self._queue.clear()
             self._warn(f"{self.name}: not done within {within_s:g} s, and left behind")
-        if self.lost > self._lost_told:
-            self._warn(f"{self.name}: {self.lost - self._lost_told} lost, {self.lost} in all")
-            self._lost_told = self.lost
+        if self.lost > self._lost_reported:
+            self._warn(f"{self.name}: {self.lost - self._lost_reported} lost, {self.lost} in all")
+            self._lost_reported = self.lost
         self._tell_drops(at_last=True)
 
     def _put(self, item: Item | None, *, keep: bool) -> None:
@@ -126,21 +126,21 @@ class QueuedSink(Generic[Item]):
             if len(self._queue) < self._bound or self._make_room(keep=keep):
                 self._queue.append((item, keep))
                 self._changed.notify()
-        if self.dropped > self._dropped_told:
+        if self.dropped > self._dropped_reported:
             self._tell_drops()
 
     def _make_room(self, *, keep: bool) -> bool:
         self.dropped += 1
-        oldest = next((at for at, (_, kept) in enumerate(self._queue) if not kept), None)
+        oldest = next((at for at, (_, is_vital) in enumerate(self._queue) if not is_vital), None)
         if oldest is None and not keep:
             return False
         del self._queue[oldest or 0]
         return True
 
     def _tell_drops(self, *, at_last: bool = False) -> None:
-        new, now = self.dropped - self._dropped_told, self._clock()
+        new, now = self.dropped - self._dropped_reported, self._clock()
         if new and (at_last or now >= self._drop_tell_at):
-            self._dropped_told, self._drop_tell_at = self.dropped, now + _TELL_EVERY_S
+            self._dropped_reported, self._drop_tell_at = self.dropped, now + _TELL_EVERY_S
             self._warn(f"{self.name}: too slow: {new} dropped, {self.dropped} in all")
 
     # On the sink's thread.
@@ -179,8 +179,9 @@ class QueuedSink(Generic[Item]):
         self.written += 1
         if self._failing:
             self._failing = False
-            self._warn(f"{self.name}: writes again; {self.lost - self._lost_told} lost meanwhile")
-            self._lost_told = self.lost
+            lost = self.lost - self._lost_reported
+            self._warn(f"{self.name}: writes again; {lost} lost meanwhile")
+            self._lost_reported = self.lost
 
 
 def _step_back() -> None:

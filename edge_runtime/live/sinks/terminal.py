@@ -81,7 +81,7 @@ class JsonLines:
 
     def __init__(self) -> None:
         """Write to the standard output."""
-        self._told: tuple[SourceState, str] | None = None
+        self._reported: tuple[SourceState, str] | None = None
 
     def observe(self, observation: Observation) -> None:
         """Write the frame's object."""
@@ -111,8 +111,8 @@ class JsonLines:
     def report_health(self, health: SourceHealth) -> None:
         """Tell a change of the state beside the objects."""
         news = (health.state, health.reason)
-        if news != self._told:
-            self._told = news
+        if news != self._reported:
+            self._reported = news
             reason = f" ({health.reason})" if health.reason else ""
             click.echo(f"{health.source}: {health.state.value}{reason}", err=True)
 

@@ -149,13 +149,13 @@ def decoder_warnings() -> Iterator[list[str]]:
     """
     warnings: list[str] = []
     with _LOCK:
-        aside, kept = _aside(), os.dup(2)
+        aside, original = _aside(), os.dup(2)
         os.dup2(aside, 2)
         try:
             yield warnings
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(original, 2)
+            os.close(original)
             written = os.pread(aside, os.fstat(aside).st_size, 0)
             if written:
                 os.ftruncate(aside, 0)

@@ -105,10 +105,10 @@ class Answers:
     async def _news(self) -> AsyncIterator[str]:
         """Yield Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
         yield f"retry: 1000\n{_message('about', about_json(self.about))}"
-        events_told = -1
+        events_sent = -1
         while not self.feed.closed:
-            if events_told != self.feed.events_seen:
-                events_told = self.feed.events_seen
+            if events_sent != self.feed.events_seen:
+                events_sent = self.feed.events_seen
                 yield _message("events", events_json(list(self.feed.events)))
             versions = self._versions()
             yield _message("state", state_json(self.feed, self.about.labels))

@@ -86,8 +86,8 @@ class Guard:
     def _tokens(self, request: Request) -> list[str]:
         scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
         bearer = credentials.strip() if scheme.lower() == "bearer" else ""
-        query, kept = request.query_params.get("token", ""), request.cookies.get(self.cookie, "")
-        return [bearer, query, kept]
+        query, stored = request.query_params.get("token", ""), request.cookies.get(self.cookie, "")
+        return [bearer, query, stored]
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), (self.token or "").encode())

@@ -177,8 +177,8 @@ let source = null;
 function listen() {
   source = new EventSource("state");
   const on = (name, take) => source.addEventListener(name, (event) => take(JSON.parse(event.data)));
-  on("about", (told) => {
-    about = told;
+  on("about", (message) => {
+    about = message;
     ended = false;
     say("title", about.title);
     for (const button of switches) button.hidden = !about.heatmap;
@@ -260,23 +260,23 @@ async function classifyAll(files) {
 async function classify(file) {
   const row = element("li");
   const shown = element("div");
-  const told = element("div");
+  const answerBox = element("div");
   const plain = element("img", "plain");
   plain.src = URL.createObjectURL(file);
   plain.alt = file.name || "the photograph";
   plain.addEventListener("load", () => URL.revokeObjectURL(plain.src));
   plain.addEventListener("error", () => plain.remove());
   shown.append(plain);
-  const verdict = told.appendChild(element("p", "verdict", "…"));
-  row.append(shown, told);
+  const verdict = answerBox.appendChild(element("p", "verdict", "…"));
+  row.append(shown, answerBox);
   at("results").prepend(row);
   while (at("results").children.length > RESULTS) at("results").lastChild.remove();
   try {
     const answer = await send(file);
     verdict.textContent = answer.label;
-    const bars = told.appendChild(element("ol", "bars"));
+    const bars = answerBox.appendChild(element("ol", "bars"));
     showBars(bars, answer.top, answer.label);
-    told.append(element("p", "file", `${file.name || "pasted"}, ${answer.ms.toFixed(0)} ms`));
+    answerBox.append(element("p", "file", `${file.name || "pasted"}, ${answer.ms.toFixed(0)} ms`));
     if (answer.overlay) {
       const overlay = element("img", "overlay");
       overlay.src = answer.overlay;
@@ -287,7 +287,7 @@ async function classify(file) {
   } catch (error) {
     verdict.className = "failed";
     verdict.textContent = error.message;
-    told.append(element("p", "file", file.name || "pasted"));
+    answerBox.append(element("p", "file", file.name || "pasted"));
   }
 }
 

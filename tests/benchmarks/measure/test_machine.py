@@ -54,7 +54,7 @@ def test_a_raspberry_pi(tmp_path: Path) -> None:
         available_memory_bytes=7000000 * 1024,
         throttled=(),
     )
-    machine = describe_machine(state, state, others=None, root=root)
+    machine = describe_machine(state, state, background_load=None, root=root)
     assert (machine.board, machine.cpu) == ("Raspberry Pi 5 Model B Rev 1.0", "Cortex-A76")
     assert machine.memory_bytes == 8256044 * 1024
     assert machine.system.startswith("Debian GNU/Linux 12 (bookworm), ")
@@ -67,12 +67,13 @@ def test_a_laptop_and_a_machine_that_says_nothing(tmp_path: Path) -> None:
     assert (state.temperature_c, state.frequency_mhz, state.governor) == (74.0, 1800.5, None)
     assert state.throttled == ("7 thermal events since the start",)
     assert (
-        describe_machine(state, state, others=None, root=root).cpu == "Intel(R) Core(TM) i7-8550U"
+        describe_machine(state, state, background_load=None, root=root).cpu
+        == "Intel(R) Core(TM) i7-8550U"
     )
 
     nothing = machine_state(root=tmp_path / "nothing")
     assert nothing == MachineState(None, None, None, None, None, None)
-    machine = describe_machine(nothing, nothing, others=None, root=tmp_path / "nothing")
+    machine = describe_machine(nothing, nothing, background_load=None, root=tmp_path / "nothing")
     assert (machine.board, machine.cpu, machine.memory_bytes) == (None, None, None)
     assert machine.versions["numpy"]
     assert void_reason([nothing, nothing]) is None
@@ -120,7 +121,7 @@ def test_more_thermal_events_void_it_too(tmp_path: Path) -> None:
     )
 
 
-def test_the_work_of_others_is_told_from_ours(
+def test_the_work_of_others_is_distinct_from_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tick = os.sysconf("SC_CLK_TCK")
@@ -130,8 +131,8 @@ def test_the_work_of_others_is_told_from_ours(
     monkeypatch.setattr("edgeclf.benchmarks.measure.machine.os.times", ours.__next__)
     line = "cpu  {user} 0 {system} 9999 99 0 0 {steal} 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
     before = line.format(user=0, system=0, steal=0)
-    others = BackgroundLoad(root=files(tmp_path, {"proc/stat": before}))
+    background = BackgroundLoad(root=files(tmp_path, {"proc/stat": before}))
     after = line.format(user=15 * tick, system=3 * tick, steal=5 * tick)
     files(tmp_path, {"proc/stat": after})
-    assert others.cores() == 1.5  # 23 seconds of work in 10, 8 of them ours
+    assert background.cores() == 1.5  # 23 seconds of work in 10, 8 of them ours
     assert BackgroundLoad(root=tmp_path / "nothing").cores() is None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgeclf.benchmarks.measure.assembly import assemble_models, describe_data
 from edgeclf.benchmarks.measure.model_files import ModelFile
 from edgeclf.benchmarks.measure.rounds import Measured, Trial, measure_models
-from edgeclf.benchmarks.results.schema import Settings
+from edgeclf.benchmarks.results.conditions import Settings
 from edgeclf.benchmarks.results.verdict import decide
 from edgeclf.models.photographs import Photographs
 
@@ -170,7 +170,7 @@ def test_drop_and_agreement_of_models_that_differ(
         data=data,
     )
     assert [model.reference for model in models] == [False, True, False]
-    assert [model.accuracy and model.accuracy.top1.value for model in models] == [0.6, 0.8, 1.0]
+    assert [model.metrics and model.metrics.accuracy.value for model in models] == [0.6, 0.8, 1.0]
     against = [model.against for model in models]
     assert [one and one.drop.points for one in against] == [20, None, -20]
     assert [one and one.agreement.value for one in against] == [0.8, None, 0.8]

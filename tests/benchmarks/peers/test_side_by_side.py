@@ -33,8 +33,8 @@ Stub = Callable[..., list[str]]
 STUB = """
 import json, os, sys, time
 name, log, fails_in_block = sys.argv[1], sys.argv[2], int(sys.argv[3])
-def say(**told):
-    print(json.dumps(told | {"peak_bytes": 1000, "bytes": 0}), flush=True)
+def say(**measured):
+    print(json.dumps(measured | {"peak_bytes": 1000, "bytes": 0}), flush=True)
 say(version=f"stub {os.getpid()}", load_ms=1.0, first_ms=2.0)
 for number, line in enumerate(sys.stdin):
     places = json.loads(line)["images"]
@@ -51,7 +51,7 @@ for number, line in enumerate(sys.stdin):
 
 @pytest.fixture
 def stub(tmp_path: Path) -> Stub:
-    """Return the command of an entry, which fails in that block if told to."""
+    """Return the command of an entry, which fails in that block if asked to."""
     (tmp_path / "stub.py").write_text(STUB)
 
     def command(name: str, *, fails_in_block: int = -1) -> list[str]:
@@ -61,7 +61,7 @@ def stub(tmp_path: Path) -> Stub:
     return command
 
 
-def test_contenders_take_turns_in_fresh_processes(stub: Stub, tmp_path: Path) -> None:
+def test_entries_take_turns_in_fresh_processes(stub: Stub, tmp_path: Path) -> None:
     names = ("a", "b", "c")
     field = {name: stub(name) for name in names}
     comparisons = comparison.compare({1: field, 2: field}, range(5, 30), rounds=2, queries=25)
@@ -86,7 +86,7 @@ def test_contenders_take_turns_in_fresh_processes(stub: Stub, tmp_path: Path) ->
         assert rounds[0].best == {place: place % 7 for place in range(5, 30)}
 
 
-def test_a_contender_that_fails_costs_a_line_and_not_the_run(stub: Stub, tmp_path: Path) -> None:
+def test_an_entry_that_fails_costs_a_line_and_not_the_run(stub: Stub, tmp_path: Path) -> None:
     commands = {
         "steady": stub("steady"),
         "dies": stub("dies", fails_in_block=1),
@@ -104,7 +104,7 @@ def test_a_contender_that_fails_costs_a_line_and_not_the_run(stub: Stub, tmp_pat
     assert "nothing" in done.failures["missing"]
 
 
-def test_a_contender_that_hangs_is_ended(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_that_hangs_is_ended(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "_PATIENCE_S", 5.0)
     hangs = [sys.executable, "-c", "import time; time.sleep(600)"]
     done = comparison.compare({1: {"hangs": hangs, "a": stub("a")}}, [0], rounds=2, queries=10)[1]
@@ -150,7 +150,7 @@ def rounds_of_medians(medians: list[float], *, best: dict[int, int] | None = Non
     ]
 
 
-def test_a_row_is_what_the_heats_say() -> None:
+def test_a_row_is_what_the_rounds_say() -> None:
     ours, other = [10.0, 11.0, 9.0, 10.0], [20.0, 23.0, 18.0, 19.0]
     done = Comparison({REFERENCE: rounds_of_medians(ours), "other": rounds_of_medians(other)}, {})
     rows = rows_of(done, reference=REFERENCE, truth=[1, 0, 0], float_guess=[1, 0, 1])
@@ -207,7 +207,7 @@ def test_the_table_has_a_line_for_everyone() -> None:
     ]
 
 
-def test_every_contender_has_a_runtime_and_every_technique_a_title() -> None:
+def test_every_entry_has_a_runtime_and_every_technique_a_title() -> None:
     assert {entry.runtime for entry in ENTRIES.values()} == set(RUNTIMES)
     assert REFERENCE in ENTRIES
     assert set(TECHNIQUES) <= set(TITLES)

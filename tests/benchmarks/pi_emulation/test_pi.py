@@ -230,7 +230,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "kept").exists()
 
 
-def test_a_machine_without_the_tools_is_told_so(tmp_path: Path) -> None:
+def test_a_machine_without_the_tools_is_reported_so(tmp_path: Path) -> None:
     done = run_pi(path=str(tmp_path), work=tmp_path / "work")
     [line] = done.stderr.splitlines()
     assert line.startswith("Not available: ")
@@ -245,7 +245,7 @@ def test_a_machine_without_the_tools_is_told_so(tmp_path: Path) -> None:
         ("E: Unable to locate package qemu-user", 1, "apt-get update ended with 100: E: Unable"),
     ],
 )
-def test_an_absent_network_is_told_from_a_broken_harness(
+def test_an_absent_network_is_distinct_from_a_broken_harness(
     tmp_path: Path, apt_says: str, code: int, shown: str
 ) -> None:
     tools = tmp_path / "bin"

@@ -169,19 +169,19 @@ def test_colours_have_contrast_in_the_light_and_in_the_dark(root: ElementTree.El
 
 def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path) -> None:
     write_benchmark(tmp_path / "b.json", benchmark)
-    kept = read_benchmark(tmp_path / "b.json")
-    text, root = markdown(kept), parsed(page(kept))
+    result_file = read_benchmark(tmp_path / "b.json")
+    text, root = markdown(result_file), parsed(page(result_file))
     for tables in (lambda title: table_of(root, title), lambda title: markdown_table(text, title)):
         rows = tables("Accuracy")[1:]
         assert [row[0] for row in rows] == [model.name for model in benchmark.models]
         for row, model in zip(rows, benchmark.models, strict=True):
-            assert model.accuracy
-            top1 = model.accuracy.top1
+            assert model.metrics
+            top1 = model.metrics.accuracy
             low, high = top1.interval.low, top1.interval.high
             assert row[1] == f"{top1.value:.4f} [{low:.3f}, {high:.3f}]"
             assert row[2] == "—"
-            assert row[3].startswith(f"{model.accuracy.macro_f1.value:.4f} [")
-            assert row[5].startswith(f"{model.accuracy.calibration_error.value:.4f} [")
+            assert row[3].startswith(f"{model.metrics.macro_f1.value:.4f} [")
+            assert row[5].startswith(f"{model.metrics.calibration_error.value:.4f} [")
         expected = [row for model in benchmark.models for row in timings_of(model)]
         assert sorted(tables("Latency")[1:]) == sorted(expected)
         for row, model in zip(
@@ -197,8 +197,8 @@ def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path)
         for row, label in zip(recalls[1:], benchmark.data.labels, strict=True):
             assert row[0] == label
             for cell, model in zip(row[2:], benchmark.models, strict=True):
-                assert model.accuracy
-                [one] = [c for c in model.accuracy.classes if c.label == label]
+                assert model.metrics
+                [one] = [c for c in model.metrics.classes if c.label == label]
                 assert cell.startswith(f"{one.hits / one.images:.4f} [")
         stages = tables("Stages, load and memory")
         assert len(stages) == 13
@@ -241,7 +241,7 @@ def test_of_two_as_fast_the_better_is_shipped(ms: float, points: float, shipped:
     assert verdict.model == shipped
 
 
-def test_a_gain_is_told_as_one(benchmark: Benchmark) -> None:
+def test_a_gain_is_reported_as_one(benchmark: Benchmark) -> None:
     verdict = benchmark.verdict
     assert verdict
     drop = replace(verdict.drop, points=-0.5, interval=type(verdict.drop.interval)(-1.5, 0.25))
@@ -264,7 +264,7 @@ def test_a_void_run_says_so_first(benchmark: Benchmark) -> None:
 
 
 def test_a_busy_machine_is_warned_of(benchmark: Benchmark, root: ElementTree.Element) -> None:
-    busy = replace(benchmark, machine=replace(benchmark.machine, others=1.5))
+    busy = replace(benchmark, machine=replace(benchmark.machine, background_load=1.5))
     line = "Other processes kept 1.5 of 4 cores busy"
     assert line in text_of(parsed(page(busy)))
     assert line in markdown(busy)
@@ -368,7 +368,7 @@ def test_a_thousand_classes_show_the_most_changed() -> None:
 
 def test_changed_mistakes_are_those_of_the_confusion_matrices(benchmark: Benchmark) -> None:
     rows = markdown_table(markdown(benchmark), "Mistakes of int8")[1:]
-    reference, int8 = benchmark.models[0].accuracy, benchmark.models[4].accuracy
+    reference, int8 = benchmark.models[0].metrics, benchmark.models[4].metrics
     assert reference
     assert int8
     before, after = np.asarray(reference.confusion), np.asarray(int8.confusion)
@@ -420,22 +420,22 @@ def test_the_interval_of_a_median_holds_it(benchmark: Benchmark) -> None:
 
 
 def test_the_command_reports_a_kept_result(cli: Cli, benchmark: Benchmark, tmp_path: Path) -> None:
-    kept, html, text = (tmp_path / name for name in ("b.json", "out/b.html", "out/b.md"))
-    write_benchmark(kept, benchmark)
-    done = cli("benchmark", "report", kept, "--report", html, "--markdown", text)
+    result_file, html, text = (tmp_path / name for name in ("b.json", "out/b.html", "out/b.md"))
+    write_benchmark(result_file, benchmark)
+    done = cli("benchmark", "report", result_file, "--report", html, "--markdown", text)
     assert done.output.split() == [str(html), str(text)]
     assert html.read_text("utf-8") == page(benchmark)
     assert text.read_text("utf-8") == markdown(benchmark)
 
 
 def test_the_command_says_what_is_wrong(cli: Cli, benchmark: Benchmark, tmp_path: Path) -> None:
-    kept = tmp_path / "b.json"
-    write_benchmark(kept, benchmark)
-    done = cli("benchmark", "report", kept, code=1)
+    result_file = tmp_path / "b.json"
+    write_benchmark(result_file, benchmark)
+    done = cli("benchmark", "report", result_file, code=1)
     assert "nothing to write; add --report FILE.html" in done.output
     done = cli("benchmark", "report", tmp_path / "no.json", "--report", tmp_path / "b.html", code=1)
     assert "no.json: no such file" in done.output
-    done = cli("benchmark", "report", kept, "--report", kept / "b.html", code=1)
+    done = cli("benchmark", "report", result_file, "--report", result_file / "b.html", code=1)
     assert "cannot be a folder for files" in done.output
     assert [path.name for path in tmp_path.iterdir()] == ["b.json"]
 

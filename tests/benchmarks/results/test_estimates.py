@@ -16,12 +16,9 @@ from edgeclf.benchmarks.results.estimates import (
     ratio_estimate,
     slope_estimate,
 )
-from edgeclf.models.metrics import accuracy
-from edgeclf.models.metrics.accuracy import (
-    calibration_error,
-    calibration_interval,
-    measure_accuracy,
-)
+from edgeclf.models.metrics import calibration_error as calibration
+from edgeclf.models.metrics.accuracy import measure_metrics
+from edgeclf.models.metrics.calibration_error import calibration_error, calibration_interval
 from edgeclf.models.metrics.statistics import (
     Interval,
     bootstrap_interval,
@@ -204,12 +201,12 @@ def test_ratios_of_latencies_cover(rounds: int) -> None:
 def test_slopes_cover_although_samples_resemble_each_other(memory_s: int) -> None:
     """25 minutes, a sample a second: noise that is forgotten after so many seconds, and a drift."""
     hours = np.arange(1500) / 3600
-    kept = np.exp(-1 / memory_s) if memory_s else 0.0
+    carried = np.exp(-1 / memory_s) if memory_s else 0.0
 
     def draw(rng: np.random.Generator) -> Interval:
         noise = rng.normal(size=hours.size)
         for i in range(1, noise.size):
-            noise[i] += kept * noise[i - 1]
+            noise[i] += carried * noise[i - 1]
         return slope_estimate(hours, 80 + 2.5 * hours + noise).interval
 
     assert coverage(draw, 2.5, repeats=200) >= 0.9
@@ -231,7 +228,7 @@ def test_a_ratio_is_the_mean_of_the_rounds() -> None:
 
 @pytest.mark.parametrize("gap", [0.0, 0.1])
 def test_the_calibration_error_covers(gap: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accuracy, "_RESAMPLES", 400)
+    monkeypatch.setattr(calibration, "_RESAMPLES", 400)
 
     def images(
         rng: np.random.Generator, count: int
@@ -266,14 +263,14 @@ def test_the_calibration_error_by_hand() -> None:
 
 def test_every_figure_lies_in_its_interval() -> None:
     truth, scores = drawn(200, 12)
-    answer = measure_accuracy(truth, scores, labels=tuple("abcdefghijkl"))
-    assert answer.top5
+    answer = measure_metrics(truth, scores, labels=tuple("abcdefghijkl"))
+    assert answer.top5_accuracy
     ranks = (scores > scores[np.arange(200), truth][:, np.newaxis]).sum(1)
-    assert answer.top1.value == (ranks == 0).mean()
-    assert answer.top5.value == (ranks < 5).mean()
+    assert answer.accuracy.value == (ranks == 0).mean()
+    assert answer.top5_accuracy.value == (ranks < 5).mean()
     figures = [
-        answer.top1,
-        answer.top5,
+        answer.accuracy,
+        answer.top5_accuracy,
         answer.macro_f1,
         answer.balanced_accuracy,
         answer.calibration_error,
@@ -288,11 +285,11 @@ def test_every_figure_lies_in_its_interval() -> None:
 
 def test_nothing_wrong_still_has_a_width() -> None:
     truth = np.asarray([0, 1, 2] * 10)
-    answer = measure_accuracy(truth, np.eye(3, dtype=np.float32)[truth], labels=("a", "b", "c"))
-    for figure in (answer.top1, answer.macro_f1, answer.balanced_accuracy):
+    answer = measure_metrics(truth, np.eye(3, dtype=np.float32)[truth], labels=("a", "b", "c"))
+    for figure in (answer.accuracy, answer.macro_f1, answer.balanced_accuracy):
         assert figure.value == 1
         assert figure.interval.low < 0.95
-    assert answer.top5 is None
+    assert answer.top5_accuracy is None
 
 
 def test_disagreements_are_counted_and_the_lost_ones_come_first(tmp_path: Path) -> None:

@@ -36,16 +36,43 @@ def test_further_keys_do_no_harm(benchmark: Benchmark) -> None:
     assert Benchmark.from_json(value, name="x") == benchmark
 
 
+def as_schema_2(benchmark: Benchmark) -> dict[str, Any]:
+    value = json.loads(json.dumps(benchmark.to_json()))
+    for model in value["models"]:
+        metrics = model.pop("metrics")
+        if metrics is not None:
+            metrics["top1"], metrics["top5"] = metrics.pop("accuracy"), metrics.pop("top5_accuracy")
+        model["accuracy"] = metrics
+    value["machine"]["others"] = value["machine"].pop("background_load")
+    return value | {"schema": 2}
+
+
+def test_the_schema_before_is_read(benchmark: Benchmark, tmp_path: Path) -> None:
+    dead = with_error(benchmark, "int8", "int8.tflite: was killed")
+    for each in (benchmark, dead):
+        old = as_schema_2(each)
+        assert "metrics" not in old["models"][0]
+        (tmp_path / "old.json").write_text(json.dumps(old))
+        assert read_benchmark(tmp_path / "old.json") == each
+
+
+@pytest.mark.parametrize("models", [None, {}, [None], [{"accuracy": []}]])
+def test_damage_in_the_schema_before_is_one_line_too(benchmark: Benchmark, models: Any) -> None:
+    with pytest.raises(EdgeclfError, match=r"^x\.models") as error:
+        Benchmark.from_json(as_schema_2(benchmark) | {"models": models}, name="x")
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("place", "value", "line"),
     [
-        (["schema"], 1, "x: expected a benchmark of schema 2, got 1"),
+        (["schema"], 1, "x: expected a benchmark of schema 2 or 3, got 1"),
         (["models", 1, "bytes"], "many", r"x.models\[1\].bytes: expected a whole number"),
         (["models", 1, "reference"], 1, r"x.models\[1\].reference: expected true or false"),
         (["void"], 3, "x.void: expected a text, got 3"),
         (["models", 0, "timings"], {}, r"x.models\[0\].timings: expected a list"),
-        (["models", 0, "accuracy", "top1"], [], "accuracy.top1: expected an object"),
-        (["models", 0, "accuracy", "top1", "interval"], [1], "interval: expected two numbers"),
+        (["models", 0, "metrics", "accuracy"], [], "metrics.accuracy: expected an object"),
+        (["models", 0, "metrics", "accuracy", "interval"], [1], "interval: expected two numbers"),
         (["machine", "versions", "python"], None, "x.machine.versions.python: expected a text"),
     ],
 )

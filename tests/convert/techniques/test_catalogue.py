@@ -26,6 +26,12 @@ def test_a_module_holds_the_function_of_its_name(name: str) -> None:
     assert TECHNIQUES[name].name == name
 
 
+def test_every_technique_in_the_folder_is_in_the_catalogue() -> None:
+    folder = Path(importlib.import_module("edgeclf.convert.techniques").__path__[0])
+    modules = {path.stem for path in folder.glob("*.py")}
+    assert modules - {"__init__", "catalogue", "registry", "technique"} == set(NAMES)
+
+
 def test_the_help_and_the_titles_of_the_peers_name_every_technique(cli) -> None:
     shown = "".join(cli("convert", "--help").stdout.split())
     assert ",".join(NAMES) in shown

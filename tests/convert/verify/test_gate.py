@@ -120,7 +120,7 @@ def test_the_message_says_what_the_failure_rests_on() -> None:
     assert "\n" not in of_class.message
 
 
-def test_the_class_that_loses_most_is_told_first() -> None:
+def test_the_class_that_loses_most_is_reported_first() -> None:
     result = gate({0: 50, 1: 50, 2: 50}, lost={0: 5, 1: 15, 2: 10}, max_drop=100)
     assert [label for _, label in rules(result)] == ["oil", "stain", "good"]
 
@@ -154,7 +154,7 @@ def test_a_class_that_float_barely_knew_is_no_collapse() -> None:
     assert never_right.passed
 
 
-def test_one_class_for_all_is_told_once() -> None:
+def test_one_class_for_all_is_reported_once() -> None:
     result = gate({0: 40, 1: 30, 2: 30}, lost={2: 30}, max_drop=100, max_class_drop=100)
     assert rules(result) == [("class_never_predicted", "stain")]
     truth = np.repeat([0, 1, 2], [40, 30, 30])

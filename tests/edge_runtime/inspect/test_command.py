@@ -349,9 +349,9 @@ def test_a_damaged_byte_never_ends_in_a_traceback(
     for _ in range(150):
         # Half of them where the graph begins, which is small beside the weights.
         at = draw.randrange(len(whole) if draw.random() < 0.5 else 6000)
-        kept, whole[at] = whole[at], draw.randrange(256)
+        original, whole[at] = whole[at], draw.randrange(256)
         path.write_bytes(whole)
-        whole[at] = kept
+        whole[at] = original
         try:
             inspection = inspect_file(path)
             json.dumps(inspection.to_json(), allow_nan=False)

@@ -170,7 +170,7 @@ def test_several_threads_get_what_one_gets(shared_classifier: SharedClassifier) 
 # The loop.
 
 
-def test_each_frame_is_classified_and_told_to_each_sink(
+def test_each_frame_is_classified_and_given_to_each_sink(
     shared_classifier: SharedClassifier,
 ) -> None:
     source, first, second = Source(5), Log(), Log()
@@ -208,7 +208,7 @@ def test_a_change_of_the_label_goes_to_the_sinks(shared_classifier: SharedClassi
     assert event == Event("oil", "good", 0.5, log.seen[2].frame.taken_at, 2)
 
 
-def test_the_health_is_told_when_it_changes_and_at_the_end(
+def test_the_health_is_reported_when_it_changes_and_at_the_end(
     shared_classifier: SharedClassifier,
 ) -> None:
     class Ill(Source):

@@ -62,8 +62,8 @@ def plain(value):
 
 data = open(sys.argv[1], "rb").read()
 assert ModelMetadata.ModelMetadataBufferHasIdentifier(data, 0)
-told = ModelMetadataT.InitFromObj(ModelMetadata.GetRootAs(data, 0))
-print(json.dumps(plain(told), default=float))
+metadata = ModelMetadataT.InitFromObj(ModelMetadata.GetRootAs(data, 0))
+print(json.dumps(plain(metadata), default=float))
 """
 
 

@@ -54,8 +54,8 @@ def test_cutmix_puts_a_box_of_another_image_into_each() -> None:
         assert cut.sum() == len(rows) * len(columns)  # a box
         assert (mixed[:, ~cut] == images[:, ~cut]).all()
         assert (mixed[:, cut] == images[other][:, cut]).all()
-        kept = 1 - cut.mean()
-        expected = kept * targets + (1 - kept) * targets[other]
+        left = 1 - cut.mean()
+        expected = left * targets + (1 - left) * targets[other]
         np.testing.assert_allclose(blended, expected, atol=1e-6)
 
 

@@ -29,7 +29,7 @@ from edgeclf.train.evaluation.temperature import (
     fit_temperature,
     log_losses,
 )
-from edgeclf.train.evaluation.thresholds import choose_thresholds, score_thresholds, told_labels
+from edgeclf.train.evaluation.thresholds import choose_thresholds, named_labels, score_thresholds
 from edgeclf.train.report.card import data_digest, weights_licence
 
 LABELS = ("good", "oil", "scratch", "stain")
@@ -131,8 +131,8 @@ def test_thresholds_are_the_highest_that_reach_the_recall(recall: float) -> None
 def test_what_thresholds_tell_is_what_a_live_run_and_a_photograph_tell() -> None:
     scores, truth = drawn(200, temperature=1, seed=5)
     thresholds = {"good": 0.7, "oil": 0.2, "scratch": 0.5, "stain": 0.6}
-    told = told_labels(scores, thresholds, labels=LABELS)
-    names = [LABELS[i] if i >= 0 else "unknown" for i in told]
+    named = named_labels(scores, thresholds, labels=LABELS)
+    names = [LABELS[i] if i >= 0 else "unknown" for i in named]
     assert len(set(names)) == 5
     for row, name in zip(scores, names, strict=True):
         decider = Decider(LABELS, DecisionConfig(class_thresholds=thresholds))
@@ -146,8 +146,8 @@ def test_what_thresholds_tell_is_what_a_live_run_and_a_photograph_tell() -> None
     assert oil.recall.value == (is_oil & reaches).sum() / is_oil.sum()
     assert oil.precision is not None
     assert oil.precision.value == (is_oil & reaches).sum() / reaches.sum()
-    assert oil.told is not None
-    assert oil.told.value == (told[is_oil] == 1).mean()
+    assert oil.named is not None
+    assert oil.named.value == (named[is_oil] == 1).mean()
 
 
 @pytest.fixture(scope="module")
@@ -174,10 +174,10 @@ def test_evaluating_again_gives_the_same(cli, tiny_run: Path, tmp_path: Path) ->
 
 
 def test_the_metrics_tell_calibration_before_and_after(tiny_run: Path) -> None:
-    told = read(tiny_run / "metrics.json")["calibration"]
+    calibration = read(tiny_run / "metrics.json")["calibration"]
     run = read_run(tiny_run)
-    assert told["temperature"] == run.info.calibration.temperature
-    assert told["val_images"] == len(run.split("val")) == run.info.calibration.images
+    assert calibration["temperature"] == run.info.calibration.temperature
+    assert calibration["val_images"] == len(run.split("val")) == run.info.calibration.images
     pixels, labels = load_photographs(
         run_photographs(run, "test"), size_hw=run.info.input_hw, rule=run.info.resize
     )
@@ -185,9 +185,10 @@ def test_the_metrics_tell_calibration_before_and_after(tiny_run: Path) -> None:
     plain = FloatModel(replace(run.info, calibration=Calibration())).scores(pixels)
     for scores, when in ((plain, "before"), (FloatModel(run.info).scores(pixels), "after")):
         loss = log_losses(scores, truth).mean()
-        assert told[when]["log_loss"]["value"] == pytest.approx(loss, rel=1e-5)
-    saved = told["before"]["log_loss"]["value"] - told["after"]["log_loss"]["value"]
-    assert told["log_loss_saved"]["value"] == pytest.approx(saved, abs=1e-9)
+        assert calibration[when]["log_loss"]["value"] == pytest.approx(loss, rel=1e-5)
+    before, after = (calibration[when]["log_loss"]["value"] for when in ("before", "after"))
+    saved = before - after
+    assert calibration["log_loss_saved"]["value"] == pytest.approx(saved, abs=1e-9)
 
 
 TEMPERATURE = 0.3
@@ -199,8 +200,8 @@ def models(cli, evaluated: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     out = tmp_path_factory.mktemp("models")
     run = tmp_path_factory.mktemp("hot") / "run"
     shutil.copytree(evaluated, run)
-    told = read(run / "calibration.json") | {"temperature": TEMPERATURE}
-    (run / "calibration.json").write_text(json.dumps(told))
+    calibration = read(run / "calibration.json") | {"temperature": TEMPERATURE}
+    (run / "calibration.json").write_text(json.dumps(calibration))
     any_drop = ("--max-drop", 100, "--max-class-drop", 100)
     recipes = "float32,float16,dynamic,int8"
     quick = ("--techniques", "none", *any_drop)
@@ -234,17 +235,17 @@ def test_every_file_carries_temperature_and_thresholds(
         (dict.fromkeys(LABELS, 1.0) | {"scratch": 0.0}, "scratch"),
     ],
 )
-def test_a_photograph_is_told_by_the_models_thresholds(
+def test_a_photograph_is_named_by_the_models_thresholds(
     cli, models, surfaces, tmp_path: Path, thresholds: dict[str, float], expected: str
 ) -> None:
     data, spec = read_model(models / "float32.tflite")
     path = tmp_path / "model.tflite"
     write_model(path, data[: flatbuffer_size(data)], replace(spec, thresholds=thresholds))
     photograph = sorted((surfaces / "oil").iterdir())[0]
-    told = json.loads(cli("run", path, photograph, "--json").output)
-    assert told["label"] == expected
-    scores = dict(told["top"])
-    assert told["score"] == scores.get(expected, max(scores.values()))
+    answer = json.loads(cli("run", path, photograph, "--json").output)
+    assert answer["label"] == expected
+    scores = dict(answer["top"])
+    assert answer["score"] == scores.get(expected, max(scores.values()))
 
 
 def test_the_report_is_one_file_without_a_script(evaluated: Path) -> None:

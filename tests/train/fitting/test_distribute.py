@@ -19,12 +19,12 @@ from edgeclf.cli import main
 from edgeclf.train.fitting import fit
 shared = fit.fit_shared
 
-def told(model, *arguments, **options):
+def reporting(model, *arguments, **options):
     shared(model, *arguments, **options)
     digest = hashlib.sha256(b"".join(array.tobytes() for array in model.get_weights()))
     print("replicas", arguments[0].num_replicas_in_sync, "weights", digest.hexdigest())
 
-fit.fit_shared = told
+fit.fit_shared = reporting
 main(sys.argv[1:])
 """
 

@@ -118,7 +118,7 @@ def test_a_sink_steps_back_behind_the_camera(gate: Gate, warnings: list[str]) ->
     assert os.getpriority(os.PRIO_PROCESS, 0) == ours
 
 
-def test_a_sink_that_hangs_stops_nobody_and_is_told(gate: Gate, warnings: list[str]) -> None:
+def test_a_sink_that_hangs_stops_nobody_and_is_reported(gate: Gate, warnings: list[str]) -> None:
     now = [0.0]
     sink = QueuedSink(gate, bound=4, warn=warnings.append, clock=lambda: now[0])
     fill(sink, gate, 10)
@@ -174,7 +174,7 @@ def test_sinks_that_hang_are_closed_side_by_side(warnings: list[str]) -> None:
         gate.open.set()
 
 
-def test_a_failure_is_told_once_and_so_is_its_end(gate: Gate, warnings: list[str]) -> None:
+def test_a_failure_is_reported_once_and_so_is_its_end(gate: Gate, warnings: list[str]) -> None:
     gate.open.set()
     sink = QueuedSink(gate, bound=99, warn=warnings.append)
     gate.error = OSError(errno.ENOSPC, "No space left on device")

@@ -244,7 +244,7 @@ def test_nothing_is_lost_over_a_restart_of_the_broker(
     assert len(warnings) == 3
 
 
-def test_what_is_too_much_is_counted_and_told(broker: Broker, warnings: list[str]) -> None:
+def test_what_is_too_much_is_counted_and_reported(broker: Broker, warnings: list[str]) -> None:
     broker.stop()
     mqtt = Mqtt(address_of(broker), labels=LABELS, warn=warnings.append, bound=50)
     sink = QueuedSink(mqtt, bound=999, warn=warnings.append)
@@ -264,7 +264,7 @@ def test_what_is_too_much_is_counted_and_told(broker: Broker, warnings: list[str
     assert "30 lost" in warnings[-1]
 
 
-def test_what_was_not_delivered_at_the_end_is_told(broker: Broker, warnings: list[str]) -> None:
+def test_what_was_not_delivered_at_the_end_is_reported(broker: Broker, warnings: list[str]) -> None:
     broker.stop()
     mqtt = Mqtt(address_of(broker), labels=LABELS, warn=warnings.append)
     sink = QueuedSink(mqtt, bound=999, warn=warnings.append)
@@ -356,9 +356,9 @@ def test_an_encrypted_broker_is_checked(
     broker = Broker(tmp_path, *more)
     address = MqttAddress.parse(f"mqtts://127.0.0.1:{broker.port}", {})
     try:
-        foreign = Mqtt(address, labels=LABELS, warn=warnings.append)
+        stranger = Mqtt(address, labels=LABELS, warn=warnings.append)
         wait_until(lambda: len(warnings) >= 1)
-        foreign.close()
+        stranger.close()
         assert "cannot be reached" in warnings[0]
         assert "certificate verify failed" in warnings[0]
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))

@@ -159,7 +159,7 @@ def test_no_service_no_sink(monkeypatch: pytest.MonkeyPatch) -> None:
         Watchdog.from_environment({"NOTIFY_SOCKET": "vsock:2:1234"})
 
 
-def test_a_manager_that_is_away_costs_nothing_and_is_told_later(tmp_path: Path) -> None:
+def test_a_manager_that_is_away_costs_nothing_and_is_reported_later(tmp_path: Path) -> None:
     path = tmp_path / "notify"
     watchdog = Watchdog(str(path), timeout=20)
     watchdog.observe(observation(0))

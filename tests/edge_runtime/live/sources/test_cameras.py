@@ -57,7 +57,7 @@ def read_all(capture: Capture, deadline_s: float = LONG) -> None:
      ("/dev/v4l/by-id/usb-cam", True), ("rtsp://a/b", True), ("http://a", True), ("photos", False),
      ("https://a", True), ("ftp://a", False), ("a.jpg", False), ("/dev/null", False)],
 )  # fmt: skip
-def test_cameras_are_told_by_their_names(source: str, expected: bool) -> None:
+def test_cameras_are_known_by_their_names(source: str, expected: bool) -> None:
     assert is_camera(source) is expected
 
 
@@ -182,7 +182,7 @@ def test_a_pi_without_camera_is_named_and_let_go(
     assert picamera2.made[0].calls[-1] == "close"
 
 
-def test_without_picamera2_the_very_line_that_installs_it_is_told(
+def test_without_picamera2_the_very_line_that_installs_it_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", None)

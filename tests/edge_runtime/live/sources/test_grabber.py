@@ -207,7 +207,7 @@ def test_a_late_read_counts_as_both() -> None:
         assert grabber.health().counts.damaged == 1
 
 
-def test_the_reason_is_told_until_it_is_over() -> None:
+def test_the_reason_is_reported_until_it_is_over() -> None:
     camera = Camera()
     for _ in range(3):
         camera.opening.put(RefusedError("the camera refuses: 403 Forbidden"))

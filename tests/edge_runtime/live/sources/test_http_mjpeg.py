@@ -523,5 +523,5 @@ def test_a_lost_connection_is_freed_at_once() -> None:
             gc.enable()
 
 
-def test_pictures_of_the_tests_are_told_apart() -> None:
+def test_pictures_of_the_tests_are_distinct() -> None:
     assert [number_of(picture(number)) for number in range(256)] == list(range(256))

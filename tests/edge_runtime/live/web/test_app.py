@@ -653,7 +653,7 @@ PATHS = ("/page.js", "/frame.jpg", "/stream", "/state", "/healthz", "/nowhere")
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("given", ["", "?token=", "?token=wrong", "?token=%C3%A4"])
-def test_without_the_token_nothing_is_told(guarded: WebView, path: str, given: str) -> None:
+def test_without_the_token_nothing_is_reported(guarded: WebView, path: str, given: str) -> None:
     answer = request(guarded, path + given)
     assert answer.status == 401
     assert answer.headers["www-authenticate"] == "Bearer"

@@ -1,0 +1,31 @@
+"""Checkpoints of a training, as they are read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeclf.edge_runtime.errors import EdgeclfError
+
+
+@pytest.mark.parametrize("name", ["state", "told"])  # as checkpoints have it, and had it
+def test_a_checkpoint_is_read_under_both_names(tmp_path: Path, name: str) -> None:
+    from edgeclf.train.fitting.checkpoint import CHECKPOINT_NAME, Checkpoint
+    from edgeclf.train.fitting.history import History
+
+    rows = [{"phase": "head", "epoch": 1, "val_loss": 0.5}]
+    state = {"key": {"seed": 0}, "phase": 1, "epochs": 3, "rows": rows, "seconds": 7.5}
+    path = tmp_path / CHECKPOINT_NAME
+    arrays: dict[str, Any] = {name: np.array(json.dumps(state))}
+    np.savez(path, **arrays, variable0=np.ones(2), best0=np.zeros(2))
+    history = History(None, tmp_path)
+    checkpoint = Checkpoint(tmp_path, key={"seed": 0}, history=history)
+    checkpoint.read()
+    assert (checkpoint.phase, history.rows, history.seconds_before) == (1, rows, 7.5)
+    with pytest.raises(EdgeclfError, match="of a training with seed 0, now it is 1"):
+        Checkpoint(tmp_path, key={"seed": 1}, history=history).read()
+    np.savez(path, other=np.array(json.dumps(state)), variable0=np.ones(2), best0=np.zeros(2))
+    with pytest.raises(EdgeclfError, match="no readable checkpoint"):
+        checkpoint.read()
