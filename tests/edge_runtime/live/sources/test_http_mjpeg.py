@@ -119,6 +119,9 @@ def test_chunked_answers_are_read() -> None:
         (b'multipart/x-mixed-replace; boundary="frame"', b"frame"),
         (b"multipart/x-mixed-replace;boundary=--frame", b"frame"),
         (b"Multipart/X-Mixed-Replace; Boundary=fr.a+me; charset=utf-8", b"fr.a+me"),
+        (b"multipart/x-mixed-replace; boundary = frame", b"frame"),
+        (b"multipart/x-mixed-replace; boundary=frame\r\nContent-Length: 0", b"frame"),
+        (b"multipart/x-mixed-replace; boundary=frame\r\nContent-Length: 999", b"frame"),
     ],
 )
 def test_boundaries_as_cameras_write_them(header: bytes, boundary: bytes) -> None:
@@ -222,6 +225,101 @@ def md5(text: str) -> str:
     return hashlib.md5(text.encode()).hexdigest()
 
 
+# Redirects.
+
+
+def redirect(location: str, status: bytes = b"302 Found") -> bytes:
+    return b"HTTP/1.1 %b\r\nLocation: %b\r\n\r\n" % (status, location.encode())
+
+
+def asked_path(client: Connection) -> str:
+    return client.request.split(b" ")[1].decode()
+
+
+@pytest.mark.parametrize("status", [b"301 Moved", b"302 Found", b"303 See", b"307 Go", b"308 Go"])
+def test_a_redirect_is_followed(status: bytes) -> None:
+    def answer(client: Connection) -> None:
+        if asked_path(client) == "/live?channel=1":
+            client.send(HEADER + part(jpeg(4)))
+        else:
+            client.send(redirect("live?channel=1", status))
+
+    with reading(answer) as capture:
+        assert read(capture) == 4
+
+
+def test_a_digest_behind_a_redirect_is_that_of_the_new_path() -> None:
+    proof = md5(f"{md5('me:cam:right')}:n:{md5('GET:/live')}")
+
+    def answer(client: Connection) -> None:
+        if asked_path(client) == "/video":
+            client.send(redirect("/live"))
+        elif f'response="{proof}"' in client.request.decode():
+            client.send(HEADER + part(jpeg(5)))
+        else:
+            client.send(DIGEST_ASKED)
+
+    with serve(answer) as port:
+        capture = HttpMjpeg(f"http://me:right@127.0.0.1:{port}/video")
+        capture.open(time.monotonic() + LONG)
+        assert read(capture) == 5
+        capture.close()
+
+
+BASIC_ASKED = b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n"
+DIGEST_ASKED = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="cam", nonce="n"\r\n\r\n'
+
+
+@pytest.mark.parametrize("asked_first", [False, True], ids=["asked there", "asked here, too"])
+@pytest.mark.parametrize("asks", [BASIC_ASKED, DIGEST_ASKED], ids=["Basic", "Digest"])
+@pytest.mark.parametrize("location", ["http://localhost:{}/x", "http://me:secret@127.0.0.1:{}/x"])
+def test_a_password_does_not_follow_to_another_host(
+    asks: bytes, asked_first: bool, location: str
+) -> None:
+    requests: list[bytes] = []
+
+    def other(client: Connection) -> None:
+        requests.append(client.request)
+        client.send(asks)
+
+    with serve(other) as other_port:
+
+        def answer(client: Connection) -> None:
+            if asked_first and b"Authorization" not in client.request:
+                client.send(asks)
+            else:
+                client.send(redirect(location.format(other_port)))
+
+        with serve(answer) as port:
+            capture = HttpMjpeg(f"http://me:secret@127.0.0.1:{port}/video")
+            with pytest.raises(RefusedError, match="401"):
+                capture.open(time.monotonic() + LONG)
+            capture.close()
+    assert len(requests) == 1
+    assert b"Authorization" not in requests[0]
+
+
+@pytest.mark.parametrize(
+    "target", ["ftp://127.0.0.1/x", "file:///etc/passwd", "rtsp://127.0.0.1/x"]
+)
+def test_other_schemes_are_not_followed(target: str) -> None:
+    error = refusal(redirect(target))
+    assert type(error) is RefusedError
+    assert "302 Found" in str(error)
+
+
+def test_redirects_have_an_end() -> None:
+    connections: list[str] = []
+
+    def answer(client: Connection) -> None:
+        connections.append(asked_path(client))
+        client.send(redirect(f"/{client.number}"))
+
+    with pytest.raises(RefusedError, match="302 Found"), reading(answer):
+        pass
+    assert len(connections) == 5
+
+
 # What goes wrong.
 
 
@@ -308,6 +406,44 @@ def test_a_trickle_does_not_stretch_the_deadline() -> None:
 
     with reading(answer) as capture, pytest.raises(LateError):
         read(capture, SHORT)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 20",
+        b"HTTP/1.1 200 OK\r\nX-Camera: ",
+        HEADER.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .replace(b"HTTP/1.0", b"HTTP/1.1"),
+    ],
+    ids=["status line", "header", "length of a chunk"],
+)  # fmt: skip
+def test_an_answer_that_drips_is_late(head: bytes) -> None:
+    def answer(client: Connection) -> None:
+        client.send(head)
+        while not client.released.wait(0.02):
+            client.send(b"1")
+
+    with pytest.raises(LateError), reading(answer, deadline_s=SHORT) as capture:
+        read(capture, SHORT)
+
+
+@pytest.mark.parametrize("head", [DIGEST_ASKED, redirect("/live")], ids=["401", "302"])
+def test_the_body_of_an_answer_without_pictures_is_not_read(head: bytes) -> None:
+    megabytes: list[bytes] = []
+
+    def answer(client: Connection) -> None:
+        client.send(head)
+        while len(megabytes) < 64:
+            client.send(bytes(2**20))
+            megabytes.append(b"sent")
+
+    with serve(answer) as port:
+        capture = HttpMjpeg(f"http://me:secret@127.0.0.1:{port}/video")
+        with pytest.raises(RefusedError, match=r"401|302"):
+            capture.open(time.monotonic() + LONG)
+        capture.close()
+    assert len(megabytes) < 64
 
 
 def test_a_camera_that_does_not_answer_is_late() -> None:
