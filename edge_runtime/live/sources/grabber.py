@@ -158,7 +158,7 @@ class Grabber:
                         self._lose(error, self._clock())
             finally:
                 with self._changed:
-                    if self._is_mine():
+                    if self._capture is capture:
                         self._capture = None
                 capture.close()
 

@@ -56,19 +56,16 @@ class HttpConnection:
         return response
 
     def receive(self, deadline: float) -> bytes:
-        """Return what comes next of the answer's body, 256 KiB at most; raises as `open`."""
+        """Return what comes next of the answer's body, nothing at its end; raises as `open`."""
         assert self._response is not None
         assert self._reader is not None
         try:
             self._reader.deadline = deadline
-            received = self._response.read1(_CHUNK)
+            return self._response.read1(_CHUNK)
         except TimeoutError:
             raise LateError("no frame in time") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise LostError(_reason(error)) from None
-        if not received:
-            raise LostError("the camera has closed the connection")
-        return received
 
     def cancel(self) -> None:
         """Wake up another thread that waits for the network."""

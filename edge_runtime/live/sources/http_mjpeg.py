@@ -1,4 +1,4 @@
-"""Motion JPEG over HTTP: `multipart/x-mixed-replace`, as cameras write it."""
+"""JPEGs over HTTP: a stream of them (`multipart/x-mixed-replace`), or one for each request."""
 
 import http.client
 import re
@@ -11,43 +11,43 @@ from .jpeg import find_damage
 _MOST_BYTES = 64 * 2**20  # of a frame; nobody's camera sends more
 _MOST_HEADER_BYTES = 64 * 2**10
 _LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_DASHES = b"--"
+_APART_S = 0.1  # from one request for a picture to the next
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 
 
 class HttpMjpeg:
-    """One connection to a camera that answers with a stream of JPEGs."""
+    """One connection to a camera that answers with JPEGs: a stream, or one for each request."""
 
     def __init__(self, url: str) -> None:
         """Prepare a connection to `url`, http or https, with user and password if it holds them."""
         self._connection = HttpConnection(url)
+        self._is_stream = True
+        self._answered_at: float | None = None
         self._boundary = b""
+        self._is_exact = False  # whether `_boundary` is what was seen, not only what was announced
+        self._lengths_hold = True
         self._buffer = bytearray()
         self._arrived = (0.0, 0.0)
 
     def open(self, deadline: float) -> None:
-        """Ask for the stream, with the password if the camera wants one."""
+        """Ask for the pictures, with the password if the camera wants one."""
         response = self._connection.open(deadline)
-        self._boundary = _boundary(response)
-        response.length = None  # some announce a length for what has no end
+        self._answered_at = time.monotonic()
+        self._is_stream = response.headers.get_content_type() != "image/jpeg"
+        if self._is_stream:
+            self._boundary = _boundary(response)
+            response.length = None  # some announce a length for what has no end
 
     def read(self, deadline: float) -> RawFrame:
         """Return the next JPEG whose parts are in order."""
-        self._skip_to_boundary(deadline)
-        length = self._read_part_header(deadline)
-        try:
-            jpeg = (
-                self._read_to_boundary(deadline)
-                if length is None
-                else self._read_exactly(length, deadline)
-            )
-        except (LateError, LostError) as error:
-            error.damaged = 1 if self._buffer else 0
-            raise
+        jpeg = self._read_part(deadline) if self._is_stream else self._read_answer(deadline)
         damage = find_damage(jpeg)
         if damage is not None:
-            swallowed = jpeg.find(b"\n" + self._boundary)
+            swallowed = jpeg.find(b"\n" + self._boundary) if self._is_stream else -1
             if swallowed >= 0:  # the frame is shorter than announced: the next ones are in it
                 self._buffer[:0] = jpeg[swallowed:]
+            self._lengths_hold = False
             raise DamagedError(f"a damaged frame ({damage})", damaged=1)
         return RawFrame(jpeg, *self._arrived)
 
@@ -59,15 +59,43 @@ class HttpMjpeg:
         """Close the connection."""
         self._connection.close()
 
+    def _read_answer(self, deadline: float) -> bytes:
+        """Return the whole body of an answer; ask again if the last one was read."""
+        if self._answered_at is None:
+            self.open(deadline)
+        asked_at, self._answered_at = self._answered_at or 0.0, None
+        self._buffer.clear()
+        while received := self._connection.receive(deadline):
+            self._arrived = (time.monotonic(), time.time())
+            self._buffer += received
+            if len(self._buffer) > _MOST_BYTES:
+                raise LostError(f"a picture of more than {_MOST_BYTES} bytes")
+        time.sleep(max(0.0, min(asked_at + _APART_S, deadline) - time.monotonic()))
+        return bytes(self._buffer)
+
+    def _read_part(self, deadline: float) -> bytes:
+        self._skip_to_boundary(deadline)
+        length = self._read_part_header(deadline)
+        try:
+            if length is None or not self._lengths_hold:
+                return self._read_to_boundary(deadline)
+            return self._read_exactly(length, deadline)
+        except (LateError, LostError) as error:
+            error.damaged = 1 if self._buffer else 0
+            raise
+
     def _skip_to_boundary(self, deadline: float) -> None:
         while (at := self._buffer.find(self._boundary)) < 0:
-            del self._buffer[: -len(self._boundary)]
+            del self._buffer[: -len(self._boundary) - len(_DASHES)]
             self._receive(deadline)
         end = at + len(self._boundary)
         while len(self._buffer) < end + 2:
             self._receive(deadline)
-        if self._buffer[end : end + 2] == b"--":
+        if self._buffer[end : end + 2] == _DASHES:
             raise LostError("the camera has ended the stream")
+        if not self._is_exact and self._buffer[:at].endswith(_DASHES):
+            self._boundary = _DASHES + self._boundary
+        self._is_exact = True
         del self._buffer[:end]
 
     def _read_part_header(self, deadline: float) -> int | None:
@@ -111,22 +139,23 @@ class HttpMjpeg:
 
     def _receive(self, deadline: float) -> None:
         received = self._connection.receive(deadline)
+        if not received:
+            raise LostError("the camera has closed the connection")
         self._arrived = (time.monotonic(), time.time())
         self._buffer += received
 
 
 def _boundary(response: http.client.HTTPResponse) -> bytes:
-    """Return what stands before each frame.
+    """Return the announced boundary; the dashes in front of it are missing in some streams.
 
     Raises:
-        RefusedError: the camera answers with something else than a stream.
+        RefusedError: the camera answers with no stream of pictures.
     """
     kind = response.headers.get("Content-Type", "")
-    boundary = response.headers.get_boundary()
-    if not kind.lower().startswith("multipart/") or not boundary:
+    boundary = (response.headers.get_boundary() or "").strip()
+    if not kind.lower().startswith("multipart/") or not boundary.strip("-"):
         raise RefusedError(
-            f"it answers with {kind.split(';')[0] or 'no type'}, not with a stream of JPEGs "
-            "(multipart/x-mixed-replace); give the address of the stream itself"
+            f"it answers with {kind.split(';')[0] or 'no type'}, not with JPEGs "
+            "(multipart/x-mixed-replace or image/jpeg); give the address of the stream itself"
         )
-    # Some cameras announce the boundary with the dashes that only stand before it.
-    return b"--" + boundary.strip().removeprefix("--").encode("latin-1", "replace")
+    return boundary.removeprefix("--").encode("latin-1", "replace")

@@ -132,6 +132,67 @@ def test_boundaries_as_cameras_write_them(header: bytes, boundary: bytes) -> Non
     assert numbers(answer) == [1, 2]
 
 
+@pytest.mark.parametrize("length", [True, False], ids=["with lengths", "without"])
+def test_boundaries_without_dashes_are_read(length: bool) -> None:
+    data = b"".join(part(jpeg(n), length=length).replace(b"--frame", b"frame") for n in range(4))
+    assert numbers(lambda client: client.send(HEADER + data)) == [0, 1, 2, 3]
+
+
+def test_a_first_boundary_that_is_missing_costs_one_frame() -> None:
+    first = part(jpeg(0)).removeprefix(b"--frame\r\n")
+    assert numbers(stream(first, part(jpeg(1)), part(jpeg(2)))) == [1, 2]
+
+
+@pytest.mark.parametrize("wrong", [0, 99, 500], ids=lambda length: f"{length} bytes")
+def test_lengths_that_are_wrong_cost_one_frame(wrong: int) -> None:
+    parts = [part(jpeg(n)).replace(b"%d" % len(jpeg(n)), b"%d" % wrong) for n in range(4)]
+    with reading(stream(*parts)) as capture:
+        with pytest.raises(DamagedError):
+            read(capture)
+        assert [read(capture) for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("length", [True, False], ids=["with length", "without"])
+def test_a_camera_of_single_pictures_is_asked_again_and_again(length: bool) -> None:
+    def answer(client: Connection) -> None:
+        data = jpeg(client.number)
+        head = b"Content-Length: %d\r\n" % len(data) if length else b""
+        client.send(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n" + head + b"\r\n" + data)
+
+    with reading(answer) as capture:
+        assert [read(capture) for _ in range(3)] == [0, 1, 2]
+
+
+def test_a_single_picture_that_is_cut_or_goes_missing_costs_no_other() -> None:
+    answers = [jpeg(0), jpeg(1)[:-300], None, jpeg(3)]
+
+    def answer(client: Connection) -> None:
+        data = answers[client.number]
+        kind = b"HTTP/1.1 503 Busy\r\n\r\n" if data is None else SINGLE + data
+        client.send(kind)
+
+    with reading(answer) as capture:
+        assert read(capture) == 0
+        with pytest.raises(DamagedError, match="cut short"):
+            read(capture)
+        with pytest.raises(LostError, match="503"):
+            read(capture)
+        assert read(capture) == 3
+
+
+def test_a_single_picture_without_end_is_no_picture() -> None:
+    def answer(client: Connection) -> None:
+        client.send(SINGLE)
+        while not client.released.is_set():
+            client.send(bytes(2**20))
+
+    with reading(answer) as capture, pytest.raises(LostError, match="more than 67108864 bytes"):
+        read(capture)
+
+
+SINGLE = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n"
+
+
 def test_bytes_that_look_like_a_boundary_inside_a_frame_do_no_harm() -> None:
     comment = b"\xff\xfe\x00\x13\r\n--frame\r\n\r\n\r\n\r\n"
     data = jpeg(3)
