@@ -6,9 +6,18 @@ import socket
 import ssl
 import time
 from base64 import b64encode
-from urllib.parse import unquote, urlsplit
 
-from .capture import DamagedError, LateError, LostError, RawFrame, RefusedError
+from ...errors import EdgeclfError
+from .address import CameraAddress, public_path
+from .capture import (
+    DamagedError,
+    LateError,
+    LostError,
+    RawFrame,
+    RefusedError,
+    status_text,
+    untrusted,
+)
 from .http_digest import digest_answer
 from .jpeg import find_damage
 
@@ -18,14 +27,16 @@ _CHUNK = 256 * 2**10
 _LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
+# Other types are not repeated: what a camera sends may hold anything.
+_TYPES = frozenset({"text/html", "text/plain", "image/jpeg", "video/mp4", "application/json"})
 
 
 class HttpMjpeg:
     """One connection to a camera that answers with a stream of JPEGs."""
 
-    def __init__(self, url: str) -> None:
-        """Prepare a connection to `url`, http or https, with user and password if it holds them."""
-        self._url = urlsplit(url)
+    def __init__(self, address: CameraAddress) -> None:
+        """Prepare a connection to `address`, http or https; https checks the certificate."""
+        self._address = address
         self._connection: http.client.HTTPConnection | None = None
         self._socket: socket.socket | None = None
         self._response: http.client.HTTPResponse | None = None
@@ -43,29 +54,33 @@ class HttpMjpeg:
                 response = self._ask(login, deadline)
         except TimeoutError:
             raise LateError("no answer in time") from None
+        except ssl.SSLCertVerificationError as error:
+            raise untrusted(error) from None
         except ssl.SSLError as error:
             raise RefusedError(f"no encrypted connection ({error.reason})") from None
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise LostError(_reason(error)) from None
         if response.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise LostError(f"the camera answers {response.status} {response.reason}")
+            raise LostError(f"the camera answers {status_text(response.status)}")
         if response.status != http.HTTPStatus.OK:
-            raise RefusedError(_refusal(response, user=self._url.username))
+            raise RefusedError(_refusal(response, user=self._address.user))
         kind = response.headers.get("Content-Type", "")
         boundary = _BOUNDARY.search(kind)
         if not kind.lower().startswith("multipart/") or boundary is None:
+            given = kind.partition(";")[0].strip().lower()
+            known = given if given in _TYPES else "another type" if given else "no type"
             raise RefusedError(
-                f"it answers with {kind.split(';')[0] or 'no type'}, not with a stream of JPEGs "
+                f"it answers with {known}, not with a stream of JPEGs "
                 "(multipart/x-mixed-replace); give the address of the stream itself"
             )
         # Some cameras announce the boundary with the dashes that only stand before it.
         self._boundary = b"--" + boundary[1].strip().removeprefix("--").encode("latin-1")
 
     def _ask(self, authorization: str | None, deadline: float) -> http.client.HTTPResponse:
-        url = self._url
-        secure = url.scheme == "https"
+        address = self._address
+        secure = address.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = kind(url.hostname or "", url.port, timeout=_left(deadline))
+        connection = kind(address.host, address.port, timeout=_left(deadline))
         self._connection = connection
         connection.connect()
         # A connection that the server will close is dropped by http.client once it has answered.
@@ -74,23 +89,19 @@ class HttpMjpeg:
         headers = {"Accept": "multipart/x-mixed-replace, image/jpeg", "User-Agent": "edgeclf"}
         if authorization is not None:
             headers["Authorization"] = authorization
-        connection.request("GET", self._path, headers=headers)
+        connection.request("GET", address.target, headers=headers)
         connected.settimeout(_left(deadline))
         self._response = connection.getresponse()
         return self._response
 
-    @property
-    def _path(self) -> str:
-        return (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
-
     def _login(self, response: http.client.HTTPResponse) -> str | None:
         """Return what proves the password, in the best way that the camera offers."""
-        if response.status != http.HTTPStatus.UNAUTHORIZED or self._url.username is None:
+        user, password, path = self._address.user, self._address.password, self._address.target
+        if response.status != http.HTTPStatus.UNAUTHORIZED or user is None:
             return None
-        user, password = unquote(self._url.username), unquote(self._url.password or "")
         challenges = response.headers.get_all("WWW-Authenticate", [])
         for challenge in challenges:
-            answer = digest_answer(challenge, path=self._path, user=user, password=password)
+            answer = digest_answer(challenge, path=path, user=user, password=password)
             if answer is not None:
                 return answer
         if any(challenge.lower().startswith("basic") for challenge in challenges):
@@ -208,19 +219,38 @@ def _left(deadline: float) -> float:
 
 
 def _refusal(response: http.client.HTTPResponse, *, user: str | None) -> str:
-    said = f"the camera refuses: {response.status} {response.reason}"
+    refused = f"the camera refuses: {status_text(response.status)}"
     if 300 <= response.status < 400:
-        return f"{said}, to {response.headers.get('Location', 'nowhere')}; give that address"
+        location = response.headers.get("Location")
+        return f"{refused}, to {_public_location(location)}; give that address"
     if response.status == http.HTTPStatus.UNAUTHORIZED:
         if user is None:
-            return f"{said}; give user and password: http://USER:PASSWORD@…"
-        return f"{said}; check user and password"
-    return said
+            return f"{refused}; give user and password: http://USER:PASSWORD@…"
+        return f"{refused}; check user and password"
+    return refused
+
+
+def _public_location(location: str | None) -> str:
+    """Return where a camera sends us, without what may be a secret there."""
+    if location is None:
+        return "nowhere"
+    if location.startswith("/") and not location.startswith("//"):
+        return public_path(location) or "another path"
+    try:
+        address = CameraAddress.parse(location)
+    except EdgeclfError:
+        address = None
+    return address.name if address and address.is_network else "another address"
 
 
 def _reason(error: Exception) -> str:
+    """Return what went wrong in our own words, or the system's: a camera's may hold a secret."""
     if isinstance(error, socket.gaierror):
         return "no such host"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror[0].lower() + error.strerror[1:]
-    return " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, http.client.RemoteDisconnected):
+        return str(error)
+    if isinstance(error, http.client.HTTPException):
+        return "what the camera answers is no HTTP"
+    return f"the address cannot be asked for ({type(error).__name__})"

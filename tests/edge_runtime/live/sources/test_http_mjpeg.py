@@ -11,7 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from live_servers import HEADER, Connection, jpeg, number_of, part, picture, serve
+from live_servers import (
+    HEADER,
+    Connection,
+    jpeg,
+    network_camera,
+    number_of,
+    part,
+    picture,
+    serve,
+)
 from skips import require_linux
 
 from edgeclf.edge_runtime.live.observation import SourceCounts, SourceState
@@ -44,7 +53,7 @@ def reading(
     answer: Answer, path: str = "/video", *, deadline_s: float = LONG
 ) -> Iterator[HttpMjpeg]:
     with serve(answer) as port:
-        capture = HttpMjpeg(f"http://127.0.0.1:{port}{path}")
+        capture = HttpMjpeg(network_camera(f"http://127.0.0.1:{port}{path}"))
         try:
             capture.open(time.monotonic() + deadline_s)
             yield capture
@@ -146,7 +155,7 @@ def test_a_password_is_sent_only_to_a_camera_that_asks_and_the_query_always() ->
             client.send(b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n")
 
     with serve(answer) as port:
-        capture = HttpMjpeg(f"http://me:p%40ss@127.0.0.1:{port}/video?channel=1")
+        capture = HttpMjpeg(network_camera(f"http://me:p%40ss@127.0.0.1:{port}/video?channel=1"))
         capture.open(time.monotonic() + LONG)
         assert read(capture) == 1
         capture.close()
@@ -208,7 +217,7 @@ def test_a_camera_that_wants_a_digest_gets_it(password: str) -> None:
             )
 
     with serve(answer) as port:
-        capture = HttpMjpeg(f"http://me:{password}@127.0.0.1:{port}/v?a=1")
+        capture = HttpMjpeg(network_camera(f"http://me:{password}@127.0.0.1:{port}/v?a=1"))
         if password == "right":
             capture.open(time.monotonic() + LONG)
             assert read(capture) == 3
@@ -328,10 +337,10 @@ def refusal(answer: bytes) -> CaptureError:
         (b"HTTP/1.1 404 Not Found\r\n\r\n", RefusedError, "404 Not Found"),
         (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n", RefusedError, "USER:"),
         (b"HTTP/1.1 302 Found\r\nLocation: /live\r\n\r\n", RefusedError, "to /live"),
-        (b"HTTP/1.1 503 Busy\r\n\r\n", LostError, "503 Busy"),
+        (b"HTTP/1.1 503 Busy\r\n\r\n", LostError, "503 Service Unavailable"),
         (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", RefusedError, "text/html"),
         (b"HTTP/1.1 200 OK\r\n\r\n", RefusedError, "no type"),
-        (b"SSH-2.0-OpenSSH_9\r\n", LostError, "SSH"),
+        (b"SSH-2.0-OpenSSH_9\r\n", LostError, "no HTTP"),
         (b"", LostError, "closed connection"),
     ],
 )  # fmt: skip
@@ -345,7 +354,7 @@ def test_what_is_no_stream_is_named(answer: bytes, kind: type[Exception], reason
 def test_nobody_there_is_named() -> None:
     with serve(close) as port:
         pass
-    capture = HttpMjpeg(f"http://127.0.0.1:{port}/")
+    capture = HttpMjpeg(network_camera(f"http://127.0.0.1:{port}/"))
     with pytest.raises(LostError, match="connection refused"):
         capture.open(time.monotonic() + LONG)
     capture.close()
@@ -395,7 +404,7 @@ def grabbing(answer: Answer, *, deadline_s: float = LONG) -> Iterator[Grabber]:
     patience = replace(SOON, deadline_s=deadline_s)
     with serve(answer) as port:
         url = f"http://127.0.0.1:{port}/"
-        grabber = Grabber(lambda: HttpMjpeg(url), name="camera", patience=patience)
+        grabber = Grabber(lambda: HttpMjpeg(network_camera(url)), name="camera", patience=patience)
         try:
             yield grabber
         finally:
@@ -505,7 +514,7 @@ def test_a_lost_connection_is_freed_at_once() -> None:
     with serve(stream(part(jpeg(1)), part(corrupted(jpeg(2, **LARGE))), part(jpeg(3)))) as port:
 
         def connect() -> HttpMjpeg:
-            capture = HttpMjpeg(f"http://127.0.0.1:{port}/")
+            capture = HttpMjpeg(network_camera(f"http://127.0.0.1:{port}/"))
             made.append(weakref.ref(capture))
             return capture
 
