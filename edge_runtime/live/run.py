@@ -47,18 +47,16 @@ def run_live(
     name, open_source = _prepare(source, options)
     classifier = SharedClassifier(Classifier(model, threads=threads))
     decider = options.decider(classifier.spec, threshold=threshold)
-    sinks: list[Sink] = []
-    try:
-        sinks += open_sinks(options.sinks, labels=classifier.spec.labels)
-        view = options.open_view(classifier, title=model.stem, threshold=threshold)
-        watchdog = Watchdog.from_environment()
-        sinks += [each for each in (view, watchdog) if each is not None]
-        sinks.insert(0, JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty()))
-        opened = open_source()
-    except BaseException:
-        close_sinks(sinks)
-        raise
     with stop_on_signals() as stop:
+        sinks: list[Sink] = [JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty())]
+        try:
+            sinks += open_sinks(options.sinks, labels=classifier.spec.labels)
+            view = options.open_view(classifier, title=model.stem, threshold=threshold)
+            sinks += [each for each in (view, Watchdog.from_environment()) if each is not None]
+            opened = open_source()
+        except BaseException:
+            close_sinks(sinks)
+            raise
         frames = run_loop(
             opened,
             classifier,

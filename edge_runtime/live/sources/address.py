@@ -29,8 +29,8 @@ _HOST_AND_PORT = re.compile(
 )
 # What a text may repeat of an address: it lacks a slash where it was taken for a path.
 _IN_TEXT = re.compile(
-    r"\b([a-z][a-z0-9+.-]+):/+(?:[^\n]*@)?\S*|(?<![^\s'\"])/*[^\s\[/:'\"]+:[^\s\[]*@\S+",
-    re.IGNORECASE,
+    r"\b([a-z][a-z0-9+.-]+):/+(?:.*@)?[^ ]*|(?<![^\s'\"])/*[^\s\[/:'\"]+:[^\s\[]*@\S+",
+    re.IGNORECASE | re.DOTALL,
 )
 
 # What cameras' paths are made of. A segment of anything else may be a secret, and so may a number
