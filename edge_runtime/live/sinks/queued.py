@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from ...errors import EdgeclfError
 from ..observation import Event, Observation, Sink, SourceHealth
 
 Warn = Callable[[str], None]
@@ -222,6 +223,8 @@ def close_sinks(sinks: Sequence[Sink], *, within_s: float = 1.5) -> None:
 
 def _reason(error: Exception) -> str:
     """Return the system's own words, or a bug by its type and place: its text may hold anything."""
+    if isinstance(error, EdgeclfError):
+        return str(error)
     if isinstance(error, OSError):
         return error.strerror or str(error) or type(error).__name__
     at = traceback.extract_tb(error.__traceback__)[-1]

@@ -146,11 +146,11 @@ class WatchedFolder:
 
     def _decode(self, name: str, size: int) -> RGBImage:
         if size > _MOST_BYTES:
-            raise ImageError(f"{name}: {size} bytes; {_MOST_BYTES} are the most of an image here")
+            raise ImageError(f"{name}: {size} bytes; {_MOST_BYTES} are the most here")
         try:
             return read_image(Path(name))
         except MemoryError:
-            raise ImageError(f"{name}: the image does not fit into the memory") from None
+            raise ImageError(f"{name}: does not fit into the memory") from None
 
     def _finish(self, name: str, growing: _Growing) -> None:
         self._known[name] = growing.signature
