@@ -1,10 +1,10 @@
 """Where images come from: files, folders, globs and videos; and what is a camera instead."""
 
 import glob
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,13 +12,13 @@ import numpy as np
 from .errors import EdgeclfError
 from .images import IMAGE_SUFFIXES, ImageError, RGBImage, is_image, read_image, visible_files
 
+if TYPE_CHECKING:
+    from .live.sources.address import CameraAddress
+
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".webm"})
 
 # Containers that store their number of frames; for others OpenCV guesses it from the duration.
 _COUNTED_SUFFIXES = frozenset({".avi", ".m4v", ".mov", ".mp4"})
-
-PI_CAMERA = "picamera"
-_CAMERA = re.compile(rf"\d+|/dev/video\d+|/dev/v4l/.+|{PI_CAMERA}|(rtsps?|https?)://.*")
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,24 @@ class Frame:
     rgb: RGBImage
 
 
-def is_camera(source: str) -> bool:
-    """Tell whether `source` names a camera; a file or folder of that name comes first."""
-    return _CAMERA.fullmatch(source) is not None and (
-        source.startswith("/dev/") or not Path(source).exists()
-    )
+def find_camera(source: str) -> "CameraAddress | None":
+    """Return the camera that `source` names, or None; a file or folder of that name comes first.
+
+    Raises:
+        EdgeclfError: a malformed address of a camera.
+    """
+    if not source.startswith("/dev/") and _exists(source):
+        return None  # a photograph does not wait for the code of cameras
+    from .live.sources.address import CameraAddress
+
+    return CameraAddress.parse(source)
+
+
+def _exists(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except (OSError, ValueError):  # too long for a file's name, or with a NUL
+        return False
 
 
 def is_video(path: Path) -> bool:

@@ -11,7 +11,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeclf.edge_runtime.live.sources.address import CameraAddress
+
 HEADER = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
+
+
+def network_camera(url: str) -> CameraAddress:
+    """Return the address of a camera in the network."""
+    address = CameraAddress.parse(url)
+    assert address is not None
+    assert address.is_network
+    return address
 
 
 def picture(number: int, height: int = 48, width: int = 64) -> NDArray[np.uint8]:

@@ -86,6 +86,8 @@ class Grabber:
             except DamagedError as error:
                 with self._changed:
                     self._health.undecodable(error, self._clock())
+                if time.monotonic() >= deadline:
+                    return None  # damaged frames may come faster than they are decoded
                 continue
             with self._changed:
                 number = self._health.decoded()

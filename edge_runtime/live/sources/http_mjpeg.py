@@ -4,6 +4,7 @@ import http.client
 import re
 import time
 
+from .address import CameraAddress
 from .capture import DamagedError, LateError, LostError, RawFrame, RefusedError
 from .http_connection import HttpConnection
 from .jpeg import find_damage
@@ -13,15 +14,17 @@ _MOST_HEADER_BYTES = 64 * 2**10
 _LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _DASHES = b"--"
 _APART_S = 0.1  # from one request for a picture to the next
+# Other types are not repeated: what a camera sends may hold anything.
+_TYPES = frozenset({"text/html", "text/plain", "video/mp4", "application/json"})
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 
 
 class HttpMjpeg:
     """One connection to a camera that answers with JPEGs: a stream, or one for each request."""
 
-    def __init__(self, url: str) -> None:
-        """Prepare a connection to `url`, http or https, with user and password if it holds them."""
-        self._connection = HttpConnection(url)
+    def __init__(self, address: CameraAddress) -> None:
+        """Prepare a connection to `address`, http or https; https checks the certificate."""
+        self._connection = HttpConnection(address)
         self._is_stream = True
         self._answered_at: float | None = None
         self._boundary = b""
@@ -154,8 +157,10 @@ def _boundary(response: http.client.HTTPResponse) -> bytes:
     kind = response.headers.get("Content-Type", "")
     boundary = (response.headers.get_boundary() or "").strip()
     if not kind.lower().startswith("multipart/") or not boundary.strip("-"):
+        given = kind.partition(";")[0].strip().lower()
+        known = given if given in _TYPES else "another type" if given else "no type"
         raise RefusedError(
-            f"it answers with {kind.split(';')[0] or 'no type'}, not with JPEGs "
+            f"it answers with {known}, not with JPEGs "
             "(multipart/x-mixed-replace or image/jpeg); give the address of the stream itself"
         )
     return boundary.removeprefix("--").encode("latin-1", "replace")

@@ -11,7 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from live_servers import HEADER, Connection, jpeg, number_of, part, picture, serve
+from live_servers import (
+    HEADER,
+    Connection,
+    jpeg,
+    network_camera,
+    number_of,
+    part,
+    picture,
+    serve,
+)
 from skips import require_linux
 
 from edgeclf.edge_runtime.live.observation import SourceCounts, SourceState
@@ -44,7 +53,7 @@ def reading(
     answer: Answer, path: str = "/video", *, deadline_s: float = LONG
 ) -> Iterator[HttpMjpeg]:
     with serve(answer) as port:
-        capture = HttpMjpeg(f"http://127.0.0.1:{port}{path}")
+        capture = HttpMjpeg(network_camera(f"http://127.0.0.1:{port}{path}"))
         try:
             capture.open(time.monotonic() + deadline_s)
             yield capture
@@ -175,7 +184,7 @@ def test_a_single_picture_that_is_cut_or_goes_missing_costs_no_other() -> None:
         assert read(capture) == 0
         with pytest.raises(DamagedError, match="cut short"):
             read(capture)
-        with pytest.raises(LostError, match="503"):
+        with pytest.raises(LostError, match="503 Service"):
             read(capture)
         assert read(capture) == 3
 
@@ -210,7 +219,7 @@ def test_a_password_is_sent_only_to_a_camera_that_asks_and_the_query_always() ->
             client.send(b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n")
 
     with serve(answer) as port:
-        capture = HttpMjpeg(f"http://me:p%40ss@127.0.0.1:{port}/video?channel=1")
+        capture = HttpMjpeg(network_camera(f"http://me:p%40ss@127.0.0.1:{port}/video?channel=1"))
         capture.open(time.monotonic() + LONG)
         assert read(capture) == 1
         capture.close()
@@ -272,7 +281,7 @@ def test_a_camera_that_wants_a_digest_gets_it(password: str) -> None:
             )
 
     with serve(answer) as port:
-        capture = HttpMjpeg(f"http://me:{password}@127.0.0.1:{port}/v?a=1")
+        capture = HttpMjpeg(network_camera(f"http://me:{password}@127.0.0.1:{port}/v?a=1"))
         if password == "right":
             capture.open(time.monotonic() + LONG)
             assert read(capture) == 3
@@ -321,7 +330,7 @@ def test_a_digest_behind_a_redirect_is_that_of_the_new_path() -> None:
             client.send(DIGEST_ASKED)
 
     with serve(answer) as port:
-        capture = HttpMjpeg(f"http://me:right@127.0.0.1:{port}/video")
+        capture = HttpMjpeg(network_camera(f"http://me:right@127.0.0.1:{port}/video"))
         capture.open(time.monotonic() + LONG)
         assert read(capture) == 5
         capture.close()
@@ -352,7 +361,7 @@ def test_a_password_does_not_follow_to_another_host(
                 client.send(redirect(location.format(other_port)))
 
         with serve(answer) as port:
-            capture = HttpMjpeg(f"http://me:secret@127.0.0.1:{port}/video")
+            capture = HttpMjpeg(network_camera(f"http://me:secret@127.0.0.1:{port}/video"))
             with pytest.raises(RefusedError, match="401"):
                 capture.open(time.monotonic() + LONG)
             capture.close()
@@ -500,7 +509,7 @@ def test_the_body_of_an_answer_without_pictures_is_not_read(head: bytes) -> None
             megabytes.append(b"sent")
 
     with serve(answer) as port:
-        capture = HttpMjpeg(f"http://me:secret@127.0.0.1:{port}/video")
+        capture = HttpMjpeg(network_camera(f"http://me:secret@127.0.0.1:{port}/video"))
         with pytest.raises(RefusedError, match=r"401|302"):
             capture.open(time.monotonic() + LONG)
         capture.close()
@@ -525,10 +534,10 @@ def refusal(answer: bytes) -> CaptureError:
         (b"HTTP/1.1 404 Not Found\r\n\r\n", RefusedError, "404 Not Found"),
         (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n", RefusedError, "USER:"),
         (b"HTTP/1.1 302 Found\r\nLocation: /live\r\n\r\n", RefusedError, "to /live"),
-        (b"HTTP/1.1 503 Busy\r\n\r\n", LostError, "503 Busy"),
+        (b"HTTP/1.1 503 Busy\r\n\r\n", LostError, "503 Service Unavailable"),
         (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", RefusedError, "text/html"),
         (b"HTTP/1.1 200 OK\r\n\r\n", RefusedError, "no type"),
-        (b"SSH-2.0-OpenSSH_9\r\n", LostError, "SSH"),
+        (b"SSH-2.0-OpenSSH_9\r\n", LostError, "no HTTP"),
         (b"", LostError, "closed connection"),
     ],
 )  # fmt: skip
@@ -542,7 +551,7 @@ def test_what_is_no_stream_is_named(answer: bytes, kind: type[Exception], reason
 def test_nobody_there_is_named() -> None:
     with serve(close) as port:
         pass
-    capture = HttpMjpeg(f"http://127.0.0.1:{port}/")
+    capture = HttpMjpeg(network_camera(f"http://127.0.0.1:{port}/"))
     with pytest.raises(LostError, match="connection refused"):
         capture.open(time.monotonic() + LONG)
     capture.close()
@@ -592,7 +601,7 @@ def grabbing(answer: Answer, *, deadline_s: float = LONG) -> Iterator[Grabber]:
     patience = replace(SOON, deadline_s=deadline_s)
     with serve(answer) as port:
         url = f"http://127.0.0.1:{port}/"
-        grabber = Grabber(lambda: HttpMjpeg(url), name="camera", patience=patience)
+        grabber = Grabber(lambda: HttpMjpeg(network_camera(url)), name="camera", patience=patience)
         try:
             yield grabber
         finally:
@@ -702,7 +711,7 @@ def test_a_lost_connection_is_freed_at_once() -> None:
     with serve(stream(part(jpeg(1)), part(corrupted(jpeg(2, **LARGE))), part(jpeg(3)))) as port:
 
         def connect() -> HttpMjpeg:
-            capture = HttpMjpeg(f"http://127.0.0.1:{port}/")
+            capture = HttpMjpeg(network_camera(f"http://127.0.0.1:{port}/"))
             made.append(weakref.ref(capture))
             return capture
 
