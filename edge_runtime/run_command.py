@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from .cameras import find_camera
 from .classifier import UNKNOWN, Classifier, Prediction
 from .errors import EdgeclfError
 from .files import check_folder
 from .heatmap import write_heatmap
 from .images import ImageError
-from .sources import Frame, find_camera, find_files, is_video, read_frames
+from .sources import Frame, find_files, is_video, read_frames
 
 if TYPE_CHECKING:
     from .live.options import LiveOptions
