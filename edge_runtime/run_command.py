@@ -116,6 +116,7 @@ def run(
     edgeclf run int8.tflite 0                       # USB; or /dev/video2
     edgeclf run int8.tflite picamera
     edgeclf run int8.tflite rtsp://user:password@camera/stream
+    edgeclf run int8.tflite secret:EDGECLF_CAMERA   # the address is in that variable
     edgeclf run int8.tflite http://camera/video.mjpg --json
     edgeclf run int8.tflite inbox/ --watch
     """
