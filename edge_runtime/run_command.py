@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from .cameras import find_camera
 from .classifier import UNKNOWN, Classifier, Prediction
 from .errors import EdgeclfError
 from .files import check_folder
 from .heatmap import write_heatmap
 from .images import ImageError
-from .sources import Frame, find_camera, find_files, is_video, read_frames
+from .sources import Frame, find_files, is_video, read_frames
 
 if TYPE_CHECKING:
     from .live.options import LiveOptions
@@ -115,6 +116,7 @@ def run(
     edgeclf run int8.tflite 0                       # USB; or /dev/video2
     edgeclf run int8.tflite picamera
     edgeclf run int8.tflite rtsp://user:password@camera/stream
+    edgeclf run int8.tflite secret:EDGECLF_CAMERA   # the address is in that variable
     edgeclf run int8.tflite http://camera/video.mjpg --json
     edgeclf run int8.tflite inbox/ --watch
     """

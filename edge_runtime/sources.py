@@ -1,19 +1,15 @@
-"""Where images come from: files, folders, globs and videos; and what is a camera instead."""
+"""Where images come from: files, folders, globs and videos."""
 
 import glob
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from .errors import EdgeclfError
 from .images import IMAGE_SUFFIXES, ImageError, RGBImage, is_image, read_image, visible_files
-
-if TYPE_CHECKING:
-    from .live.sources.address import CameraAddress
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".webm"})
 
@@ -34,26 +30,6 @@ class Frame:
     source: str
     index: int
     rgb: RGBImage
-
-
-def find_camera(source: str) -> "CameraAddress | None":
-    """Return the camera that `source` names, or None; a file or folder of that name comes first.
-
-    Raises:
-        EdgeclfError: a malformed address of a camera.
-    """
-    if not source.startswith("/dev/") and _exists(source):
-        return None  # a photograph does not wait for the code of cameras
-    from .live.sources.address import CameraAddress
-
-    return CameraAddress.parse(source)
-
-
-def _exists(source: str) -> bool:
-    try:
-        return Path(source).exists()
-    except (OSError, ValueError):  # too long for a file's name, or with a NUL
-        return False
 
 
 def is_video(path: Path) -> bool:

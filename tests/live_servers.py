@@ -65,6 +65,7 @@ class Connection:
         number: how many came before it.
         request: what it asked, with the head.
         released: set when the server ends: what a hanging camera waits for.
+        connected: the socket.
     """
 
     def __init__(
@@ -73,18 +74,18 @@ class Connection:
         self.number = number
         self.request = request
         self.released = released
-        self._connected = connected
+        self.connected = connected
 
     def send(self, data: bytes) -> None:
-        self._connected.sendall(data)
+        self.connected.sendall(data)
 
     def receive(self) -> bytes:
-        return self._connected.recv(65536)
+        return self.connected.recv(65536)
 
     def reset(self) -> None:
         """Let the connection end with RST."""
         linger = struct.pack("ii", 1, 0)
-        self._connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
 @contextmanager

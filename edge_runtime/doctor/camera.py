@@ -4,13 +4,13 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ..cameras import find_camera
 from ..errors import EdgeclfError
 from ..live.sources.address import CameraAddress
 from ..live.sources.cameras import capture_maker
 from ..live.sources.capture import Capture
 from ..live.sources.grabber import Grabber
 from ..machine import ROOT, read_text
-from ..sources import find_camera
 from .check import Check, ok, skipped
 
 _DEADLINE_SECONDS = 10.0

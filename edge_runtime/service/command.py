@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
+from ..cameras import find_camera
 from ..errors import EdgeclfError
 from ..files import write_text
 from ..images import is_image
 from ..model_file.container import read_model
 from ..run_command import run
-from ..sources import find_camera
 from .private import take_out_secrets, warning, write_environment
 from .unit import ENVIRONMENTS, Service, is_below_home, unit_text
 

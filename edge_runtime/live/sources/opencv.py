@@ -28,6 +28,7 @@ from .jpeg import decoder_warnings
 # What FFmpeg gathers to guess the frame rate (a second, and more) would be thrown away, or come
 # late and at once.
 _OPTIONS_NAME = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+_TLS_CHECK = "tls_verify"
 _FFMPEG_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay|fpsprobesize;0"
 
 
@@ -88,7 +89,8 @@ class V4l2Camera:
 class RtspCamera:
     """A camera of the network, over TCP: what arrives is whole.
 
-    With `rtsps` FFmpeg checks the certificate and the host in it.
+    With `rtsps` the certificate and the host in it are checked, unless the user's own options for
+    FFmpeg have a `tls_verify`.
     """
 
     def __init__(self, address: CameraAddress) -> None:
@@ -98,10 +100,14 @@ class RtspCamera:
 
     def open(self, deadline: float) -> None:
         """Connect, and wait for what FFmpeg needs to know of the stream."""
+        users_options = os.environ.get(_OPTIONS_NAME, "")
+        checked = self._address.scheme == "rtsps" and _TLS_CHECK not in users_options
+        if checked:
+            _check_certificate(self._address, deadline)
         left_ms = max(1, round((deadline - time.monotonic()) * 1000))
         timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, left_ms]
         timeouts += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, left_ms]
-        with _ffmpeg_options(secure=self._address.scheme == "rtsps"):
+        with _ffmpeg_options(checked=checked):
             capture = cv2.VideoCapture(self._address.url, cv2.CAP_FFMPEG, timeouts)
         self._capture = capture
         if capture.isOpened():
@@ -173,15 +179,15 @@ class RealTimeVideo:
 
 
 @contextmanager
-def _ffmpeg_options(*, secure: bool) -> Iterator[None]:
+def _ffmpeg_options(*, checked: bool) -> Iterator[None]:
     """Let FFmpeg open a stream for what is new in it; options that the user has set come first.
 
     OpenCV takes them from the environment only, and would take them for a file, too.
     """
     users = os.environ.get(_OPTIONS_NAME)
     options = _FFMPEG_OPTIONS if users is None else users
-    if secure and "tls_verify" not in options:
-        options += f"|tls_verify;1|ca_file;{ssl.get_default_verify_paths().cafile or ''}"
+    if checked:
+        options += f"|{_TLS_CHECK};1|ca_file;{ssl.get_default_verify_paths().cafile or ''}"
     os.environ[_OPTIONS_NAME] = options
     try:
         yield
@@ -200,6 +206,16 @@ def _no_frame(deadline: float) -> LateError | LostError:
     if time.monotonic() >= deadline - 0.25:
         return LateError("no frame in time")
     return LostError("the camera has gone")
+
+
+def _check_certificate(address: CameraAddress, deadline: float) -> None:
+    """Refuse a certificate of another host: FFmpeg does so for names, but not for numbers."""
+    try:
+        _connected(address, max(0.05, (deadline - time.monotonic()) / 2)).close()
+    except ssl.SSLCertVerificationError as error:
+        raise untrusted(error) from None
+    except OSError:
+        return  # FFmpeg meets it, too, and `_why_not` names it
 
 
 def _why_not(address: CameraAddress, deadline: float) -> LostError | RefusedError:

@@ -39,7 +39,7 @@ def endless(client: Connection) -> None:
 
 def damaged(client: Connection) -> None:
     """Send frames that only the decoder finds damaged, as fast as they are taken."""
-    whole = jpeg(3, height=240, width=320)
+    whole = jpeg(3, height=960, width=1280)
     middle = len(whole) * 3 // 4
     client.send(HEADER)
     while not client.released.is_set():

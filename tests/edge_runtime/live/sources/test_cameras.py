@@ -1,8 +1,12 @@
 """From what the user calls a camera to frames: addresses, devices, the Pi's camera, videos."""
 
+import os
+import ssl
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +14,20 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from live_servers import Connection, network_camera, number_of, picture, rtsp, serve
+from live_servers import (
+    HEADER,
+    Connection,
+    jpeg,
+    network_camera,
+    number_of,
+    part,
+    picture,
+    rtsp,
+    serve,
+)
+from skips import require_program
 
+from edgeclf.edge_runtime.cameras import find_camera
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.live.sources.address import CameraAddress
 from edgeclf.edge_runtime.live.sources.cameras import capture_maker
@@ -25,7 +41,6 @@ from edgeclf.edge_runtime.live.sources.capture import (
 )
 from edgeclf.edge_runtime.live.sources.grabber import Grabber
 from edgeclf.edge_runtime.live.sources.health import Patience
-from edgeclf.edge_runtime.sources import find_camera
 
 LONG = 30.0
 
@@ -235,6 +250,74 @@ def test_the_grabber_connects_to_rtsp_again() -> None:
     assert counts.disconnects == 2
     assert counts.received > 8
     assert (counts.timeouts, counts.damaged) == (0, 0)
+
+
+# Certificates.
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Make a certificate for a host that nobody vouches for, in a file with its key."""
+
+    def make(host: str) -> Path:
+        folder = tmp_path_factory.mktemp("tls")
+        path, key = folder / "both.pem", folder / "key.pem"
+        command = [require_program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
+        command += ["-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName={host}"]
+        command += ["-keyout", str(key), "-out", str(path)]
+        subprocess.run(command, check=True, capture_output=True)
+        path.write_bytes(path.read_bytes() + key.read_bytes())
+        return path
+
+    return make
+
+
+def over_tls(answer: Callable[[Connection], None], certificate: Path) -> Callable[..., None]:
+    """Let a camera answer over TLS; one that is hung up on has answered."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+
+    def encrypted(client: Connection) -> None:
+        with suppress(OSError), context.wrap_socket(client.connected, server_side=True) as secure:
+            if request := secure.recv(65536):  # nothing of who only looks at the certificate
+                answer(Connection(secure, client.number, request, client.released))
+
+    return encrypted
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer"),
+    [("rtsps", rtsp(8)), ("https", lambda client: client.send(HEADER + part(jpeg(1))))],
+)
+def test_the_certificate_of_a_camera_is_checked(
+    certificate: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+    answer: Callable[[Connection], None],
+) -> None:
+    ours, others = certificate("IP:127.0.0.1"), certificate("DNS:other.lan")
+    with serve(over_tls(answer, ours), reads=False) as port:
+        address = f"{scheme}://127.0.0.1:{port}/cam"
+        with pytest.raises(RefusedError, match=r"not trusted \(.*\); name .* SSL_CERT_FILE"):
+            opened(address)
+        monkeypatch.setenv("SSL_CERT_FILE", str(ours))
+        capture = opened(address)
+        raw = capture.read(time.monotonic() + LONG)
+        assert len(raw.pixels)
+        capture.close()
+    with serve(over_tls(answer, others), reads=False) as port:
+        monkeypatch.setenv("SSL_CERT_FILE", str(others))
+        with pytest.raises(RefusedError, match="not trusted"):
+            opened(f"{scheme}://127.0.0.1:{port}/cam")
+
+
+def test_a_user_who_wants_no_check_says_so_to_ffmpeg(
+    certificate: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|tls_verify;0")
+    with serve(over_tls(rtsp(8), certificate("DNS:other.lan")), reads=False) as port:
+        opened(f"rtsps://127.0.0.1:{port}/cam").close()
+    assert os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] == "rtsp_transport;tcp|tls_verify;0"
 
 
 # Videos.
