@@ -70,8 +70,11 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = _public(error.message)
+            raise
         except EdgeclfError as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(_public(str(error))) from None
         except ModuleNotFoundError as error:
             if error.name not in _EXTRAS:
                 raise
@@ -82,13 +85,21 @@ class _Group(click.Group):
         except OSError as error:
             if error.errno in _OTHER_OS_ERRORS:
                 raise
-            raise click.ClickException(f"{error.filename or 'output'}: {error.strerror}") from None
+            name = _public(str(error.filename or "output"))
+            raise click.ClickException(f"{name}: {error.strerror}") from None
         except KeyboardInterrupt as interrupt:
             # The terminal has written ^C, perhaps behind a progress bar.
             start = "\n" if sys.stderr.isatty() else ""
             remark = f": {interrupt}" if interrupt.args else ""
             click.echo(f"{start}Interrupted{remark}", err=True)
             ctx.exit(_INTERRUPTED)
+
+
+def _public(text: str) -> str:
+    """Return an error's text without what may be a secret in an address that it repeats."""
+    from .edge_runtime.live.sources.address import without_secrets
+
+    return without_secrets(text)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

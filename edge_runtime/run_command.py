@@ -2,43 +2,72 @@
 
 import json
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
+from .cameras import find_camera
 from .classifier import UNKNOWN, Classifier, Prediction
 from .errors import EdgeclfError
 from .files import check_folder
 from .heatmap import write_heatmap
 from .images import ImageError
-from .sources import Frame, find_files, is_camera, is_video, read_frames
+from .sources import Frame, find_files, is_video, read_frames
+
+if TYPE_CHECKING:
+    from .live.options import LiveOptions
+    from .live.sources.address import CameraAddress
 
 
 class _Run(click.Command):
-    """Learns the options of a live run only where they can matter: a photograph does not wait."""
+    """Learns the options of a live run only if one is given: a photograph does not wait.
 
-    knows_live = False
+    Its callback gets them as one `LiveOptions`, `live`; None where none was given.
+    """
+
+    live_options: tuple[click.Parameter, ...] = ()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         options = [option for option in self.params if isinstance(option, click.Option)]
         known = {name for option in options for name in option.opts}
-        valued = {name for option in options if not option.is_flag for name in option.opts}
         asked = {arg.partition("=")[0] for arg in args if arg.startswith("-")}
-        words = [arg for before, arg in pairwise(["", *args]) if before not in valued]
-        if not self.knows_live and (asked - known or any(map(is_camera, words))):
+        if not self.live_options and asked - known:
             from .live.options import live_parameters
 
-            self.params += live_parameters()
-            self.knows_live = True
-        return super().parse_args(ctx, args)
+            self.live_options = tuple(live_parameters())
+            self.params += self.live_options
+        rest = super().parse_args(ctx, args)
+        ctx.params["live"] = None
+        names = [option.name for option in self.live_options if option.name is not None]
+        if names:
+            from .live.options import LiveOptions
+
+            ctx.params["live"] = LiveOptions.of(ctx.params)
+            for name in names:
+                del ctx.params[name]
+        return rest
+
+
+class _Source(click.ParamType):
+    """A camera as a `CameraAddress`; anything else, a file's name, as it stands."""
+
+    name = "source"
+
+    def convert(
+        self,
+        value: "str | CameraAddress",
+        param: click.Parameter | None,  # noqa: ARG002
+        ctx: click.Context | None,  # noqa: ARG002
+    ) -> "str | CameraAddress":
+        camera = find_camera(value) if isinstance(value, str) else None
+        return camera or value
 
 
 @click.command(cls=_Run)
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=_Source())
 @click.option(
     "--json", "as_json", is_flag=True, help="Print a JSON object per image or frame, one a line."
 )
@@ -70,13 +99,13 @@ class _Run(click.Command):
 )
 def run(
     model: Path,
-    sources: tuple[str, ...],
+    sources: "tuple[str | CameraAddress, ...]",
     as_json: bool,
     top: int,
     threshold: float,
     heatmaps: Path | None,
     threads: int | None,
-    **live: Any,
+    live: "LiveOptions | None",
 ) -> None:
     """Classify images, folders, globs and videos with a .tflite MODEL, or watch a camera.
 
@@ -87,27 +116,34 @@ def run(
     edgeclf run int8.tflite 0                       # USB; or /dev/video2
     edgeclf run int8.tflite picamera
     edgeclf run int8.tflite rtsp://user:password@camera/stream
+    edgeclf run int8.tflite secret:EDGECLF_CAMERA   # the address is in that variable
     edgeclf run int8.tflite http://camera/video.mjpg --json
     edgeclf run int8.tflite inbox/ --watch
     """
-    if any(map(is_camera, sources)) or live.get("realtime") or live.get("watch"):
+    names = tuple(source for source in sources if isinstance(source, str))
+    if len(names) < len(sources) or (live is not None and (live.realtime or live.watch)):
+        from .live.options import LiveOptions
         from .live.run import run_live
 
         if heatmaps is not None:
             raise EdgeclfError("--heatmap writes a file for each image; not for a live run")
+        if len(sources) > 1:
+            raise EdgeclfError(
+                f"{len(sources)} sources to watch: give one; another one takes another edgeclf run"
+            )
         run_live(
             model,
-            sources,
+            sources[0],
+            live or LiveOptions(),
             as_json=as_json,
             top=top,
             threshold=threshold,
             threads=threads,
-            values=live,
         )
         return
-    _check_no_live_option(live)
+    _check_no_live_option()
     classifier = Classifier(model, threads=threads)
-    files = find_files(sources)
+    files = find_files(names)
     if heatmaps is not None:
         check_folder(heatmaps)
         _check_names(files)
@@ -131,13 +167,14 @@ def run(
         raise EdgeclfError(f"{failures} of {len(files)} files could not be read to the end")
 
 
-def _check_no_live_option(live: dict[str, Any]) -> None:
+def _check_no_live_option() -> None:
     context = click.get_current_context()
-    for name in live:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+    assert isinstance(context.command, _Run)
+    for option in context.command.live_options:
+        if context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE:
             raise EdgeclfError(
-                f"--{name.replace('_', '-')}: only for a live run: of a camera, with --realtime "
-                "or with --watch"
+                f"{option.opts[0]}: only for a live run: of a camera, with --realtime or with "
+                "--watch"
             )
 
 

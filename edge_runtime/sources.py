@@ -1,7 +1,6 @@
-"""Where images come from: files, folders, globs and videos; and what is a camera instead."""
+"""Where images come from: files, folders, globs and videos."""
 
 import glob
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,6 @@ VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", "
 # Containers that store their number of frames; for others OpenCV guesses it from the duration.
 _COUNTED_SUFFIXES = frozenset({".avi", ".m4v", ".mov", ".mp4"})
 
-PI_CAMERA = "picamera"
-_CAMERA = re.compile(rf"\d+|/dev/video\d+|/dev/v4l/.+|{PI_CAMERA}|(rtsps?|https?)://.*")
-
 
 @dataclass(frozen=True)
 class Frame:
@@ -34,13 +30,6 @@ class Frame:
     source: str
     index: int
     rgb: RGBImage
-
-
-def is_camera(source: str) -> bool:
-    """Tell whether `source` names a camera; a file or folder of that name comes first."""
-    return _CAMERA.fullmatch(source) is not None and (
-        source.startswith("/dev/") or not Path(source).exists()
-    )
 
 
 def is_video(path: Path) -> bool:

@@ -11,7 +11,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeclf.edge_runtime.live.sources.address import CameraAddress
+
 HEADER = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
+
+
+def network_camera(url: str) -> CameraAddress:
+    """Return the address of a camera in the network."""
+    address = CameraAddress.parse(url)
+    assert address is not None
+    assert address.is_network
+    return address
 
 
 def picture(number: int, height: int = 48, width: int = 64) -> NDArray[np.uint8]:
@@ -55,6 +65,7 @@ class Connection:
         number: how many came before it.
         request: what it asked, with the head.
         released: set when the server ends: what a hanging camera waits for.
+        connected: the socket.
     """
 
     def __init__(
@@ -63,18 +74,18 @@ class Connection:
         self.number = number
         self.request = request
         self.released = released
-        self._connected = connected
+        self.connected = connected
 
     def send(self, data: bytes) -> None:
-        self._connected.sendall(data)
+        self.connected.sendall(data)
 
     def receive(self) -> bytes:
-        return self._connected.recv(65536)
+        return self.connected.recv(65536)
 
     def reset(self) -> None:
         """Let the connection end with RST."""
         linger = struct.pack("ii", 1, 0)
-        self._connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from ...edge_runtime.live.loop import LoopConfig, run_loop, stop_on_signals
 from ...edge_runtime.live.observation import Event, Observation, Sink, SourceHealth
 from ...edge_runtime.live.shared_classifier import SharedClassifier
 from ...edge_runtime.live.sinks.options import SinkOptions, open_sinks
+from ...edge_runtime.live.sources.address import CameraAddress
 from ...edge_runtime.live.sources.grabber import Grabber
 from ...edge_runtime.live.sources.http_mjpeg import HttpMjpeg
 from ...edge_runtime.live.sources.jpeg import decode_jpeg
@@ -231,7 +232,8 @@ def soak(
         for sink in open_sinks(SinkOptions(record=record), labels=classifier.spec.labels)
     ]
     with stop_on_signals() as stop:
-        source = Grabber(lambda: HttpMjpeg(f"http://127.0.0.1:{camera.port}/"), name="soak")
+        address = CameraAddress("http", "soak", "http", "127.0.0.1", camera.port, target="/")
+        source = Grabber(lambda: HttpMjpeg(address), name=address.name)
         frames = run_loop(
             source,
             classifier,

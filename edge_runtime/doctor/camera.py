@@ -4,8 +4,10 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ..cameras import find_camera
 from ..errors import EdgeclfError
-from ..live.sources.cameras import find_camera
+from ..live.sources.address import CameraAddress
+from ..live.sources.cameras import capture_maker
 from ..live.sources.capture import Capture
 from ..live.sources.grabber import Grabber
 from ..machine import ROOT, read_text
@@ -23,13 +25,19 @@ def camera_checks(source: str | None, *, root: Path = ROOT) -> Iterator[Check]:
         source: the camera that has to work; None for whichever there are.
         root: where /dev and /sys are.
     """
-    yield _devices(root, needed=source is not None and _is_device(source))
-    if source is not None:
-        yield _frame(source)
+    try:
+        camera = None if source is None else (find_camera(source) or Path(source))
+    except EdgeclfError as error:
+        yield _devices(root, needed=False)
+        yield _unusable(error)
+        return
+    yield _devices(root, needed=isinstance(camera, CameraAddress) and camera.kind == "v4l2")
+    if camera is not None:
+        yield _frame(camera)
 
 
-def _is_device(source: str) -> bool:
-    return source.isdecimal() or source.startswith("/dev/")
+def _unusable(error: EdgeclfError) -> Check:
+    return Check("camera", "failed", str(error), "see `edgeclf run --help` for the sources")
 
 
 def _devices(root: Path, *, needed: bool) -> Check:
@@ -67,11 +75,13 @@ def _number(path: Path) -> int:
     return int(digits) if digits.isdecimal() else -1
 
 
-def _frame(source: str) -> Check:
+def _frame(camera: CameraAddress | Path) -> Check:
     try:
-        name, connect = find_camera(source)
+        source = camera.resolved() if isinstance(camera, CameraAddress) else camera
+        name = source.name if isinstance(source, CameraAddress) else str(source)
+        connect = capture_maker(source)
     except EdgeclfError as error:
-        return Check("camera", "failed", str(error), "see `edgeclf run --help` for the sources")
+        return _unusable(error)
     shape, reason = first_frame(connect, name=name, seconds=_DEADLINE_SECONDS)
     if shape is None:
         text = f"{name} gives no picture within {_DEADLINE_SECONDS:.0f} s"

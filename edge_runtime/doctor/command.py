@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
+from ..live.sources.address import without_secrets
 from .camera import camera_checks
 from .check import Check
 from .machine import machine_checks
@@ -35,7 +36,9 @@ def doctor(ctx: click.Context, model: Path | None, camera: str | None, as_json: 
     edgeclf doctor int8.tflite --camera 0
     """
     checks: list[Check] = []
-    for check in _checks(model, camera):
+    for found in _checks(model, camera):
+        # A camera given as the model, say, is an address in the model's error.
+        check = replace(found, detail=without_secrets(found.detail))
         checks.append(check)
         if not as_json:
             click.echo(_line(check))

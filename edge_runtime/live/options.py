@@ -1,22 +1,111 @@
 """The options of a live run, and what they become."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 import click
 
 from ..model_file.spec import ModelSpec
+from .credentials import read_secret
 from .decision_options import DecisionOptions, decision_config, decision_options
 from .decisions import Decider
 from .loop import LoopConfig
 from .observation import Decides
 from .shared_classifier import SharedClassifier
-from .sinks.options import sink_options
+from .sinks.options import SinkOptions, sink_options
 from .sources.health import Patience
-from .web.options import open_web, web_options
+from .web.options import TOKEN_VARIABLE, Address, open_web, web_options
 from .web.view import WebView
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """What the options of a live run were set to.
+
+    Attributes:
+        realtime: whether a video is played as a camera would give it.
+        watch: whether a folder is watched.
+        size: width and height to request of a camera of this machine, in pixels.
+        timeout: how long to wait for a frame or a connection, in seconds.
+        frozen_after: how long identical frames may come, in seconds; 0 for ever.
+        max_fps: the most frames to classify in a second; None for no limit.
+        max_frames: how many frames to classify; None for no end.
+        duration: how long to classify, in seconds; None for no end.
+        serve: where the web page is served; None for nowhere.
+        token: what opens the page; None for none of the user's.
+        decision: what decides a label.
+        sinks: where the results go.
+    """
+
+    realtime: bool = False
+    watch: bool = False
+    size: tuple[int, int] | None = None
+    timeout: float = 5.0
+    frozen_after: float = 10.0
+    max_fps: float | None = None
+    max_frames: int | None = None
+    duration: float | None = None
+    serve: Address | None = None
+    token: str | None = field(default=None, repr=False)
+    decision: DecisionOptions = field(default_factory=DecisionOptions)
+    sinks: SinkOptions = field(default_factory=SinkOptions)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "LiveOptions":
+        """Return what is ours of the parameters of a command, by name."""
+        own = {each.name: values[each.name] for each in fields(cls) if each.name in values}
+        return cls(**own, decision=DecisionOptions.of(values), sinks=SinkOptions.of(values))
+
+    def loop_config(self, *, top: int, threshold: float) -> LoopConfig:
+        """Return how the loop goes."""
+        return LoopConfig(
+            top=top,
+            threshold=threshold,
+            max_fps=self.max_fps,
+            max_frames=self.max_frames,
+            duration_s=self.duration,
+        )
+
+    def patience(self) -> Patience:
+        """Return how long a camera is waited for."""
+        return Patience(
+            deadline_s=self.timeout,
+            stale_s=min(1.0, self.timeout / 2),
+            frozen_s=self.frozen_after,
+        )
+
+    def decider(self, spec: ModelSpec, *, threshold: float) -> Decides:
+        """Return what makes a steady label."""
+        config = decision_config(
+            self.decision, threshold=threshold, thresholds=spec.thresholds, scene=not self.watch
+        )
+        return Decider(spec.labels, config)
+
+    def open_view(
+        self, classifier: SharedClassifier, *, title: str, threshold: float
+    ) -> WebView | None:
+        """Return the web page, if it was asked for."""
+        if self.serve is None:
+            return None
+        spec = classifier.spec
+        config = decision_config(self.decision, threshold=threshold, thresholds=spec.thresholds)
+        thresholds = dict.fromkeys(spec.labels, config.threshold) | dict(config.class_thresholds)
+        return open_web(
+            self.serve,
+            self.token or read_secret(TOKEN_VARIABLE),
+            classify=lambda rgb: classifier.classify(
+                rgb, top=len(spec.labels), threshold=threshold, heatmap=spec.heatmap is not None
+            ),
+            labels=spec.labels,
+            heatmap=spec.heatmap is not None,
+            input_hw=spec.input_hw,
+            resize=spec.resize,
+            thresholds={label: value for label, value in thresholds.items() if value},
+            title=title,
+        )
 
 
 def _size(_ctx: object, _parameter: object, value: str | None) -> tuple[int, int] | None:
@@ -43,14 +132,14 @@ _OWN = (
     ),
     click.option(
         "--timeout",
-        default=5.0,
+        default=LiveOptions.timeout,
         show_default=True,
         type=click.FloatRange(min=0.1),
         help="Seconds to wait for a frame or a connection before connecting again.",
     ),
     click.option(
         "--frozen-after",
-        default=10.0,
+        default=LiveOptions.frozen_after,
         show_default=True,
         type=click.FloatRange(min=0),
         help="Seconds of identical frames that count as a frozen camera; 0 for never.",
@@ -84,60 +173,3 @@ def live_options(function: _Function) -> _Function:
 def live_parameters() -> list[click.Parameter]:
     """Return the options of a live run, in their order."""
     return click.command("live")(live_options(lambda **_: None)).params
-
-
-def open_decider(spec: ModelSpec, *, threshold: float, values: dict[str, Any]) -> Decides:
-    """Return what makes a steady label, from the values of the options."""
-    config = decision_config(
-        DecisionOptions.of(values),
-        threshold=threshold,
-        thresholds=spec.thresholds,
-        scene=not values["watch"],
-    )
-    return Decider(spec.labels, config)
-
-
-def open_view(
-    classifier: SharedClassifier, *, title: str, threshold: float, values: dict[str, Any]
-) -> WebView | None:
-    """Return the web page, if it was asked for."""
-    if values["serve"] is None:
-        return None
-    spec = classifier.spec
-    config = decision_config(
-        DecisionOptions.of(values), threshold=threshold, thresholds=spec.thresholds
-    )
-    thresholds = dict.fromkeys(spec.labels, config.threshold) | dict(config.class_thresholds)
-    return open_web(
-        values["serve"],
-        values["token"],
-        classify=lambda rgb: classifier.classify(
-            rgb, top=len(spec.labels), threshold=threshold, heatmap=spec.heatmap is not None
-        ),
-        labels=spec.labels,
-        heatmap=spec.heatmap is not None,
-        input_hw=spec.input_hw,
-        resize=spec.resize,
-        thresholds={label: value for label, value in thresholds.items() if value},
-        title=title,
-    )
-
-
-def loop_config(values: dict[str, Any], *, top: int, threshold: float) -> LoopConfig:
-    """Return how the loop goes, from the values of the options."""
-    return LoopConfig(
-        top=top,
-        threshold=threshold,
-        max_fps=values["max_fps"],
-        max_frames=values["max_frames"],
-        duration_s=values["duration"],
-    )
-
-
-def patience(values: dict[str, Any]) -> Patience:
-    """Return how long a camera is waited for, from the values of the options."""
-    return Patience(
-        deadline_s=values["timeout"],
-        stale_s=min(1.0, values["timeout"] / 2),
-        frozen_s=values["frozen_after"],
-    )

@@ -1,91 +1,98 @@
 """`edgeclf run` on a camera, a video in real time, or a folder that is watched."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ..classifier import Classifier
 from ..errors import EdgeclfError
-from ..sources import is_camera, is_video
-from . import options
+from ..sources import is_video
 from .loop import run_loop, stop_on_signals
 from .observation import FrameSource, Sink
+from .options import LiveOptions
 from .shared_classifier import SharedClassifier
-from .sinks.options import SinkOptions, open_sinks
+from .sinks.options import open_sinks
+from .sinks.queued import close_sinks
 from .sinks.terminal import JsonLines, StatusLine
 from .sinks.watchdog import Watchdog
+from .sources.address import CameraAddress
 
 
 def run_live(
     model: Path,
-    sources: tuple[str, ...],
+    source: CameraAddress | str,
+    options: LiveOptions,
     *,
     as_json: bool,
     top: int,
     threshold: float,
     threads: int | None,
-    values: dict[str, Any],
 ) -> None:
     """Classify what a camera sees until it ends, a signal comes or the options say so.
 
+    The camera is asked last: what else cannot be opened ends the run before any of its threads is
+    in a library that cannot be interrupted.
+
     Args:
         model: the .tflite file.
-        sources: what the user named; one.
+        source: a camera, or the path of a video or a folder.
+        options: of a live run.
         as_json: whether the terminal gets JSON.
         top: classes to list.
         threshold: a best score below it makes the label `unknown`.
         threads: of an inference; None for the usual.
-        values: of the options that `options.live_options` gives.
     """
-    name, *others = sources
-    if others:
-        raise EdgeclfError(
-            f"{len(sources)} sources to watch: give one; another one takes another edgeclf run"
-        )
+    name, open_source = _prepare(source, options)
     classifier = SharedClassifier(Classifier(model, threads=threads))
-    config = options.loop_config(values, top=top, threshold=threshold)
-    decider = options.open_decider(classifier.spec, threshold=threshold, values=values)
+    decider = options.decider(classifier.spec, threshold=threshold)
     with stop_on_signals() as stop:
-        source = _open_source(name, values)
-        view = options.open_view(classifier, title=model.stem, threshold=threshold, values=values)
-        watchdog = Watchdog.from_environment()
-        sinks: list[Sink] = [
-            JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty()),
-            *([watchdog] if watchdog else []),
-            *([view] if view else []),
-            *open_sinks(SinkOptions.of(values), labels=classifier.spec.labels),
-        ]
+        sinks: list[Sink] = [JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty())]
+        try:
+            sinks += open_sinks(options.sinks, labels=classifier.spec.labels)
+            view = options.open_view(classifier, title=model.stem, threshold=threshold)
+            sinks += [each for each in (view, Watchdog.from_environment()) if each is not None]
+            opened = open_source()
+        except BaseException:
+            close_sinks(sinks)
+            raise
         frames = run_loop(
-            source,
+            opened,
             classifier,
             decider,
             sinks,
             stop=stop,
-            config=config,
+            config=options.loop_config(top=top, threshold=threshold),
             wants_heatmap=lambda: view is not None and view.wants_heatmap,
         )
-    if source.ended and not frames:
-        raise EdgeclfError(f"{name}: {source.health().reason}")
+    if opened.ended and not frames:
+        raise EdgeclfError(f"{name}: {opened.health().reason}")
 
 
-def _open_source(source: str, values: dict[str, Any]) -> FrameSource:
-    if values["watch"]:
+def _prepare(
+    source: CameraAddress | str, options: LiveOptions
+) -> tuple[str, Callable[[], FrameSource]]:
+    """Return the public name of a source, and what opens it; what can never work fails now."""
+    if options.watch:
         from .sources.watched_folder import WatchedFolder
 
-        if not Path(source).is_dir():
-            raise EdgeclfError(f"{source}: not a folder; --watch waits for images in one")
-        return WatchedFolder(
-            Path(source), warn=lambda line: click.echo(f"Warning: {line}", err=True)
-        )
-    if not (is_camera(source) or is_video(Path(source))):
-        raise EdgeclfError(f"{source}: neither a camera nor a video; --realtime plays videos")
-    from .sources.cameras import find_camera
+        if isinstance(source, CameraAddress) or not Path(source).is_dir():
+            name = source.name if isinstance(source, CameraAddress) else source
+            raise EdgeclfError(f"{name}: not a folder; --watch waits for images in one")
+        folder, written = Path(source), options.sinks.written
+        return source, lambda: WatchedFolder(folder, warn=_warn, ignored=written)
+    from .sources.cameras import capture_maker
     from .sources.grabber import Grabber
 
-    name, connect = find_camera(source, size_wh=values["size"])
-    return Grabber(connect, name=name, patience=options.patience(values))
+    if isinstance(source, CameraAddress):
+        source = source.resolved()
+        name, connect = source.name, capture_maker(source, size_wh=options.size)
+    elif is_video(Path(source)):
+        name, connect = source, capture_maker(Path(source))
+    else:
+        raise EdgeclfError(f"{source}: neither a camera nor a video; --realtime plays videos")
+    return name, lambda: Grabber(connect, name=name, patience=options.patience())
 
 
 def _warn(line: str) -> None:

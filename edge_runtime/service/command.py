@@ -9,12 +9,14 @@ from pathlib import Path
 
 import click
 
+from ..cameras import find_camera
 from ..errors import EdgeclfError
 from ..files import write_text
 from ..images import is_image
 from ..model_file.container import read_model
 from ..run_command import run
-from .unit import Service, is_below_home, unit_text
+from .private import take_out_secrets, warning, write_environment
+from .unit import ENVIRONMENTS, Service, is_below_home, unit_text
 
 _UNITS = Path("/etc/systemd/system")
 # There where systemd runs the machine: sd_booted(3).
@@ -49,25 +51,33 @@ def service(
     \b
     edgeclf service int8.tflite /dev/video0 --threshold 0.6
     sudo edgeclf service int8.tflite /dev/video0 --threshold 0.6 --install
+    edgeclf service int8.tflite secret:EDGECLF_CAMERA    # the address is in /etc/edgeclf/NAME.env
     """
     _check_model(model)
-    if is_image(Path(source)) and "://" not in source:
+    camera = find_camera(source)
+    if camera is None and is_image(Path(source)):
         raise EdgeclfError(f"{source}: a photograph, which soon is classified; give a camera")
+    if camera is None and Path(source).exists():
+        source = str(Path(source).absolute())
+    words = take_out_secrets(source, camera, options)
     wanted = Service(
         name=name,
         model=model.absolute(),
-        source=_absolute(source),
-        options=options,
+        source=words.source,
+        camera=camera,
+        options=words.options,
         memory_max=memory_max,
     )
-    _check_options(wanted)
-    if "@" in source and "://" in source:
-        click.echo(
-            "Warning: the unit holds the camera's password, which every user of this machine can "
-            "read",
-            err=True,
-        )
+    _check_options(wanted, options)
     text = unit_text(wanted)
+    environment = ENVIRONMENTS / f"{name}.env"
+    if install:
+        _check_root()
+    if words.secrets:
+        if install:
+            write_environment(environment, words.secrets)
+        text_of_it = warning(words, path=environment, written=install)
+        click.echo(f"Warning: {text_of_it}", err=True)
     if install:
         click.echo(install_unit(text, name=name))
     else:
@@ -80,13 +90,7 @@ def install_unit(text: str, *, name: str) -> str:
     Raises:
         EdgeclfError: this is not root's process, or systemd does not run here.
     """
-    if not _BOOTED.is_dir() or shutil.which("systemctl") is None:
-        raise EdgeclfError(
-            "systemd does not run this machine; without --install the unit is printed, to be "
-            "installed elsewhere"
-        )
-    if os.geteuid() != 0:
-        raise EdgeclfError(f"{_UNITS}: only root can write there; sudo {sys.argv[0]} service …")
+    _check_root()
     unit = _UNITS / f"{name}.service"
     known = unit.exists()
     write_text(unit, text)
@@ -106,10 +110,14 @@ def install_unit(text: str, *, name: str) -> str:
     )
 
 
-def _absolute(source: str) -> str:
-    """Return the source as it is understood in another folder, too."""
-    is_file = "://" not in source and not source.isdecimal() and Path(source).exists()
-    return str(Path(source).absolute()) if is_file else source
+def _check_root() -> None:
+    if not _BOOTED.is_dir() or shutil.which("systemctl") is None:
+        raise EdgeclfError(
+            "systemd does not run this machine; without --install the unit is printed, to be "
+            "installed elsewhere"
+        )
+    if os.geteuid() != 0:
+        raise EdgeclfError(f"{_UNITS}: only root can write there; sudo {sys.argv[0]} service …")
 
 
 def _check_model(model: Path) -> None:
@@ -133,13 +141,16 @@ def _check_model(model: Path) -> None:
             )
 
 
-def _check_options(wanted: Service) -> None:
+def _check_options(wanted: Service, options: tuple[str, ...]) -> None:
     """Complain now of what `edgeclf run` would complain of at each boot."""
-    words = [str(wanted.model), wanted.source, *wanted.options]
-    given = run.make_context("edgeclf run", words).params
-    for value in given.values():
-        if isinstance(value, Path) and value.is_absolute() and not value.is_file():
+    given = run.make_context("edgeclf run", [str(wanted.model), wanted.source, *options]).params
+    if len(given["sources"]) > 1:
+        raise EdgeclfError(f"{len(given['sources'])} sources to watch: give one; or quote a blank")
+    live = given["live"]
+    written = [given["heatmaps"], *(live.sinks.written if live else ())]
+    for path in written:
+        if path is not None and path.is_absolute() and not path.is_file():
             raise EdgeclfError(
-                f"{value}: the service may write below /var/lib/{wanted.name} alone; give a "
+                f"{path}: the service may write below /var/lib/{wanted.name} alone; give a "
                 "relative path, which lies there"
             )

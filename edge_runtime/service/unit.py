@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EdgeclfError
+from ..live.sources.address import CameraAddress
 
+# Where each service has its file of secrets.
+ENVIRONMENTS = Path("/etc/edgeclf")
 # What ProtectHome= hides: systemd.exec(5).
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 # Devices of cameras by their names in /proc/devices; libcamera needs all three.
@@ -25,7 +28,8 @@ class Service:
     Attributes:
         name: of the unit, and of its folder below /var/lib.
         model: absolute path of the .tflite file.
-        source: the camera, as `edgeclf run` takes it; paths are absolute.
+        source: the camera, as `edgeclf run` takes it, without a secret; paths are absolute.
+        camera: its address; None for a video or a folder.
         options: further options of `edgeclf run`.
         memory_max: the most memory it may take, as systemd has it (`512M`); None for no limit.
     """
@@ -33,6 +37,7 @@ class Service:
     name: str
     model: Path
     source: str
+    camera: CameraAddress | None
     options: tuple[str, ...]
     memory_max: str | None
 
@@ -47,8 +52,7 @@ class Service:
     @property
     def needs_device(self) -> bool:
         """Whether the camera is one of this machine, and no address or file."""
-        path = Path(self.source)
-        return "://" not in self.source and (path.is_char_device() or not path.exists())
+        return self.camera is not None and not self.camera.is_network
 
 
 def unit_text(service: Service) -> str:
@@ -72,11 +76,12 @@ def unit_text(service: Service) -> str:
 
 
 def _unit_lines(service: Service) -> list[str]:
-    text = f"edgeclf: {service.model.name} on {public_name(service.source)}"
+    watched = service.camera.name if service.camera is not None else service.source
+    text = f"edgeclf: {service.model.name} on {watched}"
     network = ["Wants=network-online.target", "After=network-online.target"]
     return [
         f"Description={_specifiers(text)}",
-        *(network if "://" in service.source else []),
+        *(network if service.camera is not None and service.camera.is_network else []),
         "# Five failures in a row within two minutes are no broken camera, but a broken set-up.",
         "StartLimitIntervalSec=120",
         "StartLimitBurst=5",
@@ -95,7 +100,7 @@ def _run_lines(service: Service) -> list[str]:
         "NotifyAccess=main",
         "ExecStart=" + " ".join([quoted(command[0]), *map(quoted_argument, command[1:])]),
         "# For passwords that run takes from its environment; root alone has to read it.",
-        f"EnvironmentFile=-/etc/edgeclf/{service.name}.env",
+        f"EnvironmentFile=-{ENVIRONMENTS}/{service.name}.env",
         "TimeoutStartSec=90",
         "# Fed with each fresh frame that was classified, and with nothing else.",
         "WatchdogSec=60",
@@ -208,8 +213,3 @@ def _specifiers(text: str) -> str:
     if controls:
         raise EdgeclfError(f"{text!r}: holds {controls[0]!r}, which no systemd unit can; rename it")
     return text.replace("%", "%%")
-
-
-def public_name(source: str) -> str:
-    """Return the source without what a password could be in."""
-    return re.sub(r"(?<=://)[^/]*@", "", source).partition("?")[0]

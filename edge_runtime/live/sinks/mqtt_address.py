@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from ...errors import EdgeclfError
+from ..credentials import read_secret
 
 PASSWORD_VARIABLE = "EDGECLF_MQTT_PASSWORD"
 DEFAULT_PREFIX = "edgeclf"
@@ -34,7 +35,7 @@ class MqttAddress:
 
     @classmethod
     def parse(cls, url: str, environment: Mapping[str, str]) -> "MqttAddress":
-        """Read a URL; a password that it lacks is taken from the environment.
+        """Read a URL; a password that it lacks is a secret of the environment: `read_secret`.
 
         Raises:
             EdgeclfError: it is no such URL. The message does not repeat it: it may hold a password.
@@ -50,14 +51,14 @@ class MqttAddress:
         except (ValueError, KeyError):
             raise EdgeclfError(mend) from None
         prefix = unquote(parts.path).strip("/")
-        wild = re.search(r"[+#\0]", prefix)
+        wild = re.search(r"[+#\0]", prefix) or "@" in parts.path
         wrong = parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment
         if wrong or wild:
             raise EdgeclfError(mend)
         user = unquote(parts.username) if parts.username else None
         password = unquote(parts.password) if parts.password else None
         if user is not None and password is None:
-            password = environment.get(PASSWORD_VARIABLE)
+            password = read_secret(PASSWORD_VARIABLE, environment)
         return cls(
             host=parts.hostname or "",
             port=port,
@@ -69,5 +70,14 @@ class MqttAddress:
 
     def __str__(self) -> str:
         """Return the URL without user and password."""
+        return f"{self._place('')}/{self.prefix}"
+
+    @property
+    def url_without_password(self) -> str:
+        """Return a URL with the user alone, as `parse` reads it."""
+        user = "" if self.user is None else quote(self.user, safe="") + "@"
+        return f"{self._place(user)}/{quote(self.prefix)}"
+
+    def _place(self, user: str) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"mqtt{'s' if self.tls else ''}://{host}:{self.port}/{self.prefix}"
+        return f"mqtt{'s' if self.tls else ''}://{user}{host}:{self.port}"

@@ -44,6 +44,12 @@ class SinkOptions:
     mqtt: str | None = field(default=None, repr=False)
     prometheus: tuple[str, int] | None = None
 
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """Return the files and folders that are written to."""
+        paths = (self.jsonl, self.csv, self.events, self.record, self.uncertain)
+        return tuple(path for path in paths if path is not None)
+
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "SinkOptions":
         """Return what is ours of the parameters of a command, by name."""

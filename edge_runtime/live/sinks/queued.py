@@ -4,12 +4,15 @@ import os
 import sys
 import threading
 import time
+import traceback
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Generic, TypeVar
 
+from ...errors import EdgeclfError
 from ..observation import Event, Observation, Sink, SourceHealth
 
 Warn = Callable[[str], None]
@@ -23,7 +26,7 @@ class Outlet(ABC, Generic[Item]):
     """What a `QueuedSink` writes to.
 
     What `pick…` returns waits in the queue; they run in the camera's loop and return at once.
-    `write` and `close` run on the sink's thread and may block; an OSError of theirs is told.
+    `write` and `close` run on the sink's thread and may block; what they raise is reported.
 
     Attributes:
         name: what warnings call it.
@@ -156,17 +159,17 @@ class QueuedSink(Generic[Item]):
                 item, _ = self._queue.popleft()
             try:
                 self._outlet.write(item)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001, reported; the thread goes on with the next
                 self._failed(error)
             else:
                 self._succeeded()
             del item  # a picture, perhaps, that would stay until the next comes
         try:
             self._outlet.close()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001, reported
             self._warn(f"{self.name}: {_reason(error)} at its end")
 
-    def _failed(self, error: OSError) -> None:
+    def _failed(self, error: Exception) -> None:
         self.lost += 1
         if not self._failing and self._clock() >= self._failure_tell_at:
             self._failing = True
@@ -219,5 +222,11 @@ def close_sinks(sinks: Sequence[Sink], *, within_s: float = 1.5) -> None:
         raise errors[0]
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
+def _reason(error: Exception) -> str:
+    """Return the system's own words, or a bug by its type and place: its text may hold anything."""
+    if isinstance(error, EdgeclfError):
+        return str(error)
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    return f"a bug ({type(error).__name__} in {Path(at.filename).name}, line {at.lineno})"

@@ -10,6 +10,7 @@ from ..observation import Event, Observation, SourceHealth, SourceState
 from ..rate import Rate
 
 _ERASE = "\r\x1b[K"
+_NOTHING_YET, _NOTHING_NOW = "no frame yet", "no frame now"
 
 
 class StatusLine:
@@ -27,13 +28,15 @@ class StatusLine:
         self._rate = Rate()
         self._health: SourceHealth | None = None
         self._state: tuple[SourceState, str] | None = None
-        self._seen = "no frame yet"
+        self._seen = _NOTHING_YET
 
     def observe(self, observation: Observation) -> None:
         """Show the steady label, and the frame's age."""
         now = time.monotonic()
         self._rate.add(now)
         decision = observation.decision
+        if self._health is not None and self._health.state is not SourceState.LIVE:
+            return  # the last frame of a camera that is lost
         self._seen = (
             f"{decision.label}  {decision.score:.3f}  {self._rate.per_second(now):5.1f} fps  "
             f"age {observation.age_ms:4.0f} ms"
@@ -47,7 +50,9 @@ class StatusLine:
             self._show()
 
     def report_health(self, health: SourceHealth) -> None:
-        """Show how the camera is."""
+        """Show how the camera is; what was seen before it was lost is not shown any more."""
+        if health.state is not SourceState.LIVE and self._seen != _NOTHING_YET:
+            self._seen = _NOTHING_NOW
         self._health = health
         self._show()
 

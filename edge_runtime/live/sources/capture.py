@@ -1,6 +1,8 @@
 """What a camera must do to be watched, and the ways in which it fails."""
 
+import ssl
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Protocol
 
 import numpy as np
@@ -54,6 +56,22 @@ class DamagedError(CaptureError):
 
 class EndError(CaptureError):
     """A source that ends has ended."""
+
+
+def status_text(status: int) -> str:
+    """Return an answer's status with its standard phrase: the camera's may repeat a secret."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def untrusted(error: ssl.SSLCertVerificationError) -> RefusedError:
+    """Return why a camera with a certificate that nobody vouches for is not asked."""
+    return RefusedError(
+        f"the camera's certificate is not trusted ({error.verify_message}); name the file of the "
+        "certificate that signed it in the variable SSL_CERT_FILE"
+    )
 
 
 class Capture(Protocol):

@@ -86,6 +86,8 @@ class Grabber:
             except DamagedError as error:
                 with self._changed:
                     self._health.undecodable(error, self._clock())
+                if time.monotonic() >= deadline:
+                    return None  # damaged frames may come faster than they are decoded
                 continue
             with self._changed:
                 number = self._health.decoded()
@@ -158,7 +160,7 @@ class Grabber:
                         self._lose(error, self._clock())
             finally:
                 with self._changed:
-                    if self._is_mine():
+                    if self._capture is capture:
                         self._capture = None
                 capture.close()
 

@@ -64,6 +64,7 @@ class HealthTracker:
         self._damage = ""
         self._undecodable = 0
         self._undecodable_since = now
+        self._undecodable_damage = ""
         self._same_since = now
         self._frozen = False
 
@@ -99,6 +100,7 @@ class HealthTracker:
         if self._undecodable == 0:
             self._undecodable_since = now
         self._undecodable += 1
+        self._undecodable_damage = str(error)  # frames that seem whole still come
 
     def decoded(self) -> int:
         """Note that a frame became a picture; return its number."""
@@ -158,6 +160,6 @@ class HealthTracker:
         if self._frozen:
             return self._same_since + self._patience.frozen_s, "the picture is frozen"
         if self._undecodable >= _ENOUGH_UNDECODABLE:
-            return self._undecodable_since, f"nothing but damage: {self._damage}"
+            return self._undecodable_since, f"nothing but damage: {self._undecodable_damage}"
         reason = f"nothing but damage: {self._damage}" if self._damage else "no frame comes"
         return heard_at + self._patience.stale_s, reason

@@ -1,148 +1,104 @@
-"""Motion JPEG over HTTP: `multipart/x-mixed-replace`, read with deadlines that hold."""
+"""JPEGs over HTTP: a stream of them (`multipart/x-mixed-replace`), or one for each request."""
 
 import http.client
 import re
-import socket
-import ssl
 import time
-from base64 import b64encode
-from urllib.parse import unquote, urlsplit
 
+from .address import CameraAddress
 from .capture import DamagedError, LateError, LostError, RawFrame, RefusedError
-from .http_digest import digest_answer
+from .http_connection import HttpConnection
 from .jpeg import find_damage
 
 _MOST_BYTES = 64 * 2**20  # of a frame; nobody's camera sends more
 _MOST_HEADER_BYTES = 64 * 2**10
-_CHUNK = 256 * 2**10
 _LENGTH = re.compile(rb"^content-length:[ \t]*(\d+)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
+_DASHES = b"--"
+_APART_S = 0.1  # from one request for a picture to the next
+# Other types are not repeated: what a camera sends may hold anything.
+_TYPES = frozenset({"text/html", "text/plain", "video/mp4", "application/json"})
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 
 
 class HttpMjpeg:
-    """One connection to a camera that answers with a stream of JPEGs."""
+    """One connection to a camera that answers with JPEGs: a stream, or one for each request."""
 
-    def __init__(self, url: str) -> None:
-        """Prepare a connection to `url`, http or https, with user and password if it holds them."""
-        self._url = urlsplit(url)
-        self._connection: http.client.HTTPConnection | None = None
-        self._socket: socket.socket | None = None
-        self._response: http.client.HTTPResponse | None = None
+    def __init__(self, address: CameraAddress) -> None:
+        """Prepare a connection to `address`, http or https; https checks the certificate."""
+        self._connection = HttpConnection(address)
+        self._is_stream = True
+        self._answered_at: float | None = None
         self._boundary = b""
+        self._is_exact = False  # whether `_boundary` is what was seen, not only what was announced
+        self._lengths_hold = True
         self._buffer = bytearray()
         self._arrived = (0.0, 0.0)
 
     def open(self, deadline: float) -> None:
-        """Ask for the stream; a second time with the password, if the camera wants one."""
-        try:
-            response = self._ask(None, deadline)
-            login = self._login(response)
-            if login is not None:
-                self.close()
-                response = self._ask(login, deadline)
-        except TimeoutError:
-            raise LateError("no answer in time") from None
-        except ssl.SSLError as error:
-            raise RefusedError(f"no encrypted connection ({error.reason})") from None
-        except (OSError, http.client.HTTPException) as error:
-            raise LostError(_reason(error)) from None
-        if response.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise LostError(f"the camera answers {response.status} {response.reason}")
-        if response.status != http.HTTPStatus.OK:
-            raise RefusedError(_refusal(response, user=self._url.username))
-        kind = response.headers.get("Content-Type", "")
-        boundary = _BOUNDARY.search(kind)
-        if not kind.lower().startswith("multipart/") or boundary is None:
-            raise RefusedError(
-                f"it answers with {kind.split(';')[0] or 'no type'}, not with a stream of JPEGs "
-                "(multipart/x-mixed-replace); give the address of the stream itself"
-            )
-        # Some cameras announce the boundary with the dashes that only stand before it.
-        self._boundary = b"--" + boundary[1].strip().removeprefix("--").encode("latin-1")
-
-    def _ask(self, authorization: str | None, deadline: float) -> http.client.HTTPResponse:
-        url = self._url
-        secure = url.scheme == "https"
-        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = kind(url.hostname or "", url.port, timeout=_left(deadline))
-        self._connection = connection
-        connection.connect()
-        # A connection that the server will close is dropped by http.client once it has answered.
-        connected: socket.socket = connection.sock
-        self._socket = connected
-        headers = {"Accept": "multipart/x-mixed-replace, image/jpeg", "User-Agent": "edgeclf"}
-        if authorization is not None:
-            headers["Authorization"] = authorization
-        connection.request("GET", self._path, headers=headers)
-        connected.settimeout(_left(deadline))
-        self._response = connection.getresponse()
-        return self._response
-
-    @property
-    def _path(self) -> str:
-        return (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
-
-    def _login(self, response: http.client.HTTPResponse) -> str | None:
-        """Return what proves the password, in the best way that the camera offers."""
-        if response.status != http.HTTPStatus.UNAUTHORIZED or self._url.username is None:
-            return None
-        user, password = unquote(self._url.username), unquote(self._url.password or "")
-        challenges = response.headers.get_all("WWW-Authenticate", [])
-        for challenge in challenges:
-            answer = digest_answer(challenge, path=self._path, user=user, password=password)
-            if answer is not None:
-                return answer
-        if any(challenge.lower().startswith("basic") for challenge in challenges):
-            return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
-        return None
+        """Ask for the pictures, with the password if the camera wants one."""
+        response = self._connection.open(deadline)
+        self._answered_at = time.monotonic()
+        self._is_stream = response.headers.get_content_type() != "image/jpeg"
+        if self._is_stream:
+            self._boundary = _boundary(response)
+            response.length = None  # some announce a length for what has no end
 
     def read(self, deadline: float) -> RawFrame:
         """Return the next JPEG whose parts are in order."""
-        self._skip_to_boundary(deadline)
-        length = self._read_part_header(deadline)
-        try:
-            jpeg = (
-                self._read_to_boundary(deadline)
-                if length is None
-                else self._read_exactly(length, deadline)
-            )
-        except (LateError, LostError) as error:
-            error.damaged = 1 if self._buffer else 0
-            raise
+        jpeg = self._read_part(deadline) if self._is_stream else self._read_answer(deadline)
         damage = find_damage(jpeg)
         if damage is not None:
-            swallowed = jpeg.find(b"\n" + self._boundary)
+            swallowed = jpeg.find(b"\n" + self._boundary) if self._is_stream else -1
             if swallowed >= 0:  # the frame is shorter than announced: the next ones are in it
                 self._buffer[:0] = jpeg[swallowed:]
+            self._lengths_hold = False
             raise DamagedError(f"a damaged frame ({damage})", damaged=1)
         return RawFrame(jpeg, *self._arrived)
 
     def cancel(self) -> None:
         """Wake up a read that waits for the network."""
-        connected = self._socket
-        if connected is not None:
-            try:
-                connected.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return  # it is gone already
+        self._connection.cancel()
 
     def close(self) -> None:
         """Close the connection."""
-        if self._response is not None:
-            self._response.close()
-        if self._connection is not None:
-            self._connection.close()
+        self._connection.close()
+
+    def _read_answer(self, deadline: float) -> bytes:
+        """Return the whole body of an answer; ask again if the last one was read."""
+        if self._answered_at is None:
+            self.open(deadline)
+        asked_at, self._answered_at = self._answered_at or 0.0, None
+        self._buffer.clear()
+        while received := self._connection.receive(deadline):
+            self._arrived = (time.monotonic(), time.time())
+            self._buffer += received
+            if len(self._buffer) > _MOST_BYTES:
+                raise LostError(f"a picture of more than {_MOST_BYTES} bytes")
+        time.sleep(max(0.0, min(asked_at + _APART_S, deadline) - time.monotonic()))
+        return bytes(self._buffer)
+
+    def _read_part(self, deadline: float) -> bytes:
+        self._skip_to_boundary(deadline)
+        length = self._read_part_header(deadline)
+        try:
+            if length is None or not self._lengths_hold:
+                return self._read_to_boundary(deadline)
+            return self._read_exactly(length, deadline)
+        except (LateError, LostError) as error:
+            error.damaged = 1 if self._buffer else 0
+            raise
 
     def _skip_to_boundary(self, deadline: float) -> None:
         while (at := self._buffer.find(self._boundary)) < 0:
-            del self._buffer[: -len(self._boundary)]
+            del self._buffer[: -len(self._boundary) - len(_DASHES)]
             self._receive(deadline)
         end = at + len(self._boundary)
         while len(self._buffer) < end + 2:
             self._receive(deadline)
-        if self._buffer[end : end + 2] == b"--":
+        if self._buffer[end : end + 2] == _DASHES:
             raise LostError("the camera has ended the stream")
+        if not self._is_exact and self._buffer[:at].endswith(_DASHES):
+            self._boundary = _DASHES + self._boundary
+        self._is_exact = True
         del self._buffer[:end]
 
     def _read_part_header(self, deadline: float) -> int | None:
@@ -185,42 +141,26 @@ class HttpMjpeg:
             self._receive(deadline)
 
     def _receive(self, deadline: float) -> None:
-        assert self._socket is not None
-        assert self._response is not None
-        try:
-            self._socket.settimeout(_left(deadline))
-            received = self._response.read1(_CHUNK)
-        except TimeoutError:
-            raise LateError("no frame in time") from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise LostError(_reason(error)) from None
+        received = self._connection.receive(deadline)
         if not received:
             raise LostError("the camera has closed the connection")
         self._arrived = (time.monotonic(), time.time())
         self._buffer += received
 
 
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
+def _boundary(response: http.client.HTTPResponse) -> bytes:
+    """Return the announced boundary; the dashes in front of it are missing in some streams.
 
-
-def _refusal(response: http.client.HTTPResponse, *, user: str | None) -> str:
-    said = f"the camera refuses: {response.status} {response.reason}"
-    if 300 <= response.status < 400:
-        return f"{said}, to {response.headers.get('Location', 'nowhere')}; give that address"
-    if response.status == http.HTTPStatus.UNAUTHORIZED:
-        if user is None:
-            return f"{said}; give user and password: http://USER:PASSWORD@…"
-        return f"{said}; check user and password"
-    return said
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, socket.gaierror):
-        return "no such host"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror[0].lower() + error.strerror[1:]
-    return " ".join(str(error).split()) or type(error).__name__
+    Raises:
+        RefusedError: the camera answers with no stream of pictures.
+    """
+    kind = response.headers.get("Content-Type", "")
+    boundary = (response.headers.get_boundary() or "").strip()
+    if not kind.lower().startswith("multipart/") or not boundary.strip("-"):
+        given = kind.partition(";")[0].strip().lower()
+        known = given if given in _TYPES else "another type" if given else "no type"
+        raise RefusedError(
+            f"it answers with {known}, not with JPEGs "
+            "(multipart/x-mixed-replace or image/jpeg); give the address of the stream itself"
+        )
+    return boundary.removeprefix("--").encode("latin-1", "replace")

@@ -10,7 +10,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 
 import cv2
@@ -130,7 +130,8 @@ def decode_jpeg(data: bytes) -> BGRImage:
     Raises:
         DamagedError: it cannot be decoded, or libjpeg stumbled on the way.
     """
-    with decoder_warnings() as warnings:
+    bgr = None
+    with decoder_warnings() as warnings, suppress(cv2.error):  # more pixels than OpenCV takes
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if bgr is None:
         raise DamagedError("a frame that cannot be decoded", damaged=1)

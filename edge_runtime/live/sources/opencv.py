@@ -2,23 +2,33 @@
 
 import os
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
 
-from .capture import DamagedError, EndError, LateError, LostError, RawFrame, RefusedError
+from .address import CameraAddress
+from .capture import (
+    DamagedError,
+    EndError,
+    LateError,
+    LostError,
+    RawFrame,
+    RefusedError,
+    status_text,
+    untrusted,
+)
 from .jpeg import decoder_warnings
-
-_RTSP_PORT = 554
 
 # What FFmpeg gathers to guess the frame rate (a second, and more) would be thrown away, or come
 # late and at once.
 _OPTIONS_NAME = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+_TLS_CHECK = "tls_verify"
 _FFMPEG_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay|fpsprobesize;0"
 
 
@@ -77,26 +87,34 @@ class V4l2Camera:
 
 
 class RtspCamera:
-    """A camera of the network, over TCP: what arrives is whole."""
+    """A camera of the network, over TCP: what arrives is whole.
 
-    def __init__(self, url: str) -> None:
-        """Prepare a connection to `url`."""
-        self._url = url
+    With `rtsps` the certificate and the host in it are checked, unless the user's own options for
+    FFmpeg have a `tls_verify`.
+    """
+
+    def __init__(self, address: CameraAddress) -> None:
+        """Prepare a connection to `address`."""
+        self._address = address
         self._capture: cv2.VideoCapture | None = None
 
     def open(self, deadline: float) -> None:
         """Connect, and wait for what FFmpeg needs to know of the stream."""
+        users_options = os.environ.get(_OPTIONS_NAME, "")
+        checked = self._address.scheme == "rtsps" and _TLS_CHECK not in users_options
+        if checked:
+            _check_certificate(self._address, deadline)
         left_ms = max(1, round((deadline - time.monotonic()) * 1000))
         timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, left_ms]
         timeouts += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, left_ms]
-        with _ffmpeg_options():
-            capture = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, timeouts)
+        with _ffmpeg_options(checked=checked):
+            capture = cv2.VideoCapture(self._address.url, cv2.CAP_FFMPEG, timeouts)
         self._capture = capture
         if capture.isOpened():
             return
         if time.monotonic() >= deadline - 0.1:
             raise LateError("no answer in time")
-        raise _why_not(self._url, deadline)
+        raise _why_not(self._address, deadline)
 
     def read(self, deadline: float) -> RawFrame:
         """Wait for a frame; FFmpeg gives up after the time that was left when it was opened."""
@@ -161,19 +179,22 @@ class RealTimeVideo:
 
 
 @contextmanager
-def _ffmpeg_options() -> Iterator[None]:
+def _ffmpeg_options(*, checked: bool) -> Iterator[None]:
     """Let FFmpeg open a stream for what is new in it; options that the user has set come first.
 
     OpenCV takes them from the environment only, and would take them for a file, too.
     """
-    if _OPTIONS_NAME in os.environ:
-        yield
-        return
-    os.environ[_OPTIONS_NAME] = _FFMPEG_OPTIONS
+    users = os.environ.get(_OPTIONS_NAME)
+    options = _FFMPEG_OPTIONS if users is None else users
+    if checked:
+        options += f"|{_TLS_CHECK};1|ca_file;{ssl.get_default_verify_paths().cafile or ''}"
+    os.environ[_OPTIONS_NAME] = options
     try:
         yield
     finally:
         del os.environ[_OPTIONS_NAME]
+        if users is not None:
+            os.environ[_OPTIONS_NAME] = users
 
 
 def _whole_seconds(deadline: float) -> int:
@@ -187,27 +208,48 @@ def _no_frame(deadline: float) -> LateError | LostError:
     return LostError("the camera has gone")
 
 
-def _why_not(url: str, deadline: float) -> LostError | RefusedError:
+def _check_certificate(address: CameraAddress, deadline: float) -> None:
+    """Refuse a certificate of another host: FFmpeg does so for names, but not for numbers."""
+    try:
+        _connected(address, max(0.05, (deadline - time.monotonic()) / 2)).close()
+    except ssl.SSLCertVerificationError as error:
+        raise untrusted(error) from None
+    except OSError:
+        return  # FFmpeg meets it, too, and `_why_not` names it
+
+
+def _why_not(address: CameraAddress, deadline: float) -> LostError | RefusedError:
     """Ask an RTSP server that FFmpeg could not open; OpenCV keeps its reason to itself."""
     timeout_s = max(0.05, (deadline - time.monotonic()) / 2)  # to connect, and to hear
-    parts = urlsplit(url)
-    address = (parts.hostname or "", parts.port or _RTSP_PORT)
-    plain = f"{parts.scheme}://{url.split('://', 1)[1].rpartition('@')[2]}"
-    question = f"DESCRIBE {plain} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
     try:
-        with socket.create_connection(address, timeout=timeout_s) as connected:
-            connected.sendall(question.encode())
-            answer = connected.recv(1024).decode("latin-1").splitlines()
+        status = _describe(address, timeout_s)
     except TimeoutError:
         return LostError("no answer in time")
+    except ssl.SSLCertVerificationError as error:
+        return untrusted(error)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = error.strerror or type(error).__name__
         return LostError(reason[0].lower() + reason[1:])
-    status = answer[0].partition(" ")[2] if answer else "no answer"
-    if status.startswith("401"):
-        if parts.username is None:
-            return RefusedError(f"the camera refuses: {status}; rtsp://USER:PASSWORD@…")
+    if status == HTTPStatus.UNAUTHORIZED and address.user is not None:
         return RefusedError("the camera refuses the user or the password")
-    if status.startswith("4"):
-        return RefusedError(f"the camera refuses: {status}")
+    if 400 <= status < 500:
+        mend = "; rtsp://USER:PASSWORD@…" if status == HTTPStatus.UNAUTHORIZED else ""
+        return RefusedError(f"the camera refuses: {status_text(status)}{mend}")
     return LostError("the stream cannot be opened")
+
+
+def _describe(address: CameraAddress, timeout_s: float) -> int:
+    """Return the status with which a camera answers a question about its stream; 0 for none."""
+    head = f"DESCRIBE {address.url_without_user} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp"
+    with _connected(address, timeout_s) as connected:
+        connected.sendall(f"{head}\r\n\r\n".encode())
+        answer = connected.recv(1024).split(maxsplit=2)
+    return int(answer[1]) if len(answer) > 1 and answer[1].isdigit() else 0
+
+
+def _connected(address: CameraAddress, timeout_s: float) -> socket.socket:
+    connected = socket.create_connection((address.host, address.port), timeout=timeout_s)
+    if address.scheme != "rtsps":
+        return connected
+    context = ssl.create_default_context()
+    return context.wrap_socket(connected, server_hostname=address.host)

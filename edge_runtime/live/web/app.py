@@ -135,12 +135,12 @@ class Answers:
                 body = await asyncio.wait_for(reading, _UPLOAD_S)
             except asyncio.TimeoutError:
                 raise RefusedError(408, f"not here after {_UPLOAD_S:g} s") from None
-            data = photograph_in(body, request.headers.get("content-type", ""))
-            del body
+            content_type = request.headers.get("content-type", "")
             async with self._decoding:  # one decoded photograph in the memory at a time
-                return JSONResponse(await asyncio.to_thread(self._classified, data))
+                return JSONResponse(await asyncio.to_thread(self._classified, body, content_type))
 
-    def _classified(self, data: bytes) -> dict[str, Any]:
+    def _classified(self, body: bytes, content_type: str) -> dict[str, Any]:
+        data = photograph_in(body, content_type)
         rgb = decode_photograph(data, pixels=self.about.max_pixels)
         prediction = self.classify(rgb)
         overlay = (

@@ -19,6 +19,7 @@ from .view import WebView
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 DEFAULT_ADDRESS = "127.0.0.1:8080"
+TOKEN_VARIABLE = "EDGECLF_TOKEN"
 _ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]]+)?:|\[(?P<v6>[0-9a-fA-F:.]+)\]:)?(?P<port>\d{1,5})")
 _TOKEN_LENGTH = 12
 # What lies between us and a slow viewer of /stream is old by the time it is seen: not much.
@@ -56,10 +57,10 @@ def web_options(command: _Command) -> _Command:
     )
     token = click.option(
         "--token",
-        envvar="EDGECLF_TOKEN",
+        envvar=TOKEN_VARIABLE,
         metavar="TEXT",
         help="Token that opens the web page; generated if other machines can reach the page. "
-        "[EDGECLF_TOKEN]",
+        f"[{TOKEN_VARIABLE}]",
     )
     return serve(token(command))
 

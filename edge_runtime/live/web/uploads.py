@@ -1,15 +1,22 @@
 """A photograph that somebody sends: limited before it is read, and before it is decoded."""
 
-import re
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import Field, File, FormParser, parse_options_header
 
 from ...images import ImageError, RGBImage, decode_image
 from .image_size import image_size
 
 # How many times the limit is read before the line is cut.
 _THROWN_AWAY = 5
+_MOST_PARTS = 16
 _KNOWN = "send a JPEG, PNG, WebP, BMP or TIFF file"
+
+# It warns of each damaged form on stderr, which whoever sends them could fill.
+logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
@@ -68,18 +75,38 @@ async def read_body(chunks: AsyncIterator[bytes], *, announced: str | None, limi
 
 
 def photograph_in(body: bytes, content_type: str) -> bytes:
-    """Return the image file in `body`: all of it, or the first file of a multipart form."""
-    if not content_type.lower().startswith("multipart/form-data"):
+    """Return the image file in `body`: all of it, or the first file of a multipart form.
+
+    Raises:
+        RefusedError: the form is damaged, holds no whole file or more than 16 parts.
+    """
+    kind, options = parse_options_header(content_type)
+    if kind.lower() != b"multipart/form-data":
         return body
-    boundary = re.search(r'boundary="?([^";]{1,70})', content_type, re.IGNORECASE)
-    if boundary is None:
-        raise RefusedError(400, "multipart/form-data without a boundary")
-    # RFC 2046, 5.1.1: the line break before a delimiter belongs to the delimiter.
-    for part in (b"\r\n" + body).split(b"\r\n--" + boundary[1].encode())[1:-1]:
-        head, blank, content = part.partition(b"\r\n\r\n")
-        if blank and b"filename=" in head:
-            return content
-    raise RefusedError(400, "no file in the multipart form; send one")
+    parts: list[Field | File] = []
+
+    def add(part: Field | File) -> None:
+        if len(parts) == _MOST_PARTS:
+            raise FormParserError(f"more than {_MOST_PARTS} parts")
+        parts.append(part)
+
+    try:
+        form = FormParser(
+            "multipart/form-data",
+            add,
+            add,
+            boundary=options.get(b"boundary"),
+            config={"MAX_MEMORY_FILE_SIZE": len(body)},  # beyond that it writes to the disk
+        )
+        form.write(body)
+        form.finalize()
+    except FormParserError as error:
+        raise RefusedError(400, f"the multipart form cannot be read: {error}") from None
+    for part in parts:
+        if isinstance(part, File):
+            part.file_object.seek(0)
+            return part.file_object.read()
+    raise RefusedError(400, "no whole file in the multipart form; send one")
 
 
 def decode_photograph(data: bytes, *, pixels: int) -> RGBImage:

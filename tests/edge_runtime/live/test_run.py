@@ -38,6 +38,15 @@ def endless(client: Connection) -> None:
         number += 1
 
 
+def damaged(client: Connection) -> None:
+    """Send frames that only the decoder finds damaged, as fast as they are taken."""
+    whole = jpeg(3, height=960, width=1280)
+    middle = len(whole) * 3 // 4
+    client.send(HEADER)
+    while not client.released.is_set():
+        client.send(part(whole[:middle] + b"\x55" * 300 + whole[middle + 300 :]))
+
+
 def silent(client: Connection) -> None:
     client.released.wait(LONG)
 
@@ -123,6 +132,13 @@ def test_a_camera_that_refuses_is_dead(cli: Cli, model: Path) -> None:
     with serve(lambda client: client.send(b"HTTP/1.1 403 Forbidden\r\n\r\n")) as port:
         result = cli("run", model, f"http://127.0.0.1:{port}/", "--duration", 0.5)
     assert "dead (the camera refuses: 403 Forbidden)" in result.stdout
+
+
+def test_damage_alone_does_not_hold_up_the_end(cli: Cli, model: Path) -> None:
+    with serve(damaged) as port:
+        result = cli("run", model, f"http://127.0.0.1:{port}/", "--duration", 2, "--json")
+    assert result.stdout == ""
+    assert "stale (nothing but damage: a damaged frame" in result.stderr
 
 
 def test_a_video_in_real_time(cli: Cli, model: Path, tmp_path: Path) -> None:
@@ -256,7 +272,7 @@ def test_a_photograph_loads_nothing_of_it(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("answer", [endless, silent])
+@pytest.mark.parametrize("answer", [endless, silent, damaged])
 def test_a_signal_ends_it_in_order(
     model: Path, number: signal.Signals, answer: Callable[[Connection], None]
 ) -> None:
@@ -278,3 +294,61 @@ def test_a_signal_ends_it_in_order(
     assert "Traceback" not in stderr
     for line in stdout.splitlines():
         json.loads(line)  # the last one is whole, too
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--jsonl", "/proc/seen.jsonl"], "/proc/seen.jsonl: cannot be written"),
+        (["--serve", "127.0.0.1:0"], "--serve needs uvicorn: pip install 'edgeclf[web]'"),
+        (["--mqtt", "mqtt://broker"], "--mqtt needs paho-mqtt: pip install 'edgeclf[mqtt]'"),
+        (["--class-threshold", "dent=1"], "'dent', which is no class"),
+        (["--watch"], "not a folder"),
+    ],
+)
+def test_a_run_that_cannot_start_ends_with_one_line(
+    fresh_python: Callable[..., subprocess.CompletedProcess[str]],
+    model: Path,
+    tmp_path: Path,
+    options: list[str],
+    reason: str,
+) -> None:
+    """And not with SIGABRT, as where a thread is in a library when the process ends."""
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 1000, (64, 48))
+    for number in range(50):
+        writer.write(picture(number))
+    writer.release()
+    code = (
+        "import sys\n"
+        "for name in ('uvicorn', 'paho.mqtt.client'): sys.modules[name] = None\n"
+        "from edgeclf.cli import main\n"
+        "main()"
+    )
+    done = fresh_python(code, "run", model, path, "--realtime", *options)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert reason in line
+
+
+def test_what_cannot_be_opened_is_known_before_the_camera_is_asked(cli: Cli, model: Path) -> None:
+    asked: list[bytes] = []
+    with serve(lambda client: asked.append(client.request)) as port:
+        camera = f"http://127.0.0.1:{port}/"
+        cli("run", model, camera, "--jsonl", "/proc/seen.jsonl", code=1)
+        assert asked == []
+        cli("run", model, camera, "--duration", 0.5)
+        assert asked
+
+
+def test_the_pictures_of_a_run_are_not_watched(cli: Cli, model: Path, tmp_path: Path) -> None:
+    result = cli("run", model, tmp_path, "--watch", "--events", tmp_path, code=1)
+    assert "choose another folder for them" in result.stderr
+    events, unsure = tmp_path / "events", tmp_path / "unsure"
+    threading.Timer(0.5, lambda: cv2.imwrite(str(tmp_path / "new.png"), picture(1))).start()
+    options = ("--events", events, "--uncertain", unsure, "--json", "--duration", 4)
+    result = cli("run", model, tmp_path, "--watch", *options)
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["source"] for row in rows] == [str(tmp_path / "new.png")]
+    assert len(list(events.iterdir())) == 1

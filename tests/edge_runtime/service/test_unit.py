@@ -9,8 +9,11 @@ import pytest
 from skips import require_program
 
 from edgeclf.edge_runtime.errors import EdgeclfError
+from edgeclf.edge_runtime.live.sources.address import CameraAddress
+from edgeclf.edge_runtime.run_command import run
 from edgeclf.edge_runtime.service import command as service_command
 from edgeclf.edge_runtime.service.command import install_unit
+from edgeclf.edge_runtime.service.private import write_environment
 from edgeclf.edge_runtime.service.unit import (
     Service,
     below_homes,
@@ -19,7 +22,8 @@ from edgeclf.edge_runtime.service.unit import (
     unit_text,
 )
 
-SERVICE = Service("edgeclf", Path("/opt/models/int8.tflite"), "/dev/video0", (), None)
+USB = CameraAddress.parse("/dev/video0")
+SERVICE = Service("edgeclf", Path("/opt/models/int8.tflite"), "/dev/video0", USB, (), None)
 HARD = (
     "a b", "100%", "%h/x", "$HOME", "${X}", 'say "x"', "it's", "back\\slash", "\\n", ";", "é ü",
     "a:b", "", "#", "--x=a b", "rtsp://me:p%40ss@cam/live?x=1&y=2",
@@ -122,7 +126,8 @@ def test_the_unit_is_watched_and_locked_up() -> None:
 
 
 def test_a_camera_in_the_network_gets_no_device() -> None:
-    unit = settings(unit_text(replace(SERVICE, source="rtsp://me:secret@cam/live?token=1")))
+    camera = CameraAddress.parse("rtsp://me:secret@cam/live?token=1")
+    unit = settings(unit_text(replace(SERVICE, source="secret:CAM", camera=camera)))
     assert unit["PrivateDevices"] == ["yes"]
     assert "SupplementaryGroups" not in unit
     assert unit["After"] == ["network-online.target"]
@@ -178,10 +183,67 @@ def test_a_source_that_is_a_file_is_found_from_anywhere(cli, model, tmp_path, mo
     assert list(words(command, variables=True))[-1] == str(tmp_path / "clip.mp4")
 
 
-def test_a_password_in_the_unit_is_warned_of(cli, model: Path) -> None:
-    result = cli("service", model, "rtsp://me:secret@cam/live")
-    assert "Warning: the unit holds the camera's password" in result.stderr
+SECRET_WORDS = {
+    ("rtsp://me:s3cret@cam/live",): {"EDGECLF_CAMERA": "rtsp://me:s3cret@cam/live"},
+    ("http://cam/x?key=s3cret$'",): {"EDGECLF_CAMERA": "http://cam/x?key=s3cret$'"},
+    ("0", "--token", "s3cret-s3cret", "--serve", "8080"): {"EDGECLF_TOKEN": "s3cret-s3cret"},
+    ("0", "--token=s3cret-s3cret"): {"EDGECLF_TOKEN": "s3cret-s3cret"},
+    ("0", "--mqtt", "mqtts://me:s3cr%40et@[::1]/a/b"): {"EDGECLF_MQTT_PASSWORD": "s3cr@et"},
+    ("rtsp://cam?s3cret", "--mqtt=mqtt://m%40e:s3cret@broker"): {
+        "EDGECLF_CAMERA": "rtsp://cam?s3cret", "EDGECLF_MQTT_PASSWORD": "s3cret",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", list(SECRET_WORDS), ids=range(len(SECRET_WORDS)))
+def test_a_secret_on_the_command_line_is_warned_of_and_not_in_the_unit(
+    cli, model: Path, given: tuple[str, ...]
+) -> None:
+    result = cli("service", model, *given)
+    assert "s3cr" not in result.output
+    assert "Warning: the command line holds what may be a secret" in result.stderr
+    for name in SECRET_WORDS[given]:
+        assert f"{name}=…" in result.stderr
+        assert "/etc/edgeclf/edgeclf.env" in result.stderr
     assert "Warning" not in result.stdout
+    [command] = settings(result.stdout)["ExecStart"]
+    arguments = list(words(command, variables=True))[5:]
+    # The same without the secret makes the same unit, without a warning.
+    again = cli("service", model, *arguments[2:])
+    assert settings(again.stdout)["ExecStart"] == [command]
+    assert again.stderr == ""
+    # What run makes of it is what was given.
+    context = run.make_context("run", ["m", given[0]])
+    [address] = context.params["sources"]
+    unit_address = CameraAddress.parse(arguments[2])
+    assert unit_address is not None
+    assert unit_address.resolved(SECRET_WORDS[given]) == address
+
+
+def test_an_option_that_holds_an_address_is_refused(cli, model: Path) -> None:
+    result = cli("service", model, "0", "rtsp://me:s3cret@cam/live", code=1)
+    assert "give the camera as SOURCE" in result.stderr
+    assert "2 sources" in cli("service", model, "0", "1", code=1).stderr
+    assert "cannot be read" in cli("service", model, "0", "--mqtt", "mqtt://:s3cret", code=1).stderr
+    assert "s3cret" not in result.output
+
+
+def test_secrets_go_into_a_file_for_root_alone(tmp_path: Path) -> None:
+    path = tmp_path / "edgeclf" / "line.env"
+    write_environment(path, {"A": "one", "B": "two"})
+    hard = "x y#'\"\\$HOME`é"
+    write_environment(path, {"B": hard})
+    assert path.read_text() == 'A="one"\nB="x y#\'\\"\\\\\\$HOME\\`é"\n'
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    done = subprocess.run(
+        ["sh", "-c", f'. {path}; printf %s "$B"'], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == hard  # a shell reads such a value as systemd does
+    with pytest.raises(EdgeclfError, match="B: holds a control character"):
+        write_environment(path, {"B": "two\nlines"})
+    path.write_bytes(b"\xff")
+    with pytest.raises(EdgeclfError, match=r"line\.env: cannot be read"):
+        write_environment(path, {"B": "1"})
 
 
 def test_what_run_would_refuse_is_refused_now(cli, model: Path, tmp_path: Path) -> None:
@@ -233,6 +295,17 @@ def test_it_is_installed_and_the_next_command_named(systemd: Path) -> None:
     assert "next: systemctl enable --now edgeclf && systemctl restart edgeclf\n" in answer
 
 
+def test_an_installation_brings_its_secrets(
+    cli, model: Path, systemd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_command, "ENVIRONMENTS", systemd / "environments")
+    result = cli("service", model, "rtsp://me:s3cret@cam/live", "--install", "--name", "line")
+    path = systemd / "environments" / "line.env"
+    assert path.read_text() == 'EDGECLF_CAMERA="rtsp://me:s3cret@cam/live"\n'
+    assert f"{path} holds it now, for root alone" in result.stderr
+    assert "s3cret" not in result.output + (systemd / "units/line.service").read_text()
+
+
 def test_what_hinders_an_installation_is_one_line(systemd: Path, monkeypatch) -> None:
     (systemd / "bin/systemctl").write_text("#!/bin/sh\necho no bus >&2\nexit 1\n")
     with pytest.raises(EdgeclfError, match=r"`systemctl daemon-reload` failed \(no bus\)"):
@@ -250,7 +323,9 @@ def test_what_hinders_an_installation_is_one_line(systemd: Path, monkeypatch) ->
 def test_systemd_takes_the_unit(tmp_path: Path, source: str) -> None:
     analyze = require_program("systemd-analyze")
     unit = tmp_path / "edgeclf.service"
-    unit.write_text(unit_text(replace(SERVICE, source=source, options=HARD, memory_max="512M")))
+    camera = CameraAddress.parse(source)
+    service = replace(SERVICE, source=source, camera=camera, options=HARD, memory_max="512M")
+    unit.write_text(unit_text(service))
     done = subprocess.run(
         [analyze, "verify", "--man=no", unit], capture_output=True, text=True, check=False
     )

@@ -41,7 +41,8 @@ class Gate(Outlet[str]):
     def __init__(self) -> None:
         self.open = threading.Event()
         self.entered = threading.Event()
-        self.error: OSError | None = None
+        self.error: Exception | None = None
+        self.error_at_close: Exception | None = None
         self.written: list[str] = []
         self.threads: set[str] = set()
         self.priorities: set[int] = set()
@@ -69,6 +70,8 @@ class Gate(Outlet[str]):
 
     def close(self) -> None:
         self.closed = True
+        if self.error_at_close is not None:
+            raise self.error_at_close
 
 
 @pytest.fixture
@@ -207,6 +210,37 @@ def feed(outlet: Outlet[Any], count: int, **options: Any) -> QueuedSink[Any]:
 
 def json_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+        (UnicodeEncodeError("utf-8", "M\udcfcller", 1, 2, "no surrogates"),
+         "a bug (UnicodeEncodeError in test_files.py, line "),
+        (cv2.error("no codec for S3CRET"), "a bug (error in test_files.py, line "),
+        (MemoryError(), "a bug (MemoryError in test_files.py, line "),
+        (EdgeclfError("one line"), "one line"),
+    ],
+)  # fmt: skip
+def test_a_sinks_thread_survives_any_exception_and_reports_it(
+    gate: Gate, warnings: list[str], error: Exception, reason: str
+) -> None:
+    gate.open.set()
+    gate.error = gate.error_at_close = error
+    sink = QueuedSink(gate, bound=9, warn=warnings.append)
+    sink.observe(observation(0))
+    wait_until(lambda: sink.lost == 1)
+    assert warnings[0].startswith(f"gate: {reason}")
+    gate.error = None
+    sink.observe(observation(1))
+    sink.close(20)
+    assert gate.written == ["frame 1"]
+    assert (sink.written, sink.lost) == (1, 1)
+    assert warnings[1:] == ["gate: writes again; 1 lost meanwhile", warnings[-1]]
+    assert warnings[-1].startswith(f"gate: {reason}")
+    assert warnings[-1].endswith("at its end")
+    assert "S3CRET" not in "".join(warnings)
 
 
 def test_json_lines(tmp_path: Path) -> None:

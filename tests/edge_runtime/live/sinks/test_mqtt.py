@@ -379,15 +379,21 @@ def test_an_encrypted_broker_is_checked(
         ("mqtt://anna@[::1]:99/x", "mqtt://[::1]:99/x", "anna", "outer"),
     ],
 )
-def test_addresses(url: str, shown: str, user: str | None, password: str | None) -> None:
+def test_addresses(
+    tmp_path: Path, url: str, shown: str, user: str | None, password: str | None
+) -> None:
     address = MqttAddress.parse(url, {"EDGECLF_MQTT_PASSWORD": "outer"})
     assert (str(address), address.user, address.password) == (shown, user, password)
+    (tmp_path / "EDGECLF_MQTT_PASSWORD").write_text("outer\n")
+    assert MqttAddress.parse(url, {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == address
+    without = MqttAddress.parse(address.url_without_password, {})
+    assert (str(without), without.user, without.password) == (shown, user, None)
 
 
 @pytest.mark.parametrize(
     "url",
     ["broker:1883", "http://anna:s3cret@broker", "mqtt://", "mqtt://anna:s3cret@broker:port",
-     "mqtt://anna:s3cret@broker/a/+/b", "mqtt://broker/a?s3cret", "mqtt://[s3cret"],
+     "mqtt://anna:s3cret@broker/a/+/b", "mqtt://anna:12/s3cret@broker", "mqtt://broker/a?s3cret", "mqtt://[s3cret"],
 )  # fmt: skip
 def test_what_is_no_address_is_not_repeated(url: str) -> None:
     with pytest.raises(EdgeclfError, match=r"cannot be read; give mqtt\[s\]://") as error:

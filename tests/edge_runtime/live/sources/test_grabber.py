@@ -337,6 +337,29 @@ def test_nobody_waits_longer_than_asked() -> None:
         assert 0.05 <= time.monotonic() - start < LONG / 2
 
 
+def test_nobody_waits_longer_than_asked_while_damaged_frames_come_faster_than_they_decode(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    camera = Camera()
+    decoded: list[bytes] = []
+
+    def refuse(data: bytes) -> None:
+        decoded.append(data)
+        assert len(decoded) < 5000, "it does not come back"
+        camera.send(frame(len(decoded) % 256, encoded=True))  # the next is here by now
+        raise DamagedError("damaged", damaged=1)
+
+    monkeypatch.setattr("edgeclf.edge_runtime.live.sources.grabber.decode_jpeg", refuse)
+    with grabbing(camera) as grabber:
+        camera.send(frame(0, encoded=True))
+        assert grabber.take(0.05) is None
+        assert decoded
+        assert grabber.health().counts.damaged == len(decoded)
+        while grabber.health().state is not SourceState.STALE:
+            assert grabber.take(0.01) is None
+        assert grabber.health().reason == "nothing but damage: damaged"
+
+
 def test_closing_wakes_up_a_read_and_ends_the_thread() -> None:
     camera = Camera()
     before = threading.active_count()

@@ -11,7 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from live_servers import HEADER, Connection, jpeg, number_of, part, picture, serve
+from live_servers import (
+    HEADER,
+    Connection,
+    jpeg,
+    network_camera,
+    number_of,
+    part,
+    picture,
+    serve,
+)
 from skips import require_linux
 
 from edgeclf.edge_runtime.live.observation import SourceCounts, SourceState
@@ -44,7 +53,7 @@ def reading(
     answer: Answer, path: str = "/video", *, deadline_s: float = LONG
 ) -> Iterator[HttpMjpeg]:
     with serve(answer) as port:
-        capture = HttpMjpeg(f"http://127.0.0.1:{port}{path}")
+        capture = HttpMjpeg(network_camera(f"http://127.0.0.1:{port}{path}"))
         try:
             capture.open(time.monotonic() + deadline_s)
             yield capture
@@ -119,6 +128,9 @@ def test_chunked_answers_are_read() -> None:
         (b'multipart/x-mixed-replace; boundary="frame"', b"frame"),
         (b"multipart/x-mixed-replace;boundary=--frame", b"frame"),
         (b"Multipart/X-Mixed-Replace; Boundary=fr.a+me; charset=utf-8", b"fr.a+me"),
+        (b"multipart/x-mixed-replace; boundary = frame", b"frame"),
+        (b"multipart/x-mixed-replace; boundary=frame\r\nContent-Length: 0", b"frame"),
+        (b"multipart/x-mixed-replace; boundary=frame\r\nContent-Length: 999", b"frame"),
     ],
 )
 def test_boundaries_as_cameras_write_them(header: bytes, boundary: bytes) -> None:
@@ -127,6 +139,67 @@ def test_boundaries_as_cameras_write_them(header: bytes, boundary: bytes) -> Non
         client.send(part(jpeg(1), boundary=boundary) + part(jpeg(2), boundary=boundary))
 
     assert numbers(answer) == [1, 2]
+
+
+@pytest.mark.parametrize("length", [True, False], ids=["with lengths", "without"])
+def test_boundaries_without_dashes_are_read(length: bool) -> None:
+    data = b"".join(part(jpeg(n), length=length).replace(b"--frame", b"frame") for n in range(4))
+    assert numbers(lambda client: client.send(HEADER + data)) == [0, 1, 2, 3]
+
+
+def test_a_first_boundary_that_is_missing_costs_one_frame() -> None:
+    first = part(jpeg(0)).removeprefix(b"--frame\r\n")
+    assert numbers(stream(first, part(jpeg(1)), part(jpeg(2)))) == [1, 2]
+
+
+@pytest.mark.parametrize("wrong", [0, 99, 500], ids=lambda length: f"{length} bytes")
+def test_lengths_that_are_wrong_cost_one_frame(wrong: int) -> None:
+    parts = [part(jpeg(n)).replace(b"%d" % len(jpeg(n)), b"%d" % wrong) for n in range(4)]
+    with reading(stream(*parts)) as capture:
+        with pytest.raises(DamagedError):
+            read(capture)
+        assert [read(capture) for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("length", [True, False], ids=["with length", "without"])
+def test_a_camera_of_single_pictures_is_asked_again_and_again(length: bool) -> None:
+    def answer(client: Connection) -> None:
+        data = jpeg(client.number)
+        head = b"Content-Length: %d\r\n" % len(data) if length else b""
+        client.send(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n" + head + b"\r\n" + data)
+
+    with reading(answer) as capture:
+        assert [read(capture) for _ in range(3)] == [0, 1, 2]
+
+
+def test_a_single_picture_that_is_cut_or_goes_missing_costs_no_other() -> None:
+    answers = [jpeg(0), jpeg(1)[:-300], None, jpeg(3)]
+
+    def answer(client: Connection) -> None:
+        data = answers[client.number]
+        kind = b"HTTP/1.1 503 Busy\r\n\r\n" if data is None else SINGLE + data
+        client.send(kind)
+
+    with reading(answer) as capture:
+        assert read(capture) == 0
+        with pytest.raises(DamagedError, match="cut short"):
+            read(capture)
+        with pytest.raises(LostError, match="503 Service"):
+            read(capture)
+        assert read(capture) == 3
+
+
+def test_a_single_picture_without_end_is_no_picture() -> None:
+    def answer(client: Connection) -> None:
+        client.send(SINGLE)
+        while not client.released.is_set():
+            client.send(bytes(2**20))
+
+    with reading(answer) as capture, pytest.raises(LostError, match="more than 67108864 bytes"):
+        read(capture)
+
+
+SINGLE = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n"
 
 
 def test_bytes_that_look_like_a_boundary_inside_a_frame_do_no_harm() -> None:
@@ -146,7 +219,7 @@ def test_a_password_is_sent_only_to_a_camera_that_asks_and_the_query_always() ->
             client.send(b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n")
 
     with serve(answer) as port:
-        capture = HttpMjpeg(f"http://me:p%40ss@127.0.0.1:{port}/video?channel=1")
+        capture = HttpMjpeg(network_camera(f"http://me:p%40ss@127.0.0.1:{port}/video?channel=1"))
         capture.open(time.monotonic() + LONG)
         assert read(capture) == 1
         capture.close()
@@ -208,7 +281,7 @@ def test_a_camera_that_wants_a_digest_gets_it(password: str) -> None:
             )
 
     with serve(answer) as port:
-        capture = HttpMjpeg(f"http://me:{password}@127.0.0.1:{port}/v?a=1")
+        capture = HttpMjpeg(network_camera(f"http://me:{password}@127.0.0.1:{port}/v?a=1"))
         if password == "right":
             capture.open(time.monotonic() + LONG)
             assert read(capture) == 3
@@ -220,6 +293,101 @@ def test_a_camera_that_wants_a_digest_gets_it(password: str) -> None:
 
 def md5(text: str) -> str:
     return hashlib.md5(text.encode()).hexdigest()
+
+
+# Redirects.
+
+
+def redirect(location: str, status: bytes = b"302 Found") -> bytes:
+    return b"HTTP/1.1 %b\r\nLocation: %b\r\n\r\n" % (status, location.encode())
+
+
+def asked_path(client: Connection) -> str:
+    return client.request.split(b" ")[1].decode()
+
+
+@pytest.mark.parametrize("status", [b"301 Moved", b"302 Found", b"303 See", b"307 Go", b"308 Go"])
+def test_a_redirect_is_followed(status: bytes) -> None:
+    def answer(client: Connection) -> None:
+        if asked_path(client) == "/live?channel=1":
+            client.send(HEADER + part(jpeg(4)))
+        else:
+            client.send(redirect("live?channel=1", status))
+
+    with reading(answer) as capture:
+        assert read(capture) == 4
+
+
+def test_a_digest_behind_a_redirect_is_that_of_the_new_path() -> None:
+    proof = md5(f"{md5('me:cam:right')}:n:{md5('GET:/live')}")
+
+    def answer(client: Connection) -> None:
+        if asked_path(client) == "/video":
+            client.send(redirect("/live"))
+        elif f'response="{proof}"' in client.request.decode():
+            client.send(HEADER + part(jpeg(5)))
+        else:
+            client.send(DIGEST_ASKED)
+
+    with serve(answer) as port:
+        capture = HttpMjpeg(network_camera(f"http://me:right@127.0.0.1:{port}/video"))
+        capture.open(time.monotonic() + LONG)
+        assert read(capture) == 5
+        capture.close()
+
+
+BASIC_ASKED = b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n"
+DIGEST_ASKED = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="cam", nonce="n"\r\n\r\n'
+
+
+@pytest.mark.parametrize("asked_first", [False, True], ids=["asked there", "asked here, too"])
+@pytest.mark.parametrize("asks", [BASIC_ASKED, DIGEST_ASKED], ids=["Basic", "Digest"])
+@pytest.mark.parametrize("location", ["http://localhost:{}/x", "http://me:secret@127.0.0.1:{}/x"])
+def test_a_password_does_not_follow_to_another_host(
+    asks: bytes, asked_first: bool, location: str
+) -> None:
+    requests: list[bytes] = []
+
+    def other(client: Connection) -> None:
+        requests.append(client.request)
+        client.send(asks)
+
+    with serve(other) as other_port:
+
+        def answer(client: Connection) -> None:
+            if asked_first and b"Authorization" not in client.request:
+                client.send(asks)
+            else:
+                client.send(redirect(location.format(other_port)))
+
+        with serve(answer) as port:
+            capture = HttpMjpeg(network_camera(f"http://me:secret@127.0.0.1:{port}/video"))
+            with pytest.raises(RefusedError, match="401"):
+                capture.open(time.monotonic() + LONG)
+            capture.close()
+    assert len(requests) == 1
+    assert b"Authorization" not in requests[0]
+
+
+@pytest.mark.parametrize(
+    "target", ["ftp://127.0.0.1/x", "file:///etc/passwd", "rtsp://127.0.0.1/x"]
+)
+def test_other_schemes_are_not_followed(target: str) -> None:
+    error = refusal(redirect(target))
+    assert type(error) is RefusedError
+    assert "302 Found" in str(error)
+
+
+def test_redirects_have_an_end() -> None:
+    connections: list[str] = []
+
+    def answer(client: Connection) -> None:
+        connections.append(asked_path(client))
+        client.send(redirect(f"/{client.number}"))
+
+    with pytest.raises(RefusedError, match="302 Found"), reading(answer):
+        pass
+    assert len(connections) == 5
 
 
 # What goes wrong.
@@ -310,6 +478,44 @@ def test_a_trickle_does_not_stretch_the_deadline() -> None:
         read(capture, SHORT)
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 20",
+        b"HTTP/1.1 200 OK\r\nX-Camera: ",
+        HEADER.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .replace(b"HTTP/1.0", b"HTTP/1.1"),
+    ],
+    ids=["status line", "header", "length of a chunk"],
+)  # fmt: skip
+def test_an_answer_that_drips_is_late(head: bytes) -> None:
+    def answer(client: Connection) -> None:
+        client.send(head)
+        while not client.released.wait(0.02):
+            client.send(b"1")
+
+    with pytest.raises(LateError), reading(answer, deadline_s=SHORT) as capture:
+        read(capture, SHORT)
+
+
+@pytest.mark.parametrize("head", [DIGEST_ASKED, redirect("/live")], ids=["401", "302"])
+def test_the_body_of_an_answer_without_pictures_is_not_read(head: bytes) -> None:
+    megabytes: list[bytes] = []
+
+    def answer(client: Connection) -> None:
+        client.send(head)
+        while len(megabytes) < 64:
+            client.send(bytes(2**20))
+            megabytes.append(b"sent")
+
+    with serve(answer) as port:
+        capture = HttpMjpeg(network_camera(f"http://me:secret@127.0.0.1:{port}/video"))
+        with pytest.raises(RefusedError, match=r"401|302"):
+            capture.open(time.monotonic() + LONG)
+        capture.close()
+    assert len(megabytes) < 64
+
+
 def test_a_camera_that_does_not_answer_is_late() -> None:
     with pytest.raises(LateError, match="no answer"), reading(stall, deadline_s=SHORT):
         pass
@@ -328,10 +534,10 @@ def refusal(answer: bytes) -> CaptureError:
         (b"HTTP/1.1 404 Not Found\r\n\r\n", RefusedError, "404 Not Found"),
         (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n", RefusedError, "USER:"),
         (b"HTTP/1.1 302 Found\r\nLocation: /live\r\n\r\n", RefusedError, "to /live"),
-        (b"HTTP/1.1 503 Busy\r\n\r\n", LostError, "503 Busy"),
+        (b"HTTP/1.1 503 Busy\r\n\r\n", LostError, "503 Service Unavailable"),
         (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", RefusedError, "text/html"),
         (b"HTTP/1.1 200 OK\r\n\r\n", RefusedError, "no type"),
-        (b"SSH-2.0-OpenSSH_9\r\n", LostError, "SSH"),
+        (b"SSH-2.0-OpenSSH_9\r\n", LostError, "no HTTP"),
         (b"", LostError, "closed connection"),
     ],
 )  # fmt: skip
@@ -345,7 +551,7 @@ def test_what_is_no_stream_is_named(answer: bytes, kind: type[Exception], reason
 def test_nobody_there_is_named() -> None:
     with serve(close) as port:
         pass
-    capture = HttpMjpeg(f"http://127.0.0.1:{port}/")
+    capture = HttpMjpeg(network_camera(f"http://127.0.0.1:{port}/"))
     with pytest.raises(LostError, match="connection refused"):
         capture.open(time.monotonic() + LONG)
     capture.close()
@@ -395,7 +601,7 @@ def grabbing(answer: Answer, *, deadline_s: float = LONG) -> Iterator[Grabber]:
     patience = replace(SOON, deadline_s=deadline_s)
     with serve(answer) as port:
         url = f"http://127.0.0.1:{port}/"
-        grabber = Grabber(lambda: HttpMjpeg(url), name="camera", patience=patience)
+        grabber = Grabber(lambda: HttpMjpeg(network_camera(url)), name="camera", patience=patience)
         try:
             yield grabber
         finally:
@@ -505,7 +711,7 @@ def test_a_lost_connection_is_freed_at_once() -> None:
     with serve(stream(part(jpeg(1)), part(corrupted(jpeg(2, **LARGE))), part(jpeg(3)))) as port:
 
         def connect() -> HttpMjpeg:
-            capture = HttpMjpeg(f"http://127.0.0.1:{port}/")
+            capture = HttpMjpeg(network_camera(f"http://127.0.0.1:{port}/"))
             made.append(weakref.ref(capture))
             return capture
 

@@ -470,6 +470,67 @@ def test_a_form_is_understood(view: WebView, seen: Seen) -> None:
     assert answer.status == 400
 
 
+PHOTO = b'Content-Disposition: form-data; name="photo"; filename="a.png"\r\n'
+NOTE = b'Content-Disposition: form-data; name="note"\r\n'
+
+
+def form(*parts: tuple[bytes, bytes], boundary: bytes = b"x1") -> bytes:
+    """Return a multipart form of parts with the given header lines and contents."""
+    body = b"".join(b"--%b\r\n%b\r\n%b\r\n" % (boundary, *each) for each in parts)
+    return body + b"--%b--\r\n" % boundary
+
+
+@pytest.mark.parametrize(
+    ("body", "boundary"),
+    [
+        (form((PHOTO, encoded(".bmp", photograph()))), "boundary = x1"),
+        (form((PHOTO, encoded(".bmp", photograph()))), 'charset=utf-8; BOUNDARY="x1"'),
+        (form((PHOTO + b"Content-Transfer-Encoding: base64\r\n",
+               base64.b64encode(encoded(".bmp", photograph())))), "boundary=x1"),
+        # The name of a field is no file; what begins like a boundary in a file is none.
+        (form((b'Content-Disposition: form-data; name="my filename="\r\n', b"text"),
+              (PHOTO, encoded(".bmp", photograph()) + b"\r\n--x12\r\n")), "boundary=x1"),
+        (form(*[(NOTE, b"n")] * 15, (PHOTO, encoded(".bmp", photograph()))), "boundary=x1"),
+    ],
+    ids=["spaces", "charset first", "base64", "looks like", "16 parts"],
+)  # fmt: skip
+def test_forms_as_programs_write_them(
+    view: WebView, seen: Seen, body: bytes, boundary: str
+) -> None:
+    kind = f"multipart/form-data; {boundary}"
+    answer = request(view, "/classify", method="POST", body=body, Content_Type=kind)
+    assert answer.status == 200
+    np.testing.assert_array_equal(seen.photographs[0], photograph()[..., ::-1])
+
+
+@pytest.mark.parametrize(
+    ("body", "boundary", "reason"),
+    [
+        (form(*[(NOTE, b"n")] * 17), "x1", "more than 16 parts"),
+        (form((NOTE, b"n" * 19_000_000)), "x1", "no whole file"),
+        (form(*[(NOTE, b"")] * 250_000), "x1", "more than 16 parts"),
+        (form((PHOTO + b"X: " + b"y" * 10_000 + b"\r\n", b"")), "x1", "header size"),
+        (form((PHOTO + b"X: y\r\n" * 10_000, b"")), "x1", "header count"),
+        (form((PHOTO, b""), boundary=b"b" * 300), "b" * 300, "oundary length 300"),
+        (form((PHOTO, encoded(".png", photograph())))[:-40], "x1", "no whole file"),
+        (b"\r\n--x1" * 2_800_000, "x1", "header"),
+        (form((PHOTO, b"")), "", "oundary"),
+        (form((PHOTO, b"")), "x2", "oundary"),
+    ],
+    ids=["parts", "field", "empty parts", "header", "headers", "boundary", "cut", "boundaries",
+         "no boundary", "another boundary"],
+)  # fmt: skip
+def test_forms_that_cannot_be_read_are_refused_and_not_logged(
+    view: WebView, seen: Seen, capfd: pytest.CaptureFixture[str],
+    body: bytes, boundary: str, reason: str,
+) -> None:  # fmt: skip
+    kind = f"multipart/form-data; boundary={boundary}" if boundary else "multipart/form-data"
+    answer = request(view, "/classify", method="POST", body=body, Content_Type=kind)
+    assert (answer.status, seen.photographs) == (400, [])
+    assert reason in answer.json["error"]
+    assert capfd.readouterr().err.count("\n") <= 1  # the address of the page
+
+
 def test_a_photograph_is_turned_upright(view: WebView, seen: Seen) -> None:
     jpeg = encoded(".jpg", photograph())
     # An EXIF block with one entry: orientation 6, a quarter turn clockwise.
