@@ -152,6 +152,21 @@ def test_a_video_in_real_time(cli: Cli, model: Path, tmp_path: Path) -> None:
     assert {row["source"] for row in rows} == {str(path)}
 
 
+def test_a_video_with_a_colon_in_its_name(
+    cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter.fourcc(*"MJPG"), 1000, (64, 48))
+    for number in range(3):
+        writer.write(picture(number))
+    writer.release()
+    name = "rtsp:12:30:00.avi"
+    Path("clip.avi").rename(name)
+    for options in ((), ("--realtime",)):
+        result = cli("run", model, name, "--json", *options)
+        assert {json.loads(line)["source"] for line in result.stdout.splitlines()} == {name}
+
+
 def test_a_video_without_frames_is_an_error(cli: Cli, model: Path, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(b"no video " * 100)
