@@ -357,10 +357,28 @@ def test_what_cannot_be_opened_is_known_before_the_camera_is_asked(cli: Cli, mod
 def test_the_pictures_of_a_run_are_not_watched(cli: Cli, model: Path, tmp_path: Path) -> None:
     result = cli("run", model, tmp_path, "--watch", "--events", tmp_path, code=1)
     assert "choose another folder for them" in result.stderr
-    events, unsure = tmp_path / "events", tmp_path / "unsure"
-    threading.Timer(0.5, lambda: cv2.imwrite(str(tmp_path / "new.png"), picture(1))).start()
-    options = ("--events", events, "--uncertain", unsure, "--json", "--duration", 4)
-    result = cli("run", model, tmp_path, "--watch", *options)
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    events, log = inbox / "events", tmp_path / "seen.jsonl"
+
+    def wait_for(pattern: str) -> None:
+        deadline = time.monotonic() + LONG
+        while not any(path.stat().st_size for path in tmp_path.glob(pattern)):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def put() -> None:
+        wait_for("seen.jsonl")  # it is watched now
+        cv2.imwrite(str(inbox / "first.png"), picture(1))
+        wait_for("inbox/events/*.jpg")
+        cv2.imwrite(str(inbox / "zlast.png"), picture(2))
+
+    putting = threading.Thread(target=put)
+    putting.start()
+    result = cli(
+        *("run", model, inbox, "--watch", "--events", events, "--jsonl", log),
+        *("--json", "--max-frames", 2),
+    )
+    putting.join()
     rows = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [row["source"] for row in rows] == [str(tmp_path / "new.png")]
-    assert len(list(events.iterdir())) == 1
+    assert [row["source"] for row in rows] == [str(inbox / "first.png"), str(inbox / "zlast.png")]
