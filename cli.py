@@ -70,9 +70,11 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except click.ClickException as error:
-            error.message = _public(error.message)
-            raise
+        except click.UsageError as error:
+            text = error.format_message()
+            if (public := _public(text)) == text:
+                raise
+            raise click.UsageError(public, error.ctx) from None
         except EdgeclfError as error:
             raise click.ClickException(_public(str(error))) from None
         except ModuleNotFoundError as error:

@@ -50,24 +50,16 @@ class _Run(click.Command):
         return rest
 
 
-class _Source(click.ParamType):
-    """A camera as a `CameraAddress`; anything else, a file's name, as it stands."""
-
-    name = "source"
-
-    def convert(
-        self,
-        value: "str | CameraAddress",
-        param: click.Parameter | None,  # noqa: ARG002
-        ctx: click.Context | None,  # noqa: ARG002
-    ) -> "str | CameraAddress":
-        camera = find_camera(value) if isinstance(value, str) else None
-        return camera or value
+def _find_cameras(
+    _context: click.Context, _parameter: click.Parameter, sources: tuple[str, ...]
+) -> "tuple[str | CameraAddress, ...]":
+    """Return each camera among the sources as its address, and names of files as they stand."""
+    return tuple(find_camera(source) or source for source in sources)
 
 
 @click.command(cls=_Run)
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=_Source())
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, callback=_find_cameras)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print a JSON object per image or frame, one a line."
 )

@@ -85,7 +85,8 @@ def _known() -> str:
 
 
 def _read_video(path: Path) -> Iterator[Frame | ImageError]:
-    capture = cv2.VideoCapture(str(path))
+    # A name with a colon would be an address to FFmpeg, unless the path begins with a slash.
+    capture = cv2.VideoCapture(str(path.absolute()))
     try:
         index = 0
         while True:

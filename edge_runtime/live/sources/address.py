@@ -20,12 +20,12 @@ SCHEMES = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
 Kind = Literal["v4l2", "picamera", "rtsp", "http", "secret"]
 
-_DEVICE = re.compile(r"\d+|/dev/video\d+|/dev/v4l/.+", re.ASCII)
+_DEVICE = re.compile(r"[0-9]{1,3}|/dev/video[0-9]{1,3}|/dev/v4l/.+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ADDRESS = re.compile(rf"({'|'.join(SCHEMES)})(?=:)|([a-z][a-z0-9+.-]+)(?=://)", re.IGNORECASE)
 _NO_SCHEME = re.compile(r"(//)?[^/\s@:]+:[^@]*@.+", re.DOTALL)
 _HOST_AND_PORT = re.compile(
-    r"(?:\[(?P<v6>[0-9a-f:.]+(?:%\w+)?)\]|(?P<host>[\w.-]+))(?::(?P<port>[0-9]*))?"
+    r"(?:\[(?P<v6>[0-9a-f:.]+(?:%\w+)?)\]|(?P<host>[\w.-]+))(?::(?P<port>[0-9]{0,5}))?"
 )
 # What a text may repeat of an address: it lacks a slash where it was taken for a path.
 _IN_TEXT = re.compile(
@@ -100,39 +100,11 @@ class CameraAddress:
 
     @classmethod
     def _parse_url(cls, scheme: str, rest: str) -> "CameraAddress":
-        def fail(reason: str) -> EdgeclfError:
-            return EdgeclfError(f"the {scheme} address {reason}")
-
         if scheme not in SCHEMES:
-            raise fail(f"is no camera's; give {', '.join(SCHEMES)}")
-        if not rest.startswith("://"):
-            raise fail(f"lacks a slash; give {scheme}://HOST[:PORT]/PATH")
-        if not rest.isprintable() or " " in rest or "\\" in rest:
-            raise fail("holds a blank, a backslash or a control character; write %20 for a blank")
-        authority, slash, target = re.split(r"([/?#]|$)", rest[3:], maxsplit=1)
-        if "@" in target:
-            raise fail(
-                "holds an @ behind the host; in user and password write %2F for /, %3F for ?, %23 "
-                "for # and %40 for @, and %40 behind the host, too"
-            )
-        if "#" in slash + target:
-            raise fail("holds a #, which would end it; write %23 for it")
-        userinfo, _, place = authority.rpartition("@")
-        found = _HOST_AND_PORT.fullmatch(place.lower())
-        if not place.partition(":")[0]:
-            raise fail(f"names no host; give {scheme}://HOST[:PORT]/PATH")
-        if found is None:
-            raise fail("has a host or a port that cannot be; give HOST, HOST:PORT or [IPV6]:PORT")
-        port = int(found["port"] or SCHEMES[scheme])
-        if not 0 < port < 65536:
-            raise fail("has a port that cannot be; give 1 to 65535")
-        host = found["v6"] or found["host"]
-        try:
-            host.encode("idna")
-        except UnicodeError:
-            raise fail("has a host that cannot be; give its name or number") from None
-        target = ("/" if slash != "/" else "") + slash + target
-        name = f"{scheme}://{place.lower().rstrip(':')}{public_path(target)}"
+            raise _malformed(scheme, f"is no camera's; give {', '.join(SCHEMES)}")
+        userinfo, place, target = _split(scheme, rest)
+        host, port = _host_and_port(scheme, place)
+        name = f"{scheme}://{place.rstrip(':')}{public_path(target)}"
         kind: Kind = "http" if scheme.startswith("http") else "rtsp"
         return cls(kind, name, scheme, host, port, userinfo, quote(target, safe=_SAFE))
 
@@ -191,6 +163,48 @@ class CameraAddress:
         if found is None or found.kind not in ("rtsp", "http"):
             raise EdgeclfError(f"{self.name}: holds no address; give {', '.join(SCHEMES)}")
         return found
+
+
+def _split(scheme: str, rest: str) -> tuple[str, str, str]:
+    """Return user and password, host and port, and path with query, of what follows a scheme."""
+    if not rest.startswith("://"):
+        raise _malformed(scheme, f"lacks a slash; give {scheme}://HOST[:PORT]/PATH")
+    if not rest.isprintable() or " " in rest or "\\" in rest:
+        reason = "holds a blank, a backslash or a control character; write %20 for a blank"
+        raise _malformed(scheme, reason)
+    authority, slash, target = re.split(r"([/?#]|$)", rest[3:], maxsplit=1)
+    if "@" in target:
+        raise _malformed(
+            scheme,
+            "holds an @ behind the host; in user and password write %2F for /, %3F for ?, %23 for "
+            "# and %40 for @, and %40 behind the host, too",
+        )
+    if "#" in slash + target:
+        raise _malformed(scheme, "holds a #, which would end it; write %23 for it")
+    userinfo, _, place = authority.rpartition("@")
+    return userinfo, place.lower(), ("" if slash == "/" else "/") + slash + target
+
+
+def _host_and_port(scheme: str, place: str) -> tuple[str, int]:
+    if not place.partition(":")[0]:
+        raise _malformed(scheme, f"names no host; give {scheme}://HOST[:PORT]/PATH")
+    found = _HOST_AND_PORT.fullmatch(place)
+    if found is None:
+        reason = "has a host or a port that cannot be; give HOST, HOST:PORT or [IPV6]:PORT"
+        raise _malformed(scheme, reason)
+    host, port = found["v6"] or found["host"], int(found["port"] or SCHEMES[scheme])
+    if not 0 < port < 65536:
+        raise _malformed(scheme, "has a port that cannot be; give 1 to 65535")
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise _malformed(scheme, "has a host that cannot be; give its name or number") from None
+    return host, port
+
+
+def _malformed(scheme: str, reason: str) -> EdgeclfError:
+    """Return an error that repeats nothing of an address but its scheme."""
+    return EdgeclfError(f"the {scheme} address {reason}")
 
 
 def public_path(target: str) -> str:

@@ -149,7 +149,8 @@ class RealTimeVideo:
 
     def open(self, deadline: float) -> None:  # noqa: ARG002, a file answers at once
         """Open the file."""
-        capture = cv2.VideoCapture(str(self._path))
+        # A name with a colon would be an address to FFmpeg, unless the path begins with a slash.
+        capture = cv2.VideoCapture(str(self._path.absolute()))
         self._capture = capture
         fps = capture.get(cv2.CAP_PROP_FPS)
         self._period_s = 1 / fps if fps >= 1 else 1 / 25

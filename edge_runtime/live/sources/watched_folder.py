@@ -68,6 +68,7 @@ class WatchedFolder:
         self._ignored = frozenset(os.path.join(folder, path) for path in inside)  # noqa: PTH118
         self._warn = warn
         self._clock = clock
+        self._left_out: set[str] = set()
         self._known = self._scan()
         self._growing: dict[str, _Growing] = {}
         self._ready: deque[str] = deque()
@@ -168,8 +169,13 @@ class WatchedFolder:
         """Add the images of one folder to `found`, and return the folders in it."""
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError:
-            return []  # it was taken away meanwhile, or its name has become too long
+        except FileNotFoundError:
+            return []  # it was taken away meanwhile
+        except OSError as error:  # no right to read it, or so deep that its name is too long
+            if folder not in self._left_out:
+                self._left_out.add(folder)
+                self._warn(f"{printable(folder)}: left out ({error.strerror})")
+            return []
         inner = []
         for entry in entries:
             if entry.name.startswith(".") or entry.path in self._ignored:

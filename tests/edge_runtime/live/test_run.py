@@ -155,6 +155,21 @@ def test_a_video_in_real_time(cli: Cli, model: Path, tmp_path: Path) -> None:
     assert {row["source"] for row in rows} == {str(path)}
 
 
+def test_a_video_with_a_colon_in_its_name(
+    cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter.fourcc(*"MJPG"), 1000, (64, 48))
+    for number in range(3):
+        writer.write(picture(number))
+    writer.release()
+    name = "rtsp:12:30:00.avi"
+    Path("clip.avi").rename(name)
+    for options in ((), ("--realtime",)):
+        result = cli("run", model, name, "--json", *options)
+        assert {json.loads(line)["source"] for line in result.stdout.splitlines()} == {name}
+
+
 def test_a_video_without_frames_is_an_error(cli: Cli, model: Path, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(b"no video " * 100)
@@ -345,10 +360,28 @@ def test_what_cannot_be_opened_is_known_before_the_camera_is_asked(cli: Cli, mod
 def test_the_pictures_of_a_run_are_not_watched(cli: Cli, model: Path, tmp_path: Path) -> None:
     result = cli("run", model, tmp_path, "--watch", "--events", tmp_path, code=1)
     assert "choose another folder for them" in result.stderr
-    events, unsure = tmp_path / "events", tmp_path / "unsure"
-    threading.Timer(0.5, lambda: cv2.imwrite(str(tmp_path / "new.png"), picture(1))).start()
-    options = ("--events", events, "--uncertain", unsure, "--json", "--duration", 4)
-    result = cli("run", model, tmp_path, "--watch", *options)
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    events, log = inbox / "events", tmp_path / "seen.jsonl"
+
+    def wait_for(pattern: str) -> None:
+        deadline = time.monotonic() + LONG
+        while not any(path.stat().st_size for path in tmp_path.glob(pattern)):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def put() -> None:
+        wait_for("seen.jsonl")  # it is watched now
+        cv2.imwrite(str(inbox / "first.png"), picture(1))
+        wait_for("inbox/events/*.jpg")
+        cv2.imwrite(str(inbox / "zlast.png"), picture(2))
+
+    putting = threading.Thread(target=put)
+    putting.start()
+    result = cli(
+        *("run", model, inbox, "--watch", "--events", events, "--jsonl", log),
+        *("--json", "--max-frames", 2),
+    )
+    putting.join()
     rows = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [row["source"] for row in rows] == [str(tmp_path / "new.png")]
-    assert len(list(events.iterdir())) == 1
+    assert [row["source"] for row in rows] == [str(inbox / "first.png"), str(inbox / "zlast.png")]

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from live_news import LABELS, event, health, observation
+from live_news import LABELS, event, health, observation, wait_until
 
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.live.sinks.options import (
@@ -17,7 +17,7 @@ from edgeclf.edge_runtime.live.sinks.options import (
     open_sinks,
     sink_options,
 )
-from edgeclf.edge_runtime.live.sinks.queued import close_sinks
+from edgeclf.edge_runtime.live.sinks.queued import QueuedSink, close_sinks
 
 
 @click.command()
@@ -99,6 +99,8 @@ def test_all_that_needs_no_broker_at_once(tmp_path: Path) -> None:
         sink.report_health(health())
         sink.observe(observation(0, score=0.5))
         sink.report_event(event(0), observation(0))
+    queued = [sink for sink in sinks if isinstance(sink, QueuedSink)]
+    wait_until(lambda: all(sink.written for sink in queued), within_s=60)
     close_sinks(sinks, within_s=20)
     kinds = [json.loads(line)["type"] for line in (tmp_path / "a.jsonl").open()]
     assert kinds == ["source", "frame", "event"]
@@ -121,6 +123,8 @@ def test_warnings_go_to_standard_error(tmp_path: Path, capsys: pytest.CaptureFix
     [sink] = open_sinks(options_of("--events", str(folder)), labels=LABELS)
     (tmp_path / "gone").write_text("a file in the way")
     sink.report_event(event(0), observation(0))
+    assert isinstance(sink, QueuedSink)
+    wait_until(lambda: sink.lost == 1, within_s=60)
     close_sinks([sink], within_s=20)
     assert re.match(rf"Warning: {folder}: .*; goes on when it can", capsys.readouterr().err)
 

@@ -77,6 +77,7 @@ def test_whether_an_address_may_hold_a_secret(source: str, expected: bool) -> No
 @pytest.mark.parametrize(
     ("source", "mend"),
     [
+        ("rtsp://cam:" + "9" * 5000, "HOST:PORT"),
         ("http:///video", "names no host"),
         ("http://me:s3cret@/video", "names no host"),
         ("http://:80/", "names no host"),

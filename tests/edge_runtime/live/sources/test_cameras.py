@@ -71,7 +71,8 @@ def read_all(capture: Capture, deadline_s: float = LONG) -> None:
     [("0", True), ("12", True), ("/dev/video0", True), ("picamera", True), ("x.mp4", False),
      ("/dev/v4l/by-id/usb-cam", True), ("rtsp://a/b", True), ("http://a", True), ("photos", False),
      ("https://a", True), ("RTSP://a/b", True), ("a.jpg", False), ("/dev/null", False),
-     ("a:b.jpg", False), ("*.png", False), ("C:/a.jpg", False), ("x" * 5000, False)],
+     ("a:b.jpg", False), ("*.png", False), ("C:/a.jpg", False), ("x" * 5000, False),
+     ("9" * 5000, False)],
 )  # fmt: skip
 def test_cameras_are_known_by_their_names(source: str, expected: bool) -> None:
     assert (find_camera(source) is not None) is expected

@@ -105,6 +105,8 @@ def test_folders_that_are_deeper_than_pythons_stack(
     os.chdir(tmp_path)
     assert watching.take() == [("./" + "d/" * 1200 + "a.png", 3)]
     assert watching.folder.health().state is SourceState.LIVE
+    [warning] = watching.warnings  # once, however often it is looked at
+    assert warning.endswith("d: left out (File name too long)")
 
 
 def test_odd_names_are_escaped(tmp_path: Path) -> None:
