@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .errors import EdgeclfError
 from .images import RGBImage
-from .interpreter import default_threads, open_interpreter
+from .interpreter import Runtime, default_threads, open_interpreter
 from .model_file.container import read_model
 from .model_file.self_test import SelfTestResult, run_self_test
 from .preprocess import preprocess
@@ -47,13 +47,19 @@ class Classifier:
         'scratch'
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+    def __init__(
+        self, path: Path, *, threads: int | None = None, runtime: Runtime = "interpreter"
+    ) -> None:
         """Load the model at `path`, to run on `threads` threads (the cores, 4 at most)."""
         self.path = path
         data, self.spec = read_model(path)
         self.notices: list[str] = []
         self.interpreter = open_interpreter(
-            data, name=str(path), threads=threads or default_threads(), notices=self.notices
+            data,
+            name=str(path),
+            threads=threads or default_threads(),
+            notices=self.notices,
+            runtime=runtime,
         )
         self._input = self.interpreter.get_input_details()[0]
         self._output, *further = self.interpreter.get_output_details()

@@ -14,6 +14,7 @@ from .errors import EdgeclfError
 from .files import check_folder
 from .heatmap import write_heatmap
 from .images import ImageError
+from .interpreter import RUNTIMES, Runtime
 from .sources import Frame, find_files, is_camera, is_video, read_frames
 
 
@@ -68,6 +69,13 @@ class _Run(click.Command):
     type=click.IntRange(min=1),
     help="Threads of an inference. [default: cores, 4 at most]",
 )
+@click.option(
+    "--runtime",
+    default="interpreter",
+    show_default=True,
+    type=click.Choice(RUNTIMES),
+    help="LiteRT's interpreter, or its CompiledModel.",
+)
 def run(
     model: Path,
     sources: tuple[str, ...],
@@ -76,6 +84,7 @@ def run(
     threshold: float,
     heatmaps: Path | None,
     threads: int | None,
+    runtime: Runtime,
     **live: Any,
 ) -> None:
     """Classify images, folders, globs and videos with a .tflite MODEL, or watch a camera.
@@ -102,11 +111,12 @@ def run(
             top=top,
             threshold=threshold,
             threads=threads,
+            runtime=runtime,
             values=live,
         )
         return
     _check_no_live_option(live)
-    classifier = Classifier(model, threads=threads)
+    classifier = Classifier(model, threads=threads, runtime=runtime)
     files = find_files(sources)
     if heatmaps is not None:
         check_folder(heatmaps)

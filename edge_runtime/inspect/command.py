@@ -10,7 +10,7 @@ import click
 
 from ..classifier import Classifier
 from ..errors import EdgeclfError
-from ..interpreter import delegated_parts, runtime_name
+from ..interpreter import RUNTIMES, Runtime, delegated_parts, runtime_name
 from ..table import format_table
 from ..tflite.runtime_versions import NEWEST_TRIED, RuntimeRequirement
 from ..tflite.tflite_file import Tensor
@@ -23,7 +23,14 @@ from .inspection import Inspection, inspect_file
 @click.option(
     "--self-test", is_flag=True, help="Compute the outputs stored in MODEL again and compare."
 )
-def inspect(model: Path, as_json: bool, self_test: bool) -> None:
+@click.option(
+    "--runtime",
+    default="interpreter",
+    show_default=True,
+    type=click.Choice(RUNTIMES),
+    help="What computes them: LiteRT's interpreter, or its CompiledModel.",
+)
+def inspect(model: Path, as_json: bool, self_test: bool, runtime: Runtime) -> None:
     """Show what stands in the .tflite file MODEL, and what looks wrong in it.
 
     Files of other makers are shown as far as they go. With --self-test the runtime of this machine
@@ -39,7 +46,7 @@ def inspect(model: Path, as_json: bool, self_test: bool) -> None:
     failure: EdgeclfError | None = None
     if self_test:
         try:
-            outcome = _self_test(model)
+            outcome = _self_test(model, runtime)
         except EdgeclfError as error:  # what was found is shown first
             failure = error
     if as_json:
@@ -173,10 +180,10 @@ def _finding_lines(inspection: Inspection) -> Iterator[str]:
         yield f"  {finding.check}: {where}{finding.detail}"
 
 
-def _self_test(model: Path) -> dict[str, Any]:
-    classifier = Classifier(model)
+def _self_test(model: Path, runtime: Runtime) -> dict[str, Any]:
+    classifier = Classifier(model, runtime=runtime)
     return asdict(classifier.self_test()) | {
-        "runtime": runtime_name(),
+        "runtime": runtime_name() + (" CompiledModel" if runtime == "compiled" else ""),
         "delegated_parts": delegated_parts(classifier.interpreter),
     }
 

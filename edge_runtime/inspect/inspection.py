@@ -80,8 +80,8 @@ class Inspection:
         `provenance` and `carries_self_test` come from our spec and are null without one.
         `oldest_runtime` has the fields of `RuntimeRequirement`, and as `stated` what the file's
         metadata say of it. The other fields are those of this class. `edgeclf inspect --self-test`
-        adds `self_test`: the fields of `SelfTestResult`, the `runtime` and its `delegated_parts`;
-        null if it could not run.
+        adds `self_test`: the fields of `SelfTestResult`, the `runtime` and its `delegated_parts`
+        (null for a `CompiledModel`, which does not tell them); null if it could not run.
         """
         spec = self.spec
         return {

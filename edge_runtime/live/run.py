@@ -8,6 +8,7 @@ import click
 
 from ..classifier import Classifier
 from ..errors import EdgeclfError
+from ..interpreter import Runtime
 from ..sources import is_camera, is_video
 from . import options
 from .loop import run_loop, stop_on_signals
@@ -26,6 +27,7 @@ def run_live(
     top: int,
     threshold: float,
     threads: int | None,
+    runtime: Runtime,
     values: dict[str, Any],
 ) -> None:
     """Classify what a camera sees until it ends, a signal comes or the options say so.
@@ -37,6 +39,7 @@ def run_live(
         top: classes to list.
         threshold: a best score below it makes the label `unknown`.
         threads: of an inference; None for the usual.
+        runtime: what computes the model.
         values: of the options that `options.live_options` gives.
     """
     name, *others = sources
@@ -44,7 +47,7 @@ def run_live(
         raise EdgeclfError(
             f"{len(sources)} sources to watch: give one; another one takes another edgeclf run"
         )
-    classifier = SharedClassifier(Classifier(model, threads=threads))
+    classifier = SharedClassifier(Classifier(model, threads=threads, runtime=runtime))
     config = options.loop_config(values, top=top, threshold=threshold)
     decider = options.open_decider(classifier.spec, threshold=threshold, values=values)
     with stop_on_signals() as stop:

@@ -1,7 +1,7 @@
 """Frozen dataclasses to JSON and back, by their types."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -28,6 +28,8 @@ def to_json(value: Any) -> Any:
 def from_json(kind: type[Record], value: Any, *, where: str) -> Record:
     """Return the record of type `kind` that `to_json` made `value` from; further keys are ignored.
 
+    A field with a default may be missing: files are older than it.
+
     Raises:
         EdgeclfError: something is missing or of another type; `where` stands before its place.
     """
@@ -49,6 +51,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
             **{
                 name: _read(hint, _member(value, name, where), f"{where}.{name}")
                 for name, hint in _hints(kind).items()
+                if name in value or name not in _defaults(kind)
             }
         )
     if get_origin(kind) is tuple:
@@ -79,6 +82,11 @@ def _member(value: dict[str, Any], name: str, where: str) -> Any:
 def _check(is_so: bool, expected: str, value: Any, where: str) -> None:
     if not is_so:
         raise EdgeclfError(f"{where}: expected {expected}, got {value!r:.40}; measure again")
+
+
+@cache
+def _defaults(kind: Any) -> frozenset[str]:
+    return frozenset(field.name for field in fields(kind) if field.default is not MISSING)
 
 
 @cache
