@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EdgeclfError
-from ..model_file.container import flatbuffer_size, read_files, read_spec, read_tflite
+from ..model_file.container import (
+    check_integrity,
+    flatbuffer_size,
+    read_archive,
+    read_spec,
+    read_tflite,
+)
 from ..model_file.metadata import METADATA_NAME, read_metadata
 from ..model_file.spec import ModelSpec
 from ..tflite.flatbuffer import FlatbufferError
@@ -127,7 +133,7 @@ def inspect_file(path: Path) -> Inspection:
         EdgeclfError: it is missing, no TFLite model, damaged, or cut short within the model.
     """
     data = read_tflite(path)
-    files = read_files(data)
+    archive = read_archive(data)
     findings: list[Finding] = []
     spec = metadata = None
     try:
@@ -145,11 +151,13 @@ def inspect_file(path: Path) -> Inspection:
     else:
         findings.append(Finding("metadata", None, "none: phones do not know the labels"))
     try:
-        spec = read_spec(data, name=str(path))
+        spec = read_spec(archive, name=str(path))
+        findings += spec_findings(spec, model, archive.files)
+        check_integrity(data, archive, spec)
     except EdgeclfError as error:
         findings.append(Finding("spec", None, str(error).removeprefix(f"{path}: ")))
-    else:
-        findings += spec_findings(spec, model, files)
+    except FlatbufferError as error:
+        findings.append(Finding("damage", None, str(error)))
     if model.graphs > 1:
         findings.append(Finding("graphs", None, f"only the first of {model.graphs} was looked at"))
     return Inspection(
@@ -162,7 +170,7 @@ def inspect_file(path: Path) -> Inspection:
         runtime=runtime,
         operators=count_operators(model),
         sizes=_sizes(data, model),
-        files={name: len(content) for name, content in files.items()},
+        files={name: len(content) for name, content in archive.files.items()},
         findings=tuple(findings),
     )
 

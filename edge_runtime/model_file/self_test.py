@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import EdgeclfError
 from ..images import RGBImage
 from ..interpreter import Interpreter, delegated_parts, float_operators, open_interpreter
+from .strict_json import member, typed
 
 # Pixels of the grid that is drawn and then enlarged: coarse, middle and fine structure.
 GRIDS = (4, 16, 64)
@@ -29,6 +30,9 @@ HYBRID_TOLERANCE = 0.05
 # Plain kernels round otherwise than XNNPACK. Over 45 photographs the int8 scores of DenseNet121
 # with ImageNet's 1000 classes lay 10 steps of 1/256 apart at most, and the best class was the same.
 PLAIN_STEPS = 12
+
+# Of a self-test that is read.
+_MOST_INPUTS, _LARGEST_GRID = 100, 1024
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,20 @@ class SelfTest:
     def from_json(cls, values: dict[str, Any]) -> "SelfTest":
         """Read the JSON object of a self-test; a damaged one is a ValueError, Key- or TypeError."""
         test = cls(
-            inputs=tuple((int(seed), int(grid)) for seed, grid in values["inputs"]),
-            dtype=str(values["dtype"]),
-            outputs=str(values["outputs"]),
-            tolerance=float(values["tolerance"]),
+            inputs=tuple(
+                (typed("a seed", seed, int), typed("a grid", grid, int))
+                for seed, grid in member(values, "inputs", list)
+            ),
+            dtype=member(values, "dtype", str),
+            outputs=member(values, "outputs", str),
+            tolerance=float(member(values, "tolerance", int, float)),
         )
-        if not test.inputs or not test.expected().size:
-            raise ValueError("an empty self-test")
+        if not 1 <= len(test.inputs) <= _MOST_INPUTS or not test.expected().size:
+            raise ValueError("a self-test that is empty or endless")
+        if not all(1 <= grid <= _LARGEST_GRID for _, grid in test.inputs):
+            raise ValueError("a self-test with grids of no size")
+        if not 0 <= test.tolerance < np.inf:
+            raise ValueError(f"a self-test with a tolerance of {test.tolerance}")
         return test
 
 
