@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import EdgeclfError
+from .errors import EdgeclfError, ScoresError
 from .images import RGBImage
 from .interpreter import Runtime, default_threads, open_interpreter
 from .model_file.container import read_model
@@ -104,8 +104,17 @@ class Classifier:
         return output
 
     def dequantize(self, output: NDArray[Any]) -> NDArray[np.float32]:
-        """Return what `infer` returned as scores, float32 of shape (classes,), 0 to 1."""
+        """Return what `infer` returned as scores, float32 of shape (classes,), 0 to 1.
+
+        Raises:
+            ScoresError: they are not numbers.
+        """
         if output.dtype == np.float32:
+            if not np.isfinite(output).all():
+                raise ScoresError(
+                    f"{self.path}: it computes scores that are not numbers (NaN or infinite); "
+                    "convert the model again"
+                )
             return np.asarray(output, np.float32)
         scale, zero_point = self._output["quantization"]
         return np.asarray((output.astype(np.int32) - zero_point) * scale, np.float32)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import EdgeclfError
+from ..errors import EdgeclfError, ScoresError
 from ..images import RGBImage
 from ..interpreter import Interpreter, delegated_parts, float_operators, open_interpreter
 from .strict_json import member, typed
@@ -117,6 +117,9 @@ def make_self_test(model: bytes) -> SelfTest:
 
     A model that is sure of its answer says the same whatever small thing goes wrong. So of several
     inputs of each grid the one is kept whose scores have the highest entropy.
+
+    Raises:
+        ScoresError: the scores are not numbers.
     """
     interpreter = open_interpreter(model, name="the converted model", threads=1)
     inputs: list[tuple[int, int]] = []
@@ -127,6 +130,8 @@ def make_self_test(model: bytes) -> SelfTest:
         inputs.append((seed, grid))
         outputs.append(tried[seed])
     stored = np.stack(outputs)
+    if np.issubdtype(stored.dtype, np.floating) and not np.isfinite(stored).all():
+        raise ScoresError("the converted model computes scores that are not numbers")
     little_endian = stored.astype(stored.dtype.newbyteorder("<"))
     return SelfTest(
         inputs=tuple(inputs),

@@ -59,14 +59,14 @@ def _check_model(model: "_Tables") -> None:
     if (buffers.numbers(1, "u8") > 1).any():
         raise FlatbufferError("its weights lie outside of the FlatBuffer")
     codes = model.children(1)
-    codes.vectors(1, 1)
+    codes.check_texts(1)
     graphs = model.children(2)
     if not graphs.count:
         raise FlatbufferError("it holds no graph")
     for place in range(graphs.count):
         _check_graph(graphs.one(place), sizes, codes.count)
     metadata = model.children(6)
-    metadata.vectors(0, 1)
+    metadata.check_texts(0)
     _check_below(metadata.numbers(1, "u4"), buffers.count, "buffer")
     _check_signatures(model.children(7), graphs)
 
@@ -93,7 +93,7 @@ def _check_graph(graph: "_Tables", sizes: Places, codes: int) -> None:
 
 
 def _check_tensors(tensors: "_Tables", held: Places) -> None:
-    tensors.vectors(3, 1)
+    tensors.check_texts(3)
     tensors.vectors(7, 4)
     types = tensors.numbers(1, "u1")
     bits = np.array([_BITS.get(kind, 0) for kind in range(256)])[types]
@@ -160,12 +160,12 @@ def _check_options(operators: "_Tables") -> None:
 
 def _check_signatures(signatures: "_Tables", graphs: "_Tables") -> None:
     of = _check_below(signatures.numbers(4, "u4"), graphs.count, "graph")
-    signatures.vectors(2, 1)
+    signatures.check_texts(2)
     for place in range(signatures.count):
         tensors = graphs.one(int(of[place])).children(0).count
         for slot in (0, 1):
             ends = signatures.one(place).children(slot)
-            ends.vectors(0, 1)
+            ends.check_texts(0)
             _check_below(ends.numbers(1, "u4"), tensors, "tensor")
 
 
@@ -255,6 +255,19 @@ class _Tables:
         if (at + 4 + counts * width > len(self.file.data)).any():
             raise FlatbufferError("it has a vector that ends beyond the last byte")
         return at + 4, counts
+
+    def check_texts(self, slot: int) -> None:
+        """Complain of a string in `slot` that is no UTF-8, which Python's bindings cannot name."""
+        data = self.file.data
+        starts, counts = self.vectors(slot, 1)
+        found = [
+            data[at : at + count]
+            for at, count in zip(starts.tolist(), counts.tolist(), strict=True)
+        ]
+        try:
+            b"\0".join(found).decode()
+        except UnicodeDecodeError:
+            raise FlatbufferError("it has a name that is no UTF-8") from None
 
     def gather(self, slot: int, dtype: str) -> tuple[NDArray[Any], Places]:
         """Return the items of all vectors in `slot`, one after the other, and whose each is."""
