@@ -16,6 +16,8 @@ from ..tflite.runtime_versions import NEWEST_TRIED, RuntimeRequirement
 from ..tflite.tflite_file import Tensor
 from .inspection import Inspection, inspect_file
 
+_NO_DIGEST = "none: damaged weights would not be noticed; convert the model again"
+
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
@@ -114,6 +116,7 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     yield "runs on", _distributions_text(inspection.runtime)
     if spec is not None:
         kept = spec.self_test
+        yield "digest", "of the model, in the spec" if spec.flatbuffer_sha256 else _NO_DIGEST
         yield "self-test", "none" if kept is None else f"{len(kept.inputs)} inputs (--self-test)"
         for name, value in (spec.provenance or {}).items():
             yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

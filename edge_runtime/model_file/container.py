@@ -173,8 +173,13 @@ def read_archive(data: bytes) -> Archive:
             largest = max((entry.file_size for entry in entries), default=0)
             if len(entries) > _MOST_PARTS or largest > _LARGEST_PART:
                 return Archive(start, {}, "the files behind the model are too many or too large")
-            files = {entry.filename: archive.read(entry) for entry in entries}
-            return Archive(start, files, _uncovered(data, entries))
+            files, damage = {}, _uncovered(data, entries)
+            for entry in entries:
+                try:
+                    files[entry.filename] = archive.read(entry)
+                except _DAMAGE:
+                    damage = damage or f"{entry.filename!r} behind the model"
+            return Archive(start, files, damage)
     except (*_DAMAGE, StructError):
         return Archive(len(data), {}, None)
 
