@@ -177,7 +177,10 @@ def _child(group: h5py.Group, path: str) -> Any:
     """Return what lies at `path` in `group` itself; a link to elsewhere is a ValueError."""
     found: Any = group
     for name in filter(None, path.split("/")):
-        if type(found.get(name, getlink=True)) is not h5py.HardLink:
+        link = found.get(name, getlink=True)
+        if link is None:
+            raise KeyError(f"{found.name}/{name} is missing")
+        if type(link) is not h5py.HardLink:
             raise ValueError(f"{found.name}/{name} is a link")
         found = found[name]
     return found
