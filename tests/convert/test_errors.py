@@ -5,10 +5,10 @@ import hashlib
 import json
 import resource
 import shutil
-import zipfile
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
