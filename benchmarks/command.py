@@ -93,7 +93,7 @@ benchmark.add_command(report)
     "--runtime",
     default="interpreter",
     type=click.Choice([*RUNTIMES, "both"]),
-    help="What computes the .tflite files: LiteRT's interpreter, its CompiledModel, or both.",
+    help="Runtime of .tflite files: LiteRT's interpreter, LiteRT's CompiledModel, or both.",
 )
 @click.option(
     "--sustained",

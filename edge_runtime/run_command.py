@@ -74,7 +74,7 @@ class _Run(click.Command):
     default="interpreter",
     show_default=True,
     type=click.Choice(RUNTIMES),
-    help="LiteRT's interpreter, or its CompiledModel.",
+    help="Runtime of the model: LiteRT's interpreter or LiteRT's CompiledModel.",
 )
 def run(
     model: Path,

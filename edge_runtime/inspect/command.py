@@ -30,7 +30,7 @@ _NO_DIGEST = "none: damaged weights would not be noticed; convert the model agai
     default="interpreter",
     show_default=True,
     type=click.Choice(RUNTIMES),
-    help="What computes them: LiteRT's interpreter, or its CompiledModel.",
+    help="Runtime of the self-test: LiteRT's interpreter or LiteRT's CompiledModel.",
 )
 def inspect(model: Path, as_json: bool, self_test: bool, runtime: Runtime) -> None:
     """Show what stands in the .tflite file MODEL, and what looks wrong in it.
