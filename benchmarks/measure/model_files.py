@@ -38,7 +38,7 @@ class ModelFile:
     runtime: Runtime | None
 
 
-def read_model_file(path: Path, *, runtime: Runtime) -> ModelFile:
+def read_model_file(path: Path, *, runtime: Runtime = "interpreter") -> ModelFile:
     """Read what the .tflite file at `path`, or the run in that folder, says of itself.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .flatbuffer import FlatbufferError, root_table
+from .flatbuffer import FlatbufferError
 from .tflite_file import IDENTIFIER
 
 Places = NDArray[np.int64]
@@ -35,7 +35,7 @@ _LARGEST_TENSOR = 1 << 28  # bytes
 _HIGHEST_RANK = 8
 
 
-def check_structure(data: bytes) -> None:
+def check_structure(data: bytes | memoryview) -> None:
     """Complain of a .tflite file whose parts do not fit together.
 
     Args:
@@ -44,9 +44,11 @@ def check_structure(data: bytes) -> None:
     Raises:
         FlatbufferError: what is wrong with it.
     """
-    root = root_table(data, IDENTIFIER)
+    if data[4:8] != IDENTIFIER:
+        raise FlatbufferError(f"it does not carry the identifier {IDENTIFIER.decode()}")
+    file = _File(data)
     try:
-        _check_model(_File(data).tables(np.array([root.at])))
+        _check_model(file.tables(file.read("u4", np.zeros(1, np.int64)).astype(np.int64)))
     except IndexError:  # of NumPy, at a byte that is not there
         raise FlatbufferError(f"it points beyond the last of its {len(data)} bytes") from None
 
@@ -172,7 +174,7 @@ def _check_below(numbers: Places, limit: int, what: str) -> Places:
 class _File:
     """The bytes, read at many places at once."""
 
-    data: bytes
+    data: bytes | memoryview
     views: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def read(self, dtype: str, at: Places) -> NDArray[Any]:
