@@ -100,8 +100,9 @@ class CompiledModelInterpreter:
     def get_tensor(self, tensor_index: int) -> NDArray[Any]:
         """Return a copy of the output of that index."""
         place, details = _find(self._output_details, tensor_index)
-        values = self._native.outputs[place].read(int(np.prod(details["shape"])), details["dtype"])
-        return np.asarray(values).reshape(details["shape"])
+        count = int(np.prod(details["shape"]))
+        values: NDArray[Any] = self._native.outputs[place].read(count, details["dtype"])
+        return values.reshape(details["shape"])
 
 
 def compiled_model_classes() -> Any:

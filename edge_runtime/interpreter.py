@@ -116,7 +116,7 @@ def delegated_parts(interpreter: Interpreter) -> int | None:
     """
     if isinstance(interpreter, CompiledModelInterpreter):
         return None
-    return sum(op["op_name"] == "DELEGATE" for op in interpreter._get_ops_details())
+    return [op["op_name"] for op in interpreter._get_ops_details()].count("DELEGATE")
 
 
 def names_xnnpack(notices: Sequence[str]) -> bool:

@@ -122,8 +122,8 @@ class Worker(Process):
     def __init__(self, path: Path, *, threads: int, runtime: Runtime | None) -> None:
         """Start the process, which imports its libraries meanwhile."""
         module = "edgeclf.benchmarks.measure.worker"
-        command = [sys.executable, "-m", module, path, str(threads), runtime or "interpreter"]
-        super().__init__(command, name=str(path))
+        options = [str(threads), runtime or "interpreter"]
+        super().__init__([sys.executable, "-m", module, path, *options], name=str(path))
 
     def wait_until_ready(self) -> None:
         """Wait until the libraries are imported."""

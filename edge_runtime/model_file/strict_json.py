@@ -14,7 +14,8 @@ def read_object(text: str) -> dict[str, Any]:
         value = json.loads(text, object_pairs_hook=_unique)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    return typed("the whole", value, dict)
+    found: dict[str, Any] = typed("the whole", value, dict)
+    return found
 
 
 def member(values: dict[str, Any], name: str, *kinds: type) -> Any:
