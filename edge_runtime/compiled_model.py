@@ -101,8 +101,8 @@ class CompiledModelInterpreter:
         """Return a copy of the output of that index."""
         place, details = _find(self._output_details, tensor_index)
         count = int(np.prod(details["shape"]))
-        values: NDArray[Any] = self._native.outputs[place].read(count, details["dtype"])
-        return values.reshape(details["shape"])
+        values = np.asarray(self._native.outputs[place].read(count, details["dtype"]))
+        return values.reshape(tuple(details["shape"].tolist()))
 
 
 def compiled_model_classes() -> Any:
