@@ -137,17 +137,19 @@ def check_integrity(data: bytes, archive: Archive, spec: ModelSpec) -> None:
 def read_tflite(path: Path) -> bytes:
     """Return the bytes of the .tflite file at `path`, anyone's; others are an `EdgeclfError`."""
     try:
-        with path.open("rb") as file:
-            data = file.read(len(IDENTIFIER) + 4)
-            if data[4:] == IDENTIFIER:
-                data += file.read(_LARGEST_FILE)
+        with path.open("rb", buffering=0) as file:
+            data = file.read(8)
+            size = file.seek(0, io.SEEK_END)
+            if data[4:] == IDENTIFIER and size <= _LARGEST_FILE:
+                file.seek(0)
+                data = file.readall()
     except OSError as error:
         raise EdgeclfError(
             f"{path}: cannot be read ({error.strerror}); give a .tflite file of `edgeclf convert`"
         ) from None
     if data[4:8] != IDENTIFIER:
         raise EdgeclfError(f"{path}: not a TFLite model; give a .tflite file of `edgeclf convert`")
-    if len(data) > _LARGEST_FILE:
+    if size > _LARGEST_FILE:
         raise EdgeclfError(f"{path}: larger than {_LARGEST_FILE >> 20} MiB; give a smaller model")
     return data
 
