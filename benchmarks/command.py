@@ -1,10 +1,11 @@
 """`edgeclf benchmark`: models side by side."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from ..edge_runtime.interpreter import default_threads
+from ..edge_runtime.interpreter import RUNTIMES, Runtime, default_threads
 from .compare_command import compare
 from .heatmaps.command import heatmaps
 from .measure.benchmark import measure_benchmark
@@ -89,6 +90,12 @@ benchmark.add_command(report)
     help="Threads of an inference, each count timed in turn. [default: cores, 4 at most]",
 )
 @click.option(
+    "--runtime",
+    default="interpreter",
+    type=click.Choice([*RUNTIMES, "both"]),
+    help="Runtime of .tflite files: LiteRT's interpreter, LiteRT's CompiledModel, or both.",
+)
+@click.option(
     "--sustained",
     "sustained_minutes",
     default=0.0,
@@ -111,6 +118,7 @@ def measure(
     min_seconds: float,
     rounds: int,
     threads: tuple[int, ...],
+    runtime: Runtime | Literal["both"],
     sustained_minutes: float,
     seed: int,
 ) -> None:
@@ -122,6 +130,7 @@ def measure(
     \b
     edgeclf benchmark RUN models/*.tflite
     edgeclf benchmark models/*.tflite --data photographs/
+    edgeclf benchmark int8.tflite --data photographs/ --runtime both
     edgeclf benchmark compare old.json new.json
     """
     check_reports(report_file, json_file, markdown_file)
@@ -133,7 +142,8 @@ def measure(
         seed=seed,
         sustained_minutes=sustained_minutes,
     )
-    result = measure_benchmark(models, data=data, settings=settings)
+    runtimes = RUNTIMES if runtime == "both" else (runtime,)
+    result = measure_benchmark(models, data=data, settings=settings, runtimes=runtimes)
     errors = [model.error for model in result.models if model.error]
     if len(errors) < len(result.models):
         click.echo(benchmark_table(result))

@@ -1,6 +1,7 @@
 """A conversion from the float model to verified files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from .. import __version__
 from ..edge_runtime.classifier import Classifier
-from ..edge_runtime.errors import EdgeclfError
+from ..edge_runtime.errors import EdgeclfError, ScoresError
 from ..edge_runtime.files import json_text, sha256_of, whole_file
 from ..edge_runtime.heatmap import HeatmapHead
 from ..edge_runtime.model_file.container import model_bytes
@@ -65,6 +66,7 @@ def convert_model(
     if read.unknown_layers:
         click.echo(f"Warning: left as they are: {', '.join(read.unknown_layers)}", err=True)
     graph = deploy_graph(read)
+    _check_finite(graph, info)
     features = find_tail(graph).features if heatmap else None
     prepared = Preparation(graph, info, calibration)
     origin = {"weights_sha256": sha256_of(info.weights)} | provenance
@@ -85,15 +87,21 @@ def convert_model(
         flatbuffer = emit_tflite(
             recipe_graph, recipe, calibration=inputs, ranges=ranges, features=features
         )
+        with _naming(recipe):
+            self_test = make_self_test(flatbuffer)
         spec = replace(
             info.spec(recipe.name),
-            self_test=make_self_test(flatbuffer),
+            self_test=self_test,
             heatmap=_heatmap_head(recipe_graph) if heatmap else None,
             provenance=origin,
         )
         # A model takes its place once it is measured and described: whatever ends the conversion,
         # no other lies there.
-        with whole_file(out / REPORT_NAME) as report, whole_file(path) as unproven:
+        with (
+            whole_file(out / REPORT_NAME) as report,
+            whole_file(path) as unproven,
+            _naming(recipe),
+        ):
             unproven.write_bytes(model_bytes(flatbuffer, spec))
             if trained is not None:
                 training = _training_report(trained, unproven, scoring_set)
@@ -106,6 +114,28 @@ def convert_model(
         if trained is not None:
             (out / CHECKPOINT_NAME).unlink(missing_ok=True)
     return results
+
+
+def _check_finite(graph: Graph, info: FloatModelInfo) -> None:
+    for node in graph:
+        for value in vars(node).values():
+            if isinstance(value, np.ndarray) and not np.isfinite(value).all():
+                raise EdgeclfError(
+                    f"{info.weights}: layer {node.name!r} has weights that are not numbers (NaN or "
+                    "infinite); train again, or give other weights"
+                )
+
+
+@contextmanager
+def _naming(recipe: Recipe) -> Iterator[None]:
+    """Name the recipe whose file computes scores that are not numbers; no file is left of it."""
+    try:
+        yield
+    except ScoresError:
+        raise EdgeclfError(
+            f"recipe {recipe.name}: its file would compute scores that are not numbers (NaN or "
+            "infinite); leave the recipe out, or train again"
+        ) from None
 
 
 def interruption_message(out: Path) -> str:
@@ -186,7 +216,13 @@ def _scoring_set(model: FloatModel, scoring: Photographs | None) -> ScoringSet |
             err=True,
         )
     truth = np.asarray([info.labels.index(label) for label in labels])
-    return ScoringSet(inputs, truth, model.scores(inputs))
+    reference = model.scores(inputs)
+    if not np.isfinite(reference).all():
+        raise EdgeclfError(
+            f"{info.weights}: the float model's scores are not numbers (NaN or infinite); train "
+            "again, or give other weights"
+        )
+    return ScoringSet(inputs, truth, reference)
 
 
 def _report(

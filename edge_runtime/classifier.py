@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import EdgeclfError
+from .errors import EdgeclfError, ScoresError
 from .images import RGBImage
-from .interpreter import default_threads, open_interpreter
+from .interpreter import Runtime, default_threads, open_interpreter
 from .model_file.container import read_model
 from .model_file.self_test import SelfTestResult, run_self_test
 from .preprocess import preprocess
@@ -47,13 +47,19 @@ class Classifier:
         'scratch'
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+    def __init__(
+        self, path: Path, *, threads: int | None = None, runtime: Runtime = "interpreter"
+    ) -> None:
         """Load the model at `path`, to run on `threads` threads (the cores, 4 at most)."""
         self.path = path
         data, self.spec = read_model(path)
         self.notices: list[str] = []
         self.interpreter = open_interpreter(
-            data, name=str(path), threads=threads or default_threads(), notices=self.notices
+            data,
+            name=str(path),
+            threads=threads or default_threads(),
+            notices=self.notices,
+            runtime=runtime,
         )
         self._input = self.interpreter.get_input_details()[0]
         self._output, *further = self.interpreter.get_output_details()
@@ -98,8 +104,17 @@ class Classifier:
         return output
 
     def dequantize(self, output: NDArray[Any]) -> NDArray[np.float32]:
-        """Return what `infer` returned as scores, float32 of shape (classes,), 0 to 1."""
+        """Return what `infer` returned as scores, float32 of shape (classes,), 0 to 1.
+
+        Raises:
+            ScoresError: they are not numbers.
+        """
         if output.dtype == np.float32:
+            if not np.isfinite(output).all():
+                raise ScoresError(
+                    f"{self.path}: it computes scores that are not numbers (NaN or infinite); "
+                    "convert the model again"
+                )
             return np.asarray(output, np.float32)
         scale, zero_point = self._output["quantization"]
         return np.asarray((output.astype(np.int32) - zero_point) * scale, np.float32)

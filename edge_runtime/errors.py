@@ -8,6 +8,10 @@ class EdgeclfError(Exception):
     """
 
 
+class ScoresError(EdgeclfError):
+    """A model whose scores are not numbers."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C, with a line on what was kept and how to go on.
 

@@ -7,6 +7,7 @@ channels weighed by the class's weights, plus a bias. The same sum without the m
 
 import base64
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,10 @@ class HeatmapHead:
 
     def class_weights(self) -> NDArray[np.float32]:
         """Return the weights, float32 of shape (classes, channels)."""
+        return self._decoded
+
+    @cached_property
+    def _decoded(self) -> NDArray[np.float32]:
         stored = np.frombuffer(base64.b64decode(self.weights, validate=True), "<f2")
         return stored.reshape(-1, self.channels).astype(np.float32)
 

@@ -1,21 +1,28 @@
-"""The TFLite runtime of this machine: ai-edge-litert, or tflite-runtime where that has no wheel."""
+"""The TFLite runtime of this machine: ai-edge-litert, or tflite-runtime where that has no wheel.
+
+All of edgeclf computes through the `Interpreter` protocol, which LiteRT's own interpreter and its
+`CompiledModel` fulfil.
+"""
 
 import os
 from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .compiled_model import CompiledModelInterpreter, compiled_model_classes
 from .errors import EdgeclfError
 from .quiet import quiet_stderr
 from .tflite.runtime_versions import explain_refusal
+
+Runtime = Literal["interpreter", "compiled"]
+RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
 
 class Interpreter(Protocol):
     """What edgeclf uses of a TFLite interpreter."""
 
-    def allocate_tensors(self) -> None: ...
     def invoke(self) -> None: ...
     def get_input_details(self) -> list[dict[str, Any]]: ...
     def get_output_details(self) -> list[dict[str, Any]]: ...
@@ -26,7 +33,12 @@ class Interpreter(Protocol):
 
 
 def open_interpreter(
-    model: bytes, *, name: str, threads: int, notices: list[str] | None = None
+    model: bytes,
+    *,
+    name: str,
+    threads: int,
+    notices: list[str] | None = None,
+    runtime: Runtime = "interpreter",
 ) -> Interpreter:
     """Return an interpreter for `model` with its tensors allocated, on XNNPACK where it can.
 
@@ -35,22 +47,42 @@ def open_interpreter(
         name: stands in the errors.
         threads: of an inference.
         notices: takes the lines that the runtime writes meanwhile; it announces its delegate.
+        runtime: LiteRT's interpreter, or its `CompiledModel`.
 
     Raises:
-        EdgeclfError: no runtime is installed, or it refuses the model.
+        EdgeclfError: no runtime is installed, it is too old, or it refuses the model.
     """
-    runtime = interpreter_class()
+    import_runtime(runtime)
     try:
         with quiet_stderr() as lines:
-            interpreter = runtime(model_content=model, num_threads=threads)
-            interpreter.allocate_tensors()
+            interpreter = _open(model, threads=threads, runtime=runtime)
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else "no reason given"
         refusal = explain_refusal(model, reason=reason, runtime=runtime_name())
         raise EdgeclfError(f"{name}: {refusal}") from None
     if notices is not None:
         notices += lines
+    return interpreter
+
+
+def _open(model: bytes, *, threads: int, runtime: Runtime) -> Interpreter:
+    if runtime == "compiled":
+        return CompiledModelInterpreter(model, threads=threads)
+    interpreter = interpreter_class()(model_content=model, num_threads=threads)
+    interpreter.allocate_tensors()
     return cast(Interpreter, interpreter)
+
+
+def import_runtime(runtime: Runtime) -> None:
+    """Import what `runtime` needs.
+
+    Raises:
+        EdgeclfError: it is not installed, or too old.
+    """
+    if runtime == "compiled":
+        compiled_model_classes()
+    else:
+        interpreter_class()
 
 
 def runtime_name() -> str:
@@ -77,9 +109,14 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def delegated_parts(interpreter: Interpreter) -> int:
-    """Return how many parts of the graph a delegate (XNNPACK) runs; 0 means plain kernels."""
-    return sum(op["op_name"] == "DELEGATE" for op in interpreter._get_ops_details())
+def delegated_parts(interpreter: Interpreter) -> int | None:
+    """Return how many parts of the graph a delegate (XNNPACK) runs; 0 means plain kernels.
+
+    None for a `CompiledModel`, which always has the delegate and does not tell its parts.
+    """
+    if isinstance(interpreter, CompiledModelInterpreter):
+        return None
+    return [op["op_name"] for op in interpreter._get_ops_details()].count("DELEGATE")
 
 
 def names_xnnpack(notices: Sequence[str]) -> bool:

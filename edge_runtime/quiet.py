@@ -1,10 +1,12 @@
 """Libraries without their chatter."""
 
+import atexit
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import cv2
 
@@ -53,3 +55,14 @@ def quiet_stderr() -> Iterator[list[str]]:
             os.close(original)
             aside.seek(0)
             lines += aside.read().decode(errors="replace").splitlines()
+
+
+@cache
+def quiet_exit() -> None:
+    """Drop what C++ libraries write to descriptor 2 while the process ends."""
+
+    def silence() -> None:
+        sys.stderr.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+    atexit.register(silence)

@@ -14,6 +14,7 @@ from .errors import EdgeclfError
 from .files import check_folder
 from .heatmap import write_heatmap
 from .images import ImageError
+from .interpreter import RUNTIMES, Runtime
 from .sources import Frame, find_files, is_video, read_frames
 
 if TYPE_CHECKING:
@@ -89,6 +90,13 @@ def _find_cameras(
     type=click.IntRange(min=1),
     help="Threads of an inference. [default: cores, 4 at most]",
 )
+@click.option(
+    "--runtime",
+    default="interpreter",
+    show_default=True,
+    type=click.Choice(RUNTIMES),
+    help="Runtime of the model: LiteRT's interpreter or LiteRT's CompiledModel.",
+)
 def run(
     model: Path,
     sources: "tuple[str | CameraAddress, ...]",
@@ -97,6 +105,7 @@ def run(
     threshold: float,
     heatmaps: Path | None,
     threads: int | None,
+    runtime: Runtime,
     live: "LiveOptions | None",
 ) -> None:
     """Classify images, folders, globs and videos with a .tflite MODEL, or watch a camera.
@@ -131,10 +140,11 @@ def run(
             top=top,
             threshold=threshold,
             threads=threads,
+            runtime=runtime,
         )
         return
     _check_no_live_option()
-    classifier = Classifier(model, threads=threads)
+    classifier = Classifier(model, threads=threads, runtime=runtime)
     files = find_files(names)
     if heatmaps is not None:
         check_folder(heatmaps)

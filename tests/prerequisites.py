@@ -60,6 +60,12 @@ _NETWORK = Prerequisite(
     "network", "packages that others make", "let this machine reach the package registries"
 )
 
+_COMPILED = Prerequisite(
+    "CompiledModel",
+    "--runtime compiled",
+    "pip install 'ai-edge-litert>=2.1.6' ml-dtypes",
+)
+
 # The short list: the only skips that CI accepts.
 _ALLOWED = (
     Prerequisite(
@@ -89,7 +95,7 @@ _ALLOWED = (
 )
 
 PREREQUISITES: Mapping[str, Prerequisite] = {
-    each.name: each for each in (*_PROGRAMS, _NETWORK, *_ALLOWED)
+    each.name: each for each in (*_PROGRAMS, _NETWORK, _COMPILED, *_ALLOWED)
 }
 
 

@@ -59,8 +59,11 @@ def assemble_models(
     names: Sequence[str],
     data: DataSet,
 ) -> list[Model]:
-    """Return the figures of all models; the reference is the float Keras model, else the first
-    float32 one."""
+    """Return the figures of all models.
+
+    The reference is the float Keras model, else the first float32 one, else, where both runtimes
+    are measured, the first model, so that the second has something to be held against.
+    """
     truth = np.asarray(data.truth)
     reference = _reference(measured)
     return [
@@ -81,7 +84,9 @@ def _reference(measured: Sequence[Measured]) -> Measured | None:
         for one in measured:
             if one.model_file.recipe == recipe and one.error is None:
                 return one
-    return None
+    runtimes = {one.model_file.runtime for one in measured} - {None}
+    alive = [one for one in measured if one.error is None]
+    return alive[0] if alive and len(runtimes) > 1 else None
 
 
 def _model(
@@ -101,6 +106,7 @@ def _model(
         bytes=model_file.bytes,
         reference=one is reference,
         error=one.error,
+        runtime=model_file.runtime,
     )
     if one.error is not None or one.scores is None:
         return model

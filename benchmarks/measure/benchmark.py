@@ -2,11 +2,13 @@
 
 from datetime import datetime, timezone
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 import click
 
 from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.interpreter import Runtime
 from ...edge_runtime.machine import machine_state
 from ...models.photographs import (
     Photographs,
@@ -27,7 +29,11 @@ from .sustained import measure_sustained
 
 
 def measure_benchmark(
-    paths: tuple[Path, ...], *, data: Path | None, settings: Settings
+    paths: tuple[Path, ...],
+    *,
+    data: Path | None,
+    settings: Settings,
+    runtimes: tuple[Runtime, ...] = ("interpreter",),
 ) -> Benchmark:
     """Measure the models at `paths` on the same photographs.
 
@@ -37,13 +43,14 @@ def measure_benchmark(
         paths: .tflite files, and the folders of runs for their float Keras models.
         data: a folder per class; None for the test images of the first run.
         settings: how.
+        runtimes: what computes each .tflite file; each is measured in all of them.
 
     Raises:
         EdgeclfError: no model can be read, they differ in classes or input, or no image can be
             read.
     """
     paths = tuple(dict.fromkeys(paths))
-    found, errors = _read(paths)
+    found, errors = _read(paths, runtimes)
     model_files = [one for one in found if one.run is None or find_spec("tensorflow") is not None]
     if len(model_files) < len(found):
         click.echo("Warning: TensorFlow is not installed, so no float Keras model", err=True)
@@ -64,18 +71,19 @@ def measure_benchmark(
         watch=lambda: states.append(machine_state()),
     )
     machine = describe_machine(states[0], states[-1], background_load=background.cores())
-    names = dict(zip(paths, names_of(paths), strict=True))
+    short = dict(zip(paths, names_of(paths), strict=True))
+    names = {id(one): _name(one, short[one.path], runtimes) for one in model_files}
     figures = assemble_models(
         measured,
         readable,
-        names=[names[model_file.path] for model_file in model_files],
+        names=list(names.values()),
         data=described,
     )
-    known = dict(zip([model_file.path for model_file in model_files], figures, strict=True))
+    failed = [failed_model(path, name=short[path], error=why) for path, why in errors.items()]
     models = tuple(
-        known[path] if path in known else failed_model(path, name=names[path], error=errors[path])
-        for path in paths
-        if path in known or path in errors
+        sorted(
+            [*figures, *failed], key=lambda model: [str(path) for path in paths].index(model.path)
+        )
     )
     return Benchmark(
         schema=SCHEMA,
@@ -90,13 +98,22 @@ def measure_benchmark(
     )
 
 
-def _read(paths: tuple[Path, ...]) -> tuple[list[ModelFile], dict[Path, str]]:
+def _name(model_file: ModelFile, short: str, runtimes: tuple[Runtime, ...]) -> str:
+    several = len(runtimes) > 1 and model_file.runtime is not None
+    return f"{short} ({model_file.runtime})" if several else short
+
+
+def _read(
+    paths: tuple[Path, ...], runtimes: tuple[Runtime, ...]
+) -> tuple[list[ModelFile], dict[Path, str]]:
     """Read what the files say; warn of those that cannot be read."""
     model_files: list[ModelFile] = []
     errors: dict[Path, str] = {}
-    for path in paths:
+    for path, runtime in product(paths, runtimes):
+        if path.is_dir() and runtime != runtimes[0]:
+            continue  # Keras is measured once
         try:
-            model_files.append(read_model_file(path))
+            model_files.append(read_model_file(path, runtime=runtime))
         except EdgeclfError as error:
             errors[path] = str(error)
     if not model_files:
@@ -125,20 +142,20 @@ def _sustained(
     measured: list[Measured],
     photographs: Photographs,
     *,
-    names: dict[Path, str],
+    names: dict[int, str],
     settings: Settings,
 ) -> tuple[Sustained, ...]:
     """Let the last .tflite that is alive work on; a failure costs only this."""
     files = [one for one in measured if one.error is None and one.model_file.run is None]
     if not settings.sustained_minutes or not files:
         return ()
-    path = files[-1].model_file.path
+    model_file = files[-1].model_file
     try:
         return (
             measure_sustained(
-                path,
+                model_file,
                 photographs.paths,
-                name=names[path],
+                name=names[id(model_file)],
                 threads=settings.threads[0],
                 minutes=settings.sustained_minutes,
             ),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.images import RGBImage
-from ...edge_runtime.interpreter import delegated_parts, interpreter_class, names_xnnpack
+from ...edge_runtime.interpreter import Runtime, delegated_parts, import_runtime, names_xnnpack
 from ...edge_runtime.preprocess import ResizeRule
 from ...edge_runtime.quiet import quiet_tensorflow
 from ...models.float_model import FloatModel
@@ -39,24 +39,24 @@ class LoadedModel:
     delegate: Delegate | None
 
 
-def import_libraries(path: Path) -> None:
+def import_libraries(path: Path, *, runtime: Runtime) -> None:
     """Import what `load_model` will need for `path`, so that its time is not the model's."""
     if path.is_dir():
         quiet_tensorflow()
         from ...models.networks import densenet, weights  # noqa: F401
     else:
-        interpreter_class()
+        import_runtime(runtime)
 
 
-def load_model(path: Path, *, threads: int) -> LoadedModel:
-    """Open the .tflite file at `path`, or the float Keras model of the run in that folder.
+def load_model(path: Path, *, threads: int, runtime: Runtime) -> LoadedModel:
+    """Open the .tflite file at `path` in `runtime`, or the float Keras model of that folder's run.
 
     The latter must come before TensorFlow's first operation in this process, which settles its
     threads.
     """
     if path.is_dir():
         return _open_keras(path, threads=threads)
-    classifier = Classifier(path, threads=threads)
+    classifier = Classifier(path, threads=threads, runtime=runtime)
     return LoadedModel(
         input_hw=classifier.spec.input_hw,
         resize=classifier.spec.resize,

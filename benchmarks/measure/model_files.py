@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.files import sha256_of
+from ...edge_runtime.interpreter import Runtime
 from ...edge_runtime.model_file.container import read_model
 from ...edge_runtime.preprocess import ResizeRule
 from ...models.run import Run, read_run
@@ -23,6 +24,7 @@ class ModelFile:
         sha256: of the file that holds the weights.
         bytes: size of that file.
         run: the run of the float Keras model; None for a file.
+        runtime: what computes the file; None for the float Keras model.
     """
 
     path: Path
@@ -33,10 +35,16 @@ class ModelFile:
     sha256: str
     bytes: int
     run: Run | None
+    runtime: Runtime | None
 
 
-def read_model_file(path: Path) -> ModelFile:
-    """Read what the .tflite file at `path`, or the run in that folder, says of itself."""
+def read_model_file(path: Path, *, runtime: Runtime = "interpreter") -> ModelFile:
+    """Read what the .tflite file at `path`, or the run in that folder, says of itself.
+
+    Args:
+        path: the file or folder.
+        runtime: what shall compute a file.
+    """
     run = read_run(path) if path.is_dir() else None
     spec = run.info.spec("keras") if run else read_model(path)[1]
     weights = run.info.weights if run else path
@@ -49,6 +57,7 @@ def read_model_file(path: Path) -> ModelFile:
         sha256=sha256_of(weights),
         bytes=weights.stat().st_size,
         run=run,
+        runtime=None if run else runtime,
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.interpreter import Runtime
 from .messages import Message, array_of, receive, send
 
 _STAGES = 4
@@ -118,10 +119,11 @@ class Process:
 class Worker(Process):
     """A model in a process of its own."""
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    def __init__(self, path: Path, *, threads: int, runtime: Runtime | None) -> None:
         """Start the process, which imports its libraries meanwhile."""
         module = "edgeclf.benchmarks.measure.worker"
-        super().__init__([sys.executable, "-m", module, path, str(threads)], name=str(path))
+        options = [str(threads), runtime or "interpreter"]
+        super().__init__([sys.executable, "-m", module, path, *options], name=str(path))
 
     def wait_until_ready(self) -> None:
         """Wait until the libraries are imported."""

@@ -120,9 +120,10 @@ def measure_models(
 def _start(models: Sequence[Measured], stack: ExitStack, *, threads: int) -> Workers:
     """Start a worker per model; all import their libraries at once, which is not measured."""
     workers = [
-        (model, stack.enter_context(Worker(model.model_file.path, threads=threads)))
+        (model, stack.enter_context(Worker(one.path, threads=threads, runtime=one.runtime)))
         for model in models
         if model.error is None
+        for one in [model.model_file]
     ]
     for model, worker in workers:
         model.attempt(worker.wait_until_ready)

@@ -10,18 +10,19 @@ import click
 from ...edge_runtime.machine import machine_state
 from ..results.estimates import median
 from ..results.schema import Moment, Sustained
+from .model_files import ModelFile
 from .processes import Worker
 
 _MOMENT_SECONDS = 1.0
 
 
 def measure_sustained(
-    path: Path, images: Sequence[Path], *, name: str, threads: int, minutes: float
+    model_file: ModelFile, images: Sequence[Path], *, name: str, threads: int, minutes: float
 ) -> Sustained:
-    """Return what becomes of the latency of the model at `path` while the machine warms up.
+    """Return what becomes of the latency of a model while the machine warms up.
 
     Args:
-        path: the .tflite file, or the folder of a run.
+        model_file: the model.
         images: photographs, taken in turn: decoding and preprocessing are part of the work.
         name: how tables call it.
         threads: of an inference.
@@ -29,7 +30,7 @@ def measure_sustained(
     """
     moments: list[Moment] = []
     turn = cycle(images)
-    with Worker(path, threads=threads) as worker:
+    with Worker(model_file.path, threads=threads, runtime=model_file.runtime) as worker:
         worker.wait_until_ready()
         worker.open(images[0])
         start, at_once = monotonic(), 1

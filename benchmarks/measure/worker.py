@@ -1,6 +1,6 @@
 """A model in a process of its own, which does what the benchmark asks of it.
 
-python -m edgeclf.benchmarks.measure.worker MODEL THREADS
+python -m edgeclf.benchmarks.measure.worker MODEL THREADS RUNTIME
 
 It says `ready` once its libraries are imported, then answers each message of standard input on
 standard output:
@@ -18,13 +18,14 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter_ns
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.images import decode_image
+from ...edge_runtime.interpreter import Runtime
 from ...edge_runtime.preprocess import preprocess
 from ...edge_runtime.quiet import quiet_opencv
 from .loaded_models import LoadedModel, import_libraries, load_model
@@ -32,15 +33,19 @@ from .memory import memory_of_process
 from .messages import Message, receive, send
 
 
-def work(path: Path, *, threads: int, requests: IO[bytes], answers: IO[bytes]) -> None:
+def work(
+    path: Path, *, threads: int, runtime: Runtime, requests: IO[bytes], answers: IO[bytes]
+) -> None:
     """Answer `requests` on the model at `path` until they end."""
-    import_libraries(path)
+    import_libraries(path, runtime=runtime)
     send(answers, {"ready": True})
     loaded: LoadedModel | None = None
     while (received := receive(requests)) is not None:
         message, payload = received
         if message["do"] == "open":
-            loaded, opened = _open(path, threads=threads, image=Path(message["image"]))
+            loaded, opened = _open(
+                path, threads=threads, runtime=runtime, image=Path(message["image"])
+            )
             send(answers, opened)
             continue
         assert loaded is not None
@@ -55,9 +60,11 @@ def work(path: Path, *, threads: int, requests: IO[bytes], answers: IO[bytes]) -
             send(answers, {"peak_memory_bytes": peak, "steady_memory_bytes": steady})
 
 
-def _open(path: Path, *, threads: int, image: Path) -> tuple[LoadedModel, Message]:
+def _open(
+    path: Path, *, threads: int, runtime: Runtime, image: Path
+) -> tuple[LoadedModel, Message]:
     start = perf_counter_ns()
-    loaded = load_model(path, threads=threads)
+    loaded = load_model(path, threads=threads, runtime=runtime)
     load_ms = (perf_counter_ns() - start) / 1e6
     first_ms = float(_query(loaded, image)[2:].sum())
     delegate = asdict(loaded.delegate) if loaded.delegate else None
@@ -96,6 +103,7 @@ def main() -> None:
         work(
             Path(sys.argv[1]),
             threads=int(sys.argv[2]),
+            runtime=cast(Runtime, sys.argv[3]),
             requests=sys.stdin.buffer,
             answers=answers,
         )

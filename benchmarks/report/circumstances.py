@@ -92,6 +92,8 @@ def _recipe(model: Model) -> str:
 def _computed_by(model: Model) -> str:
     if model.delegate is None:
         return words.NONE if model.error else "Keras"
+    if model.delegate.parts is None:
+        return "CompiledModel"
     if not model.delegate.parts:
         return "plain kernels"
     kind = "XNNPACK" if model.delegate.xnnpack else "a delegate"

@@ -123,11 +123,12 @@ class Delegate:
     """Who really computes a TFLite model.
 
     Attributes:
-        parts: delegated parts of the graph; 0 means plain kernels.
+        parts: delegated parts of the graph; 0 means plain kernels, None a runtime that does not
+            tell them.
         xnnpack: whether the runtime said that it made its XNNPACK delegate.
     """
 
-    parts: int
+    parts: int | None
     xnnpack: bool
 
 
@@ -147,6 +148,7 @@ class Model:
         metrics: how it fared on the images.
         against: how it compares with the reference; None for that itself and without one.
         timings: an entry per number of threads, in the order that was asked for.
+        runtime: `interpreter` or `compiled`; None for Keras, and in files older than the choice.
     """
 
     name: str
@@ -160,6 +162,7 @@ class Model:
     metrics: MetricsWithIntervals | None
     against: Against | None
     timings: tuple[Timing, ...]
+    runtime: str | None = None
 
 
 @dataclass(frozen=True)

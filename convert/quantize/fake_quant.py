@@ -15,7 +15,6 @@ registry does not know which operators TFLite makes one of or gives one scale, r
 depthwise convolutions with one scale for all channels, and starts from ranges of -6..6.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,12 +22,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
-from tensorflow_model_optimization.quantization.keras import QuantizeConfig, QuantizeWrapperV2
-from tensorflow_model_optimization.quantization.keras.quantizers import FixedQuantizer, Quantizer
 
 from ..graph.nodes import Activation, Conv, Dense, Depthwise, Graph, Node, PixelPairs, Pool
 from ..graph.to_keras import build_tf_keras
 from .ranges import TensorRange, keeps_values
+from .tfmot import By, Rounding, over_range, wrap
 
 _KERNELS = {Conv: "kernel", Dense: "kernel", Depthwise: "depthwise_kernel"}
 _LINEAR = (Conv, Dense, Depthwise)
@@ -118,17 +116,14 @@ def annotate(graph: Graph, ranges: dict[str, TensorRange]) -> Any:
     RGB 0..255 in, scores out, which are not rounded, nor are the pixels, which are whole numbers.
     """
 
-    def wrap(layer: Any) -> Any:
+    def with_range(layer: Any) -> Any:
         node = graph[layer.name]
         tensor = None if keeps_values(node) else ranges.get(node.name)
         if tensor is None or node.name == graph.output.name:
             return layer
-        over = FixedQuantizer(
-            num_bits=8, init_min=tensor.low, init_max=tensor.high, narrow_range=False
-        )
-        return QuantizeWrapperV2(layer, _Rounding(output=over), name_prefix="")
+        return wrap(layer, Rounding(output=over_range(tensor.low, tensor.high)))
 
-    return tf_keras.models.clone_model(build_tf_keras(graph), clone_function=wrap)
+    return tf_keras.models.clone_model(build_tf_keras(graph), clone_function=with_range)
 
 
 def build_fake_quant(
@@ -254,9 +249,9 @@ class _FakeQuant:
         elif isinstance(node, _LINEAR) and (unit := units[0]) is not None:
             rounding = _round_sums(node, layer, unit, made)
         elif not keeps_values(node) and isinstance(node, Pool):
-            rounding = _Rounding(output=_By(made.average))
+            rounding = Rounding(output=By(made.average))
         if rounding is not None:
-            layer = QuantizeWrapperV2(layer, rounding, name_prefix="")
+            layer = wrap(layer, rounding)
         return layer(read if len(read) > 1 else read[0])
 
 
@@ -266,7 +261,7 @@ def _counts(node: Node) -> bool:
     return relu or keeps_values(node) or isinstance(node, (*_LINEAR, PixelPairs, Pool))
 
 
-def _round_sums(node: Node, layer: Any, read: _Steps, made: _Steps) -> "_Rounding":
+def _round_sums(node: Node, layer: Any, read: _Steps, made: _Steps) -> Rounding:
     """Return how a layer counts that reads steps, multiplies whole numbers and makes steps.
 
     The factor is XNNPACK's, in float32 and in this order: input step times kernel step by output
@@ -277,26 +272,26 @@ def _round_sums(node: Node, layer: Any, read: _Steps, made: _Steps) -> "_Roundin
     def unit() -> Any:
         return tf.reshape(read.size * _kernel_step(node, kernel), [-1])
 
-    return _Rounding(
+    return Rounding(
         kernel=(
             _KERNELS[type(node)],
-            _By(lambda values: _whole(values / _kernel_step(node, values))),
+            By(lambda values: _whole(values / _kernel_step(node, values))),
         ),
-        bias=_By(lambda values: _whole(values / unit())),
-        output=_By(lambda sums: made.nearest(_whole(sums) * divided(unit(), made.size))),
+        bias=By(lambda values: _whole(values / unit())),
+        output=By(lambda sums: made.nearest(_whole(sums) * divided(unit(), made.size))),
     )
 
 
-def _round_reals(node: Node, made: _Steps | None) -> "_Rounding | None":
+def _round_reals(node: Node, made: _Steps | None) -> Rounding | None:
     """Return what is rounded of a layer that computes in real numbers, if anything is."""
 
     def kernel(values: Any) -> Any:
         step = _kernel_step(node, values)
         return _whole(values / step) * step
 
-    rounding = _Rounding(
-        kernel=(_KERNELS[type(node)], _By(kernel)) if isinstance(node, _LINEAR) else None,
-        output=made and _By(lambda values: made.nearest(values / made.size)),
+    rounding = Rounding(
+        kernel=(_KERNELS[type(node)], By(kernel)) if isinstance(node, _LINEAR) else None,
+        output=made and By(lambda values: made.nearest(values / made.size)),
     )
     return rounding if rounding.kernel or rounding.output else None
 
@@ -320,55 +315,3 @@ def divided(values: Any, divisor: np.float32) -> Any:
 def _whole(values: Any) -> Any:
     """Round to the nearest whole number, half to even; gradients pass as if nothing was done."""
     return tf.round(values), lambda gradient: gradient
-
-
-class _Rounding(QuantizeConfig):  # type: ignore[misc]
-    """What of one layer is rounded: its kernel, its bias and its output."""
-
-    def __init__(
-        self,
-        *,
-        kernel: tuple[str, Quantizer] | None = None,
-        bias: Quantizer | None = None,
-        output: Quantizer | None = None,
-    ) -> None:
-        self.kernel = kernel
-        self.output = output
-        self._weights = [kernel] if kernel else []
-        if bias is not None:
-            self._weights.append(("bias", bias))
-
-    def get_weights_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:
-        return [(getattr(layer, name), quantizer) for name, quantizer in self._weights]
-
-    def set_quantize_weights(self, layer: Any, quantize_weights: list[Any]) -> None:
-        for (name, _), weight in zip(self._weights, quantize_weights, strict=True):
-            setattr(layer, name, weight)
-
-    def get_activations_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:  # noqa: ARG002
-        return []
-
-    def set_quantize_activations(self, layer: Any, quantize_activations: list[Any]) -> None:
-        pass
-
-    def get_output_quantizers(self, layer: Any) -> list[Any]:  # noqa: ARG002
-        return [self.output] if self.output else []
-
-    def get_config(self) -> dict[str, Any]:
-        raise NotImplementedError("the graph and its ranges are what is saved")
-
-
-class _By(Quantizer):  # type: ignore[misc]
-    """Rounds by a function."""
-
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self._function = function
-
-    def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:  # noqa: ARG002
-        return {}
-
-    def __call__(self, inputs: Any, training: Any, weights: Any, **_: Any) -> Any:  # noqa: ARG002
-        return self._function(inputs)
-
-    def get_config(self) -> dict[str, Any]:
-        raise NotImplementedError("the graph and its ranges are what is saved")

@@ -43,7 +43,8 @@ class ConversionResult:
         bytes: its size.
         sha256: its digest.
         float_operators: operators that compute in floating point, by name.
-        delegated_parts: parts of the graph that XNNPACK runs; 0 means slow plain kernels.
+        delegated_parts: parts of the graph that XNNPACK runs; 0 means slow plain kernels,
+            None where the runtime does not tell.
         scores: how it fared on the scoring set; None without one.
         drop_points: accuracy lost against the float model, in percentage points.
         agreement: share of images on which both name the same class.
@@ -56,7 +57,7 @@ class ConversionResult:
     bytes: int
     sha256: str
     float_operators: dict[str, int]
-    delegated_parts: int
+    delegated_parts: int | None
     scores: Metrics | None
     drop_points: float | None
     agreement: float | None

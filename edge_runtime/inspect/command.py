@@ -10,11 +10,13 @@ import click
 
 from ..classifier import Classifier
 from ..errors import EdgeclfError
-from ..interpreter import delegated_parts, runtime_name
+from ..interpreter import RUNTIMES, Runtime, delegated_parts, runtime_name
 from ..table import format_table
 from ..tflite.runtime_versions import NEWEST_TRIED, RuntimeRequirement
 from ..tflite.tflite_file import Tensor
 from .inspection import Inspection, inspect_file
+
+_NO_DIGEST = "none: damaged weights would not be noticed; convert the model again"
 
 
 @click.command()
@@ -23,7 +25,14 @@ from .inspection import Inspection, inspect_file
 @click.option(
     "--self-test", is_flag=True, help="Compute the outputs stored in MODEL again and compare."
 )
-def inspect(model: Path, as_json: bool, self_test: bool) -> None:
+@click.option(
+    "--runtime",
+    default="interpreter",
+    show_default=True,
+    type=click.Choice(RUNTIMES),
+    help="Runtime of the self-test: LiteRT's interpreter or LiteRT's CompiledModel.",
+)
+def inspect(model: Path, as_json: bool, self_test: bool, runtime: Runtime) -> None:
     """Show what stands in the .tflite file MODEL, and what looks wrong in it.
 
     Files of other makers are shown as far as they go. With --self-test the runtime of this machine
@@ -39,7 +48,7 @@ def inspect(model: Path, as_json: bool, self_test: bool) -> None:
     failure: EdgeclfError | None = None
     if self_test:
         try:
-            outcome = _self_test(model)
+            outcome = _self_test(model, runtime)
         except EdgeclfError as error:  # what was found is shown first
             failure = error
     if as_json:
@@ -107,6 +116,7 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     yield "runs on", _distributions_text(inspection.runtime)
     if spec is not None:
         self_test = spec.self_test
+        yield "digest", "of the model, in the spec" if spec.flatbuffer_sha256 else _NO_DIGEST
         inputs = f"{len(self_test.inputs)} inputs (--self-test)" if self_test else "none"
         yield "self-test", inputs
         for name, value in (spec.provenance or {}).items():
@@ -174,10 +184,10 @@ def _finding_lines(inspection: Inspection) -> Iterator[str]:
         yield f"  {finding.check}: {where}{finding.detail}"
 
 
-def _self_test(model: Path) -> dict[str, Any]:
-    classifier = Classifier(model)
+def _self_test(model: Path, runtime: Runtime) -> dict[str, Any]:
+    classifier = Classifier(model, runtime=runtime)
     return asdict(classifier.self_test()) | {
-        "runtime": runtime_name(),
+        "runtime": runtime_name() + (" CompiledModel" if runtime == "compiled" else ""),
         "delegated_parts": delegated_parts(classifier.interpreter),
     }
 

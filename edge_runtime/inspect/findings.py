@@ -28,7 +28,7 @@ class Finding:
     Attributes:
         check: what was looked at: `scale`, `zero_point`, `range`, `channel_scales`,
             `saturated_bias`, `zero_weights`, `not_finite`, `constant_output`, `labels`, `metadata`,
-            `runtime`, `spec` or `graphs`.
+            `runtime`, `spec`, `damage` or `graphs`.
         tensor: where, if it is in a tensor.
         detail: what it is, in words.
     """

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EdgeclfError
-from ..model_file.container import flatbuffer_size, read_files, read_spec, read_tflite
+from ..model_file.container import (
+    check_integrity,
+    flatbuffer_size,
+    read_archive,
+    read_spec,
+    read_tflite,
+)
 from ..model_file.metadata import METADATA_NAME, read_metadata
 from ..model_file.spec import ModelSpec
 from ..tflite.flatbuffer import FlatbufferError
@@ -77,10 +83,11 @@ class Inspection:
 
         `inputs` and `outputs` are lists of name, shape, dtype, scale and zero_point (both null
         without quantization). `recipe`, `architecture`, `edgeclf_version`, `resize`, `labels`,
-        `provenance` and `carries_self_test` come from our spec and are null without one.
-        `oldest_runtime` has the fields of `RuntimeRequirement`, and as `stated` what the file's
-        metadata say of it. The other fields are those of this class. `edgeclf inspect --self-test`
-        adds `self_test`: the fields of `SelfTestResult`, the `runtime` and its `delegated_parts`;
+        `provenance`, `carries_self_test` and `carries_digest` (SHA-256 of the model) come from our
+        spec and are null without one. `oldest_runtime` has the fields of `RuntimeRequirement`, and
+        as `stated` what the file's metadata say of it. The other fields are those of this class.
+        `edgeclf inspect --self-test` adds `self_test`: the fields of `SelfTestResult`, the
+        `runtime` and its `delegated_parts` (null for a `CompiledModel`, which does not tell them);
         null if it could not run.
         """
         spec = self.spec
@@ -98,6 +105,7 @@ class Inspection:
             "labels": spec and list(spec.labels),
             "provenance": spec and spec.provenance,
             "carries_self_test": None if spec is None else spec.self_test is not None,
+            "carries_digest": None if spec is None else spec.flatbuffer_sha256 is not None,
             "oldest_runtime": requirement_json(
                 self.runtime, stated=stated_requirement(self.model.metadata)
             ),
@@ -127,7 +135,7 @@ def inspect_file(path: Path) -> Inspection:
         EdgeclfError: it is missing, no TFLite model, damaged, or cut short within the model.
     """
     data = read_tflite(path)
-    files = read_files(data)
+    archive = read_archive(data)
     findings: list[Finding] = []
     spec = metadata = None
     try:
@@ -145,11 +153,13 @@ def inspect_file(path: Path) -> Inspection:
     else:
         findings.append(Finding("metadata", None, "none: phones do not know the labels"))
     try:
-        spec = read_spec(data, name=str(path))
+        spec = read_spec(archive, name=str(path))
+        findings += spec_findings(spec, model, archive.files)
+        check_integrity(data, archive, spec)
     except EdgeclfError as error:
         findings.append(Finding("spec", None, str(error).removeprefix(f"{path}: ")))
-    else:
-        findings += spec_findings(spec, model, files)
+    except FlatbufferError as error:
+        findings.append(Finding("damage", None, str(error)))
     if model.graphs > 1:
         findings.append(Finding("graphs", None, f"only the first of {model.graphs} was looked at"))
     return Inspection(
@@ -162,7 +172,7 @@ def inspect_file(path: Path) -> Inspection:
         runtime=runtime,
         operators=count_operators(model),
         sizes=_sizes(data, model),
-        files={name: len(content) for name, content in files.items()},
+        files={name: len(content) for name, content in archive.files.items()},
         findings=tuple(findings),
     )
 

@@ -8,6 +8,7 @@ import click
 
 from ..classifier import Classifier
 from ..errors import EdgeclfError
+from ..interpreter import Runtime
 from ..sources import is_video
 from .loop import run_loop, stop_on_signals
 from .observation import FrameSource, Sink
@@ -29,6 +30,7 @@ def run_live(
     top: int,
     threshold: float,
     threads: int | None,
+    runtime: Runtime,
 ) -> None:
     """Classify what a camera sees until it ends, a signal comes or the options say so.
 
@@ -43,9 +45,10 @@ def run_live(
         top: classes to list.
         threshold: a best score below it makes the label `unknown`.
         threads: of an inference; None for the usual.
+        runtime: what computes the model.
     """
     name, open_source = _prepare(source, options)
-    classifier = SharedClassifier(Classifier(model, threads=threads))
+    classifier = SharedClassifier(Classifier(model, threads=threads, runtime=runtime))
     decider = options.decider(classifier.spec, threshold=threshold)
     with stop_on_signals() as stop:
         sinks: list[Sink] = [JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty())]

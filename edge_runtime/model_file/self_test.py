@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import EdgeclfError
+from ..errors import EdgeclfError, ScoresError
 from ..images import RGBImage
 from ..interpreter import Interpreter, delegated_parts, float_operators, open_interpreter
+from .strict_json import member, typed
 
 # Pixels of the grid that is drawn and then enlarged: coarse, middle and fine structure.
 GRIDS = (4, 16, 64)
@@ -29,6 +30,9 @@ HYBRID_TOLERANCE = 0.05
 # Plain kernels round otherwise than XNNPACK. Over 45 photographs the int8 scores of DenseNet121
 # with ImageNet's 1000 classes lay 10 steps of 1/256 apart at most, and the best class was the same.
 PLAIN_STEPS = 12
+
+# Of a self-test that is read.
+_MOST_INPUTS, _LARGEST_GRID = 100, 1024
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,20 @@ class SelfTest:
     def from_json(cls, values: dict[str, Any]) -> "SelfTest":
         """Read the JSON object of a self-test; a damaged one is a ValueError, Key- or TypeError."""
         test = cls(
-            inputs=tuple((int(seed), int(grid)) for seed, grid in values["inputs"]),
-            dtype=str(values["dtype"]),
-            outputs=str(values["outputs"]),
-            tolerance=float(values["tolerance"]),
+            inputs=tuple(
+                (typed("a seed", seed, int), typed("a grid", grid, int))
+                for seed, grid in member(values, "inputs", list)
+            ),
+            dtype=member(values, "dtype", str),
+            outputs=member(values, "outputs", str),
+            tolerance=float(member(values, "tolerance", int, float)),
         )
-        if not test.inputs or not test.expected().size:
-            raise ValueError("an empty self-test")
+        if not 1 <= len(test.inputs) <= _MOST_INPUTS or not test.expected().size:
+            raise ValueError("a self-test that is empty or endless")
+        if not all(1 <= grid <= _LARGEST_GRID for _, grid in test.inputs):
+            raise ValueError("a self-test with grids of no size")
+        if not 0 <= test.tolerance < np.inf:
+            raise ValueError(f"a self-test with a tolerance of {test.tolerance}")
         return test
 
 
@@ -106,6 +117,9 @@ def make_self_test(model: bytes) -> SelfTest:
 
     A model that is sure of its answer says the same whatever small thing goes wrong. So of several
     inputs of each grid the one is kept whose scores have the highest entropy.
+
+    Raises:
+        ScoresError: the scores are not numbers.
     """
     interpreter = open_interpreter(model, name="the converted model", threads=1)
     inputs: list[tuple[int, int]] = []
@@ -116,6 +130,8 @@ def make_self_test(model: bytes) -> SelfTest:
         inputs.append((seed, grid))
         outputs.append(tried[seed])
     stored = np.stack(outputs)
+    if np.issubdtype(stored.dtype, np.floating) and not np.isfinite(stored).all():
+        raise ScoresError("the converted model computes scores that are not numbers")
     little_endian = stored.astype(stored.dtype.newbyteorder("<"))
     return SelfTest(
         inputs=tuple(inputs),
@@ -143,7 +159,7 @@ def run_self_test(interpreter: Interpreter, test: SelfTest) -> SelfTestResult:
         )
     differences = np.abs(computed.astype(np.float64) - expected.astype(np.float64))
     tolerance = test.tolerance
-    if computed.dtype.itemsize == 1 and not delegated_parts(interpreter):
+    if computed.dtype.itemsize == 1 and delegated_parts(interpreter) == 0:
         tolerance = max(tolerance, PLAIN_STEPS)
     return SelfTestResult(
         passed=bool((differences <= tolerance).all()),  # NaN is within no tolerance

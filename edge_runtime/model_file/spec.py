@@ -1,20 +1,25 @@
 """What the runtime must know of a model. It travels inside the .tflite file."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..errors import EdgeclfError
 from ..heatmap import HeatmapHead
 from ..preprocess import RESIZE_RULES, ResizeRule
 from .self_test import SelfTest
+from .strict_json import member, read_object, typed
 
 SCHEMA = 1
 
 # What travels behind the model, by these names.
 SPEC_NAME = "edgeclf.json"
 LABELS_NAME = "labels.txt"
+
+_LARGEST_SIDE = 8192  # pixels of an input
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class ModelSpec:
         provenance: where the weights come from, as a JSON object.
         thresholds: by label, the score from which a live run believes it, 0 to 1; the labels that
             it leaves out have the run's own.
+        flatbuffer_sha256: digest of the flatbuffer, in hexadecimal; set when the file is written,
+            None in a file from before there was one.
     """
 
     labels: tuple[str, ...]
@@ -45,6 +52,7 @@ class ModelSpec:
     heatmap: HeatmapHead | None = None
     provenance: dict[str, Any] | None = None
     thresholds: dict[str, float] | None = None
+    flatbuffer_sha256: str | None = field(default=None, compare=False)
 
     @property
     def labels_text(self) -> str:
@@ -61,26 +69,14 @@ class ModelSpec:
     def from_json(cls, text: str, *, name: str) -> "ModelSpec":
         """Read what `to_json` wrote; `name` is the model's and stands in the errors."""
         try:
-            values: dict[str, Any] = json.loads(text)
+            values = read_object(text)
             schema = values.pop("schema")
             if schema != SCHEMA:
                 raise EdgeclfError(
                     f"{name}: its spec has schema {schema}, this edgeclf reads {SCHEMA}; "
                     "convert it again with this version"
                 )
-            height, width = values["input_hw"]
-            values["input_hw"] = (int(height), int(width))
-            values["labels"] = tuple(values["labels"])
-            if "self_test" in values:
-                values["self_test"] = SelfTest.from_json(values["self_test"])
-            if "heatmap" in values:
-                values["heatmap"] = HeatmapHead.from_json(values["heatmap"])
-            values["provenance"] = dict(values["provenance"]) if "provenance" in values else None
-            if "thresholds" in values:
-                values["thresholds"] = {
-                    str(label): float(value) for label, value in values["thresholds"].items()
-                }
-            spec = cls(**values)
+            spec = cls(**_typed_values(values))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise EdgeclfError(
                 f"{name}: its spec is damaged ({error}); convert the model again"
@@ -94,6 +90,40 @@ class ModelSpec:
         except EdgeclfError as error:
             raise EdgeclfError(f"{name}: {error}") from None
         return spec
+
+
+def _typed_values(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a spec from its JSON object; a damaged one is a ValueError, Key- or
+    TypeError."""
+    for name in ("resize", "recipe", "architecture", "edgeclf_version"):
+        member(values, name, str)
+    sides = [typed("a side of the input", side, int) for side in member(values, "input_hw", list)]
+    if len(sides) != 2 or not all(1 <= side <= _LARGEST_SIDE for side in sides):
+        raise ValueError(f"an input of {sides} pixels")
+    labels = [typed("a label", label, str) for label in member(values, "labels", list)]
+    if not labels or not all(labels) or len(set(labels)) < len(labels):
+        raise ValueError("labels that are missing, empty or twice the same")
+    read: dict[str, Any] = {"labels": tuple(labels), "input_hw": tuple(sides)}
+    if "self_test" in values:
+        read["self_test"] = SelfTest.from_json(member(values, "self_test", dict))
+    if "heatmap" in values:
+        head = member(values, "heatmap", dict)
+        member(head, "channels", int)
+        member(head, "weights", str)
+        read["heatmap"] = HeatmapHead.from_json(head)
+    if "provenance" in values:
+        member(values, "provenance", dict)
+    if "thresholds" in values:
+        thresholds = member(values, "thresholds", dict)
+        read["thresholds"] = {
+            label: float(typed("a threshold", value, int, float))
+            for label, value in thresholds.items()
+        }
+    if "flatbuffer_sha256" in values and not _SHA256.fullmatch(
+        member(values, "flatbuffer_sha256", str)
+    ):
+        raise ValueError("a digest that is none")
+    return values | read
 
 
 def check_thresholds(thresholds: Mapping[str, float], labels: Sequence[str]) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_NUMBERS = {code: struct.Struct("<" + code) for code in "BHIQi"}
+
 
 class FlatbufferError(ValueError):
     """The bytes are no FlatBuffer, are damaged, or were cut short."""
@@ -93,7 +95,8 @@ def root_table(data: bytes | bytearray, identifier: bytes) -> Table:
 
 
 def _read(data: bytes | bytearray, at: int, code: str) -> int:
-    if not 0 <= at <= len(data) - struct.calcsize("<" + code):
+    number = _NUMBERS[code]
+    if not 0 <= at <= len(data) - number.size:
         raise FlatbufferError(f"it points to byte {at} of {len(data)}")
-    value: int = struct.unpack_from("<" + code, data, at)[0]
+    value: int = number.unpack_from(data, at)[0]
     return value

@@ -165,6 +165,23 @@ def parse_tflite(data: bytes | bytearray) -> TFLiteFile:
     )
 
 
+def read_quantization(data: bytes, place: int) -> tuple[float, int]:
+    """Return scale and zero point of the tensor at `place` of the first graph; (0.0, 0) if none."""
+    tensors = root_table(data, IDENTIFIER).tables(2)[0].tables(0)
+    scales, zero_points = _quantization(_item(tensors, place))
+    if not scales.size or not zero_points.size:
+        return 0.0, 0
+    return float(scales[0]), int(zero_points[0])
+
+
+def _quantization(table: Table) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    quantization = table.table(4)
+    if quantization is None:
+        return np.empty(0, np.float32), np.empty(0, np.int64)
+    scales = quantization.array(2, "f4").astype(np.float32, copy=False)
+    return scales, quantization.array(3, "i8").astype(np.int64, copy=False)
+
+
 def _buffer(table: Table) -> NDArray[np.uint8]:
     offset, size = table.integer(1, "Q"), table.integer(2, "Q")
     if offset <= 1:  # the bytes are in the table, as in every file below 2 GiB
@@ -176,20 +193,15 @@ def _buffer(table: Table) -> NDArray[np.uint8]:
 
 def _tensor(table: Table, buffers: list[NDArray[np.uint8]]) -> Tensor:
     code = table.integer(1, "B")
-    quantization = table.table(4)
-    none = np.empty(0)
+    scales, zero_points = _quantization(table)
     constant = _item(buffers, table.integer(2, "I"))
     shape = table.array(7, "i4") if table.position(7) else table.array(0, "i4")
     return Tensor(
         name=table.text(3) or "",
         shape=tuple(map(int, shape)),
         dtype=_TYPES[code] if code < len(_TYPES) else f"type {code}",
-        scales=(quantization.array(2, "f4") if quantization else none).astype(
-            np.float32, copy=False
-        ),
-        zero_points=(quantization.array(3, "i8") if quantization else none).astype(
-            np.int64, copy=False
-        ),
+        scales=scales,
+        zero_points=zero_points,
         constant=constant if constant.size else None,
     )
 

@@ -28,7 +28,7 @@ def to_json(value: Any) -> Any:
 def from_json(kind: type[Record], value: Any, *, where: str) -> Record:
     """Return the record of type `kind` that `to_json` made `value` from.
 
-    Further keys are ignored, and a field with a default may be missing.
+    Further keys are ignored. A field with a default may be missing: files are older than it.
 
     Raises:
         EdgeclfError: something is missing or of another type; `where` stands before its place.
@@ -47,12 +47,11 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return None if value is None else _read(inner, value, where)
     if isinstance(kind, type) and is_dataclass(kind):
         _check(isinstance(value, dict), "an object", value, where)
-        defaults = {field.name for field in fields(kind) if field.default is not MISSING}
         return kind(
             **{
                 name: _read(hint, _member(value, name, where), f"{where}.{name}")
                 for name, hint in _hints(kind).items()
-                if name in value or name not in defaults
+                if name in value or name not in _defaults(kind)
             }
         )
     if get_origin(kind) is tuple:
@@ -83,6 +82,11 @@ def _member(value: dict[str, Any], name: str, where: str) -> Any:
 def _check(is_so: bool, expected: str, value: Any, where: str) -> None:
     if not is_so:
         raise EdgeclfError(f"{where}: expected {expected}, got {value!r:.40}; measure again")
+
+
+@cache
+def _defaults(kind: Any) -> frozenset[str]:
+    return frozenset(field.name for field in fields(kind) if field.default is not MISSING)
 
 
 @cache

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,27 @@ def test_weights_that_are_damaged_inside(cli, bare, out: Path, tmp_path: Path) -
     for missing in (tmp_path / "no.h5", tmp_path):
         line = only_line(cli(*bare, "--weights", missing, "--out", out, code=1))
         assert f"{missing}: no readable Keras weights: no such file; give a .keras" in line
+
+
+@pytest.mark.parametrize(
+    ("value", "report"),
+    [
+        (np.nan, "layer 'predictions' has weights that are not numbers (NaN or infinite)"),
+        (np.inf, "layer 'predictions' has weights that are not numbers (NaN or infinite)"),
+        (3e38, "recipe float32: its file would compute scores that are not numbers"),
+    ],
+)
+def test_what_computes_no_numbers_is_not_written(
+    cli, bare, tiny_run: Path, out: Path, tmp_path: Path, value: float, report: str
+) -> None:
+    path = tmp_path / "a.weights.h5"
+    with zipfile.ZipFile(tiny_run / "model.keras") as archive:
+        path.write_bytes(archive.read("model.weights.h5"))
+    with h5py.File(path, "a") as file:
+        file["layers/dense/vars/0"][...] = value
+    line = only_line(cli(*bare, "--weights", path, "--out", out, code=1))
+    assert report in line
+    assert left_in(out) == set()
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_programs_read_an_object(cli, tiny_models: Path, recipe: str) -> None:
     assert list(answer) == [
         "schema", "file", "bytes", "sha256", "recipe", "architecture", "edgeclf_version",
         "inputs", "outputs", "resize", "labels", "provenance", "carries_self_test",
-        "oldest_runtime", "operators",
+        "carries_digest", "oldest_runtime", "operators",
         "float_operators", "sizes", "files", "metadata", "findings",
     ]  # fmt: skip
     assert answer["schema"] == 1
@@ -130,6 +130,7 @@ def test_programs_read_an_object(cli, tiny_models: Path, recipe: str) -> None:
     assert sum(answer["files"].values()) < answer["sizes"]["archive"]
     assert answer["labels"] == ["good", "oil", "scratch", "stain"]
     assert answer["carries_self_test"]
+    assert answer["carries_digest"] is True
     assert answer["findings"] == []
     [image] = answer["inputs"]
     assert image["shape"] == [1, 32, 32, 3]
@@ -261,7 +262,7 @@ def test_labels_that_do_not_fit_are_found(cli, tiny_models: Path, tmp_path: Path
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b"a\nb\nc\n", b"a\nb\nd\n", 1))
     checks = [finding["check"] for finding in report(cli, path)["findings"]]
-    assert checks == ["labels", "labels"]
+    assert checks == ["labels", "labels", "damage"]
 
 
 def test_a_model_of_another_maker(cli, tiny_models: Path, tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
 """Architectures and weights."""
 
+import resource
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -35,8 +39,6 @@ def test_weights_of_a_legacy_file_are_read_by_name(tmp_path: Path) -> None:
     model = build_classifier(architecture("densenet-tiny"), classes=3, input_hw=(32, 32))
     path = tmp_path / "legacy.h5"
     model.save(path)
-    import h5py
-
     with h5py.File(path, "a") as file:  # as old Keras wrote weights: the layers at the root
         layers = file["model_weights"]
         file.attrs["layer_names"] = layers.attrs["layer_names"]
@@ -60,6 +62,105 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     with pytest.raises(EdgeclfError, match="layer 'predictions' has shapes"):
         set_weights(other, weights, source="tiny.weights.h5", head=True)
     set_weights(other, weights, source="tiny.weights.h5", head=False)
+
+
+KERNEL = "layers/dense/vars/0"
+Harm = Callable[[h5py.File, Path], None]
+
+
+def soft_link(file: h5py.File, _folder: Path) -> None:
+    file.move(KERNEL, "elsewhere")
+    file[KERNEL] = h5py.SoftLink("/elsewhere")
+
+
+def linked_group(file: h5py.File, _folder: Path) -> None:
+    file.move("layers/dense", "elsewhere")
+    file["layers/dense"] = h5py.SoftLink("/elsewhere")
+
+
+def external_link(file: h5py.File, folder: Path) -> None:
+    with h5py.File(folder / "other.h5", "w") as other:
+        other["kernel"] = file[KERNEL][()]
+    del file[KERNEL]
+    file[KERNEL] = h5py.ExternalLink("other.h5", "/kernel")
+
+
+def external_storage(file: h5py.File, folder: Path) -> None:
+    values = file[KERNEL][()]
+    (folder / "secret").write_bytes(values.tobytes())
+    del file[KERNEL]
+    outside = [(str(folder / "secret"), 0, values.nbytes)]
+    file.create_dataset(KERNEL, values.shape, values.dtype, external=outside)
+
+
+def virtual(file: h5py.File, folder: Path) -> None:
+    values = file[KERNEL][()]
+    with h5py.File(folder / "other.h5", "w") as other:
+        other["kernel"] = values
+    layout = h5py.VirtualLayout(values.shape, values.dtype)
+    layout[:] = h5py.VirtualSource(folder / "other.h5", "kernel", values.shape)
+    del file[KERNEL]
+    file.create_virtual_dataset(KERNEL, layout)
+
+
+def never_written(file: h5py.File, _folder: Path) -> None:
+    del file[KERNEL]
+    file.create_dataset(KERNEL, (1 << 20, 1 << 20), "f4", chunks=(64, 64))
+
+
+def bomb(file: h5py.File, _folder: Path) -> None:
+    del file[KERNEL]
+    zeros = np.zeros((1 << 13, 1 << 12), np.float32)
+    file.create_dataset(KERNEL, data=zeros, compression="gzip")
+
+
+def text(file: h5py.File, _folder: Path) -> None:
+    del file[KERNEL]
+    file[KERNEL] = "no numbers"
+
+
+def loop(file: h5py.File, _folder: Path) -> None:
+    del file["layers/dense/vars"]
+    file["layers/dense/vars"] = file["layers"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (soft_link, "is a link"), (linked_group, "is a link"), (external_link, "is a link"),
+        (external_storage, "another file"), (virtual, "another file"),
+        (never_written, "larger than the file can hold"), (bomb, "larger than the file can hold"),
+        (text, "no array of numbers"), (loop, "deep"),
+    ],
+)  # fmt: skip
+def test_weights_that_are_not_in_the_file_are_refused(
+    tmp_path: Path, harm: Harm, reason: str
+) -> None:
+    model = build_classifier(architecture("densenet-tiny"), classes=3, input_hw=(32, 32))
+    whole = tmp_path / "tiny.weights.h5"
+    model.save_weights(whole)
+    expected = read_weights(whole)["predictions"][0]
+    np.testing.assert_array_equal(expected, model.get_layer("predictions").get_weights()[0])
+    with h5py.File(whole, "a") as file:
+        harm(file, tmp_path)
+    kept = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(EdgeclfError, match=reason) as caught:
+        read_weights(whole)
+    assert "\n" not in str(caught.value)
+    in_keras = tmp_path / "tiny.keras"
+    with zipfile.ZipFile(in_keras, "w") as archive:
+        archive.write(whole, "model.weights.h5")
+    with pytest.raises(EdgeclfError, match=reason):
+        read_weights(in_keras)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - kept < 100_000  # kB
+
+
+def test_a_keras_file_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", bytes(1 << 24))
+    with pytest.raises(EdgeclfError, match="claims 16777216 bytes"):
+        read_weights(path)
 
 
 def test_the_imagenet_weights_fit(shared: Path) -> None:
