@@ -77,11 +77,11 @@ class Inspection:
 
         `inputs` and `outputs` are lists of name, shape, dtype, scale and zero_point (both null
         without quantization). `recipe`, `architecture`, `edgeclf_version`, `resize`, `labels`,
-        `provenance` and `carries_self_test` come from our spec and are null without one.
-        `oldest_runtime` has the fields of `RuntimeRequirement`, and as `stated` what the file's
-        metadata say of it. The other fields are those of this class. `edgeclf inspect --self-test`
-        adds `self_test`: the fields of `SelfTestResult`, the `runtime` and its `delegated_parts`;
-        null if it could not run.
+        `thresholds` (null if there are none), `provenance` and `carries_self_test` come from our
+        spec and are null without one. `oldest_runtime` has the fields of `RuntimeRequirement`, and
+        as `stated` what the file's metadata say of it. The other fields are those of this class.
+        `edgeclf inspect --self-test` adds `self_test`: the fields of `SelfTestResult`, the
+        `runtime` and its `delegated_parts`; null if it could not run.
         """
         spec = self.spec
         return {
@@ -96,6 +96,7 @@ class Inspection:
             "outputs": [_tensor_json(tensor) for tensor in self.outputs],
             "resize": spec and spec.resize,
             "labels": spec and list(spec.labels),
+            "thresholds": spec and spec.thresholds,
             "provenance": spec and spec.provenance,
             "carries_self_test": None if spec is None else spec.self_test is not None,
             "oldest_runtime": requirement_json(
