@@ -5,12 +5,12 @@ from typing import Any, TypeVar
 
 import click
 
+from ..classifier import Classifier
 from ..model_file.spec import ModelSpec
 from .decision_options import DecisionOptions, decision_config, decision_options
 from .decisions import Decider
 from .loop import LoopConfig
 from .observation import Decides
-from .shared_classifier import SharedClassifier
 from .sinks.options import sink_options
 from .sources.health import Patience
 from .web.options import open_web, web_options
@@ -98,7 +98,7 @@ def open_decider(spec: ModelSpec, *, threshold: float, values: dict[str, Any]) -
 
 
 def open_view(
-    classifier: SharedClassifier, *, title: str, threshold: float, values: dict[str, Any]
+    classifier: Classifier, *, title: str, threshold: float, values: dict[str, Any]
 ) -> WebView | None:
     """Return the web page, if it was asked for."""
     if values["serve"] is None:

@@ -12,7 +12,6 @@ from ..sources import is_camera, is_video
 from . import options
 from .loop import run_loop, stop_on_signals
 from .observation import FrameSource, Sink
-from .shared_classifier import SharedClassifier
 from .sinks.options import SinkOptions, open_sinks
 from .sinks.terminal import JsonLines, StatusLine
 from .sinks.watchdog import Watchdog
@@ -44,7 +43,7 @@ def run_live(
         raise EdgeclfError(
             f"{len(sources)} sources to watch: give one; another one takes another edgeclf run"
         )
-    classifier = SharedClassifier(Classifier(model, threads=threads))
+    classifier = Classifier(model, threads=threads, thresholds=dict(values["class_threshold"]))
     config = options.loop_config(values, top=top, threshold=threshold)
     decider = options.open_decider(classifier.spec, threshold=threshold, values=values)
     with stop_on_signals() as stop:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ...classifier import UNKNOWN
+from ...prediction import UNKNOWN
 
 _DISCOVERY = "homeassistant"
 _EXPIRES_S = 60  # a state that is not repeated: its sender hangs

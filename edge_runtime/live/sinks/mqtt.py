@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import EdgeclfError
+from ...prediction import Record
 from ..observation import Event, Observation, SourceHealth, SourceState
 from .home_assistant import discovery_messages
 from .mqtt_address import MqttAddress
 from .queued import Outlet, Warn
-from .rows import Row, event_row, health_row, observation_row, with_iso_time
+from .rows import event_row, health_row, observation_row
 
 _STATE_EVERY_S = 1.0
 _KEEP_ALIVE_S = 20
@@ -53,7 +54,7 @@ class MqttCounts:
         return self.published - self.acknowledged - self.lost
 
 
-class Mqtt(Outlet[Row]):
+class Mqtt(Outlet[Record]):
     """A client of a broker, which may be away at any time."""
 
     def __init__(
@@ -113,7 +114,7 @@ class Mqtt(Outlet[Row]):
         with self._counting:
             return MqttCounts(self._published, self._acknowledged, self._lost)
 
-    def pick(self, observation: Observation) -> Row | None:
+    def pick(self, observation: Observation) -> Record | None:
         """Take a frame once a second, and each that changes the label."""
         at, label = observation.frame.arrived, observation.decision.label
         if label == self._last_label and at < self._next_state_at:
@@ -121,25 +122,23 @@ class Mqtt(Outlet[Row]):
         self._last_label, self._next_state_at = label, at + _STATE_EVERY_S
         return observation_row(observation)
 
-    def pick_event(self, event: Event, observation: Observation) -> Row:  # noqa: ARG002
+    def pick_event(self, event: Event, observation: Observation) -> Record:
         """Take every event."""
-        return event_row(event)
+        return event_row(event, source=observation.frame.source)
 
-    def pick_health(self, health: SourceHealth) -> Row:
+    def pick_health(self, health: SourceHealth) -> Record:
         """Take every state."""
         return health_row(health)
 
-    def write(self, item: Row) -> None:
+    def write(self, item: Record) -> None:
         """Publish, or keep until the broker is there."""
-        row = with_iso_time(item)
-        kind = row.pop("type")
-        if kind == "event":
-            self._publish_event(row)
-        elif kind == "frame":
-            self._retain("state", _json(row))
+        if item["type"] == "event":
+            self._publish_event(item)
+        elif item["type"] == "frame":
+            self._retain("state", _json(item))
         else:
-            live = row["state"] == SourceState.LIVE.value
-            self._retain("source", _json(row))
+            live = item["state"] == SourceState.LIVE.value
+            self._retain("source", _json(item))
             self._retain("availability", _ONLINE if live else _OFFLINE)
 
     def close(self) -> None:
@@ -162,7 +161,7 @@ class Mqtt(Outlet[Row]):
     def _topic(self, name: str) -> str:
         return f"{self._prefix}/{name}"
 
-    def _publish_event(self, row: Row) -> None:
+    def _publish_event(self, row: Record) -> None:
         with self._counting:
             self._published += 1
             number = self._published

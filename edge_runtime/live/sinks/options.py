@@ -67,7 +67,11 @@ _OPTIONS = (
         type=_FILE,
         help="File to append frames, events and camera states to, as JSON lines.",
     ),
-    click.option("--csv", type=_FILE, help="CSV file to append a row per frame to."),
+    click.option(
+        "--csv",
+        type=_FILE,
+        help="CSV file for a row per image or frame, appended in a live run.",
+    ),
     click.option("--events", type=_FOLDER, help="Folder for a picture of each event."),
     click.option("--record", type=_FILE, help="AVI file to record the frames to."),
     click.option(

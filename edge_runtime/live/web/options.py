@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
-from ...classifier import Prediction
 from ...errors import EdgeclfError
 from ...images import RGBImage
+from ...prediction import Prediction
 from ...preprocess import ResizeRule
 from .view import WebView
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from skips import require_program
 
 from edgeclf.benchmarks.compat.browser.chromium import Page, open_browser
-from edgeclf.edge_runtime.classifier import Prediction
 from edgeclf.edge_runtime.images import RGBImage
 from edgeclf.edge_runtime.live.observation import SourceState
 from edgeclf.edge_runtime.live.web.options import Address, open_web
 from edgeclf.edge_runtime.live.web.view import WebView
+from edgeclf.edge_runtime.prediction import Prediction
 
 TOKEN = "correct-horse-battery"
 # The middle of the picture as red, green, blue.
