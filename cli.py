@@ -32,14 +32,6 @@ _COMMANDS = {
 _OTHER_OS_ERRORS = {None, errno.EBADF, errno.EINVAL, errno.EPIPE}
 # 128 + SIGINT, as shells have it.
 _INTERRUPTED = 130
-_TRAIN_EXTRA = {
-    "keras",
-    "tensorflow",
-    "tf_keras",
-    "h5py",
-    "matplotlib",
-    "tensorflow_model_optimization",
-}
 
 
 class _Group(click.Group):
@@ -70,7 +62,9 @@ class _Group(click.Group):
         except EdgeclfError as error:
             raise click.ClickException(str(error)) from None
         except ModuleNotFoundError as error:
-            if error.name not in _TRAIN_EXTRA:
+            from .models.command_line import TRAIN_EXTRA
+
+            if error.name not in TRAIN_EXTRA:
                 raise
             raise click.ClickException(
                 f"this command needs {error.name}: pip install 'edgeclf[train]'"

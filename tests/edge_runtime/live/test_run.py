@@ -90,6 +90,17 @@ def test_json_and_json_lines_are_the_same_records(
     assert {record["schema"] for record in printed + written} == {1}
 
 
+def test_thresholds_of_the_command_line_hold_for_a_single_frame_too(
+    cli: Cli, model: Path, camera: str
+) -> None:
+    thresholds = [f"--class-threshold={label}=1" for label in ("good", "oil", "scratch", "stain")]
+    result = cli("run", model, camera, "--json", "--max-frames", 2, *thresholds)
+    for row in frames_of(result.stdout):
+        assert row["label"] == row["frame_label"] == UNKNOWN
+        assert row["refused"]["threshold"] == 1.0
+        assert row["refused"]["label"] == row["top"][0][0]
+
+
 def test_plain_lines_tell_label_age_and_state(cli: Cli, model: Path, camera: str) -> None:
     result = cli("run", model, camera, "--max-frames", 3, "--threshold", 1)
     lines = result.stdout.splitlines()
