@@ -6,15 +6,19 @@ from typing import Any
 
 import click
 
+from ... import __version__
 from ..classifier import Classifier
 from ..errors import EdgeclfError
+from ..model_file.spec import ModelSpec
 from ..sources import is_camera, is_video
 from . import options
 from .loop import run_loop, stop_on_signals
 from .observation import FrameSource, Sink
+from .sinks.home_assistant import Device
 from .sinks.options import SinkOptions, open_sinks
 from .sinks.terminal import JsonLines, StatusLine
 from .sinks.watchdog import Watchdog
+from .web.view import WebView
 
 
 def run_live(
@@ -54,7 +58,11 @@ def run_live(
             JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty()),
             *([watchdog] if watchdog else []),
             *([view] if view else []),
-            *open_sinks(SinkOptions.of(values), labels=classifier.spec.labels),
+            *open_sinks(
+                SinkOptions.of(values),
+                labels=classifier.spec.labels,
+                device=_device(classifier.spec, view),
+            ),
         ]
         frames = run_loop(
             source,
@@ -67,6 +75,14 @@ def run_live(
         )
     if source.ended and not frames:
         raise EdgeclfError(f"{name}: {source.health().reason}")
+
+
+def _device(spec: ModelSpec, view: WebView | None) -> Device:
+    return Device(
+        model=f"{spec.architecture}, {spec.recipe}",
+        version=__version__,
+        url=None if view is None else view.url,
+    )
 
 
 def _open_source(source: str, values: dict[str, Any]) -> FrameSource:

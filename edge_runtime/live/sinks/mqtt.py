@@ -4,6 +4,7 @@
     PREFIX/state          label, score, age: when the label changes and once a second; retained
     PREFIX/source         how the camera is; retained
     PREFIX/event          each change of the steady label; QoS 1
+    PREFIX/image          the picture of the newest event, as JPEG; retained
 
 What is retained goes out with QoS 0, and again whenever a connection is made: only the newest of it
 counts, and a client that queues it would deliver an old `offline` after a new `online`. Events are
@@ -19,10 +20,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from ...errors import EdgeclfError
 from ...prediction import Record
 from ..observation import Event, Observation, SourceHealth, SourceState
-from .home_assistant import discovery_messages
+from .home_assistant import Device, discovery_messages
 from .mqtt_address import MqttAddress
 from .queued import Outlet, Warn
 from .rows import event_row, health_row, observation_row
@@ -31,6 +36,7 @@ _STATE_EVERY_S = 1.0
 _KEEP_ALIVE_S = 20
 _LONGEST_WAIT_S = 30
 _AT_THE_END_S = 0.5
+_WIDEST, _QUALITY = 1280, 80  # of a picture: pixels, and JPEG's quality
 _ONLINE, _OFFLINE = "online", "offline"
 
 
@@ -58,7 +64,13 @@ class Mqtt(Outlet[Record]):
     """A client of a broker, which may be away at any time."""
 
     def __init__(
-        self, address: MqttAddress, *, labels: Sequence[str], warn: Warn, bound: int = 1000
+        self,
+        address: MqttAddress,
+        *,
+        labels: Sequence[str],
+        warn: Warn,
+        device: Device | None = None,
+        bound: int = 1000,
     ) -> None:
         """Start to connect; at most `bound` events wait while the broker is away.
 
@@ -74,13 +86,14 @@ class Mqtt(Outlet[Record]):
         self._prefix, self._warn, self._bound = address.prefix, warn, bound
         self._next_state_at = 0.0
         self._last_label: str | None = None
+        self._picture: NDArray[np.uint8] | None = None  # of the newest event: only one is held
 
         # Neither lock is held where paho takes one of its own: it calls back with that held.
         self._retaining = threading.Lock()
         self._connected = self._closing = False
-        self._retained = {
+        self._retained: dict[str, str | bytes] = {
             topic: _json(message)
-            for topic, message in discovery_messages(address.prefix, labels).items()
+            for topic, message in discovery_messages(address.prefix, labels, device).items()
         }
         self._retained[self._topic("availability")] = _OFFLINE
 
@@ -123,7 +136,8 @@ class Mqtt(Outlet[Record]):
         return observation_row(observation)
 
     def pick_event(self, event: Event, observation: Observation) -> Record:
-        """Take every event."""
+        """Take every event, and the picture of the newest."""
+        self._picture = observation.frame.bgr
         return event_row(event, source=observation.frame.source)
 
     def pick_health(self, health: SourceHealth) -> Record:
@@ -134,6 +148,9 @@ class Mqtt(Outlet[Record]):
         """Publish, or keep until the broker is there."""
         if item["type"] == "event":
             self._publish_event(item)
+            picture, self._picture = self._picture, None
+            if picture is not None:
+                self._retain("image", _jpeg(picture))
         elif item["type"] == "frame":
             self._retain("state", _json(item))
         else:
@@ -180,7 +197,7 @@ class Mqtt(Outlet[Record]):
             self._warn(f"{self.name}: {self._bound} events wait; further ones are lost")
         self._full_told = full
 
-    def _retain(self, name: str, payload: str) -> None:
+    def _retain(self, name: str, payload: str | bytes) -> None:
         topic = self._topic(name)
         with self._retaining:
             changed = self._retained.get(topic) != payload
@@ -242,3 +259,11 @@ class Mqtt(Outlet[Record]):
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _jpeg(bgr: NDArray[np.uint8]) -> bytes:
+    height, width = bgr.shape[:2]
+    if width > _WIDEST:
+        size_wh = (_WIDEST, max(1, round(height * _WIDEST / width)))
+        bgr = np.asarray(cv2.resize(bgr, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()

@@ -709,6 +709,11 @@ def test_beyond_loopback_a_token_is_made_up(seen: Seen, capsys: pytest.CaptureFi
         assert int(found[2]) == view.port
         assert request(view, "/healthz").status == 401
         assert request(view, f"/healthz?token={found[3]}").status == 503
+        assert view.url == f"http://{found[1]}:{view.port}/"  # without the token
+
+
+def test_a_page_for_this_machine_alone_has_no_address_for_others(view: WebView) -> None:
+    assert view.url is None
 
 
 def test_a_token_of_ones_own_is_not_printed(seen: Seen, capsys: pytest.CaptureFixture[str]) -> None:
