@@ -145,6 +145,7 @@ function showEvents(events) {
     const what = element("span");
     what.append(element("b", "", event.label));
     if (event.previous !== null) what.append(element("span", "previous", ` after ${event.previous}`));
+    if (event.refused) what.append(element("span", "previous", ` (${refusal(event.refused)})`));
     row.append(time, what, element("span", "score", percent(event.score)));
     return row;
   });
