@@ -39,7 +39,7 @@ def command_values(
             package of the extra `train` is missing.
     """
     words = [word for name, value in options.items() for word in _words(name, value)]
-    words += ["--", *map(os.fspath, arguments)]
+    words += ["--", *(str(argument) for argument in arguments)]
     try:
         with command.make_context(command.name or "", words) as context:
             yield context.params
