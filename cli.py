@@ -32,17 +32,6 @@ _COMMANDS = {
 _OTHER_OS_ERRORS = {None, errno.EBADF, errno.EINVAL, errno.EPIPE}
 # 128 + SIGINT, as shells have it.
 _INTERRUPTED = 130
-# What of each extra is missed, by the name that is imported.
-_EXTRAS = {
-    "keras": "train",
-    "tensorflow": "train",
-    "tf_keras": "train",
-    "h5py": "train",
-    "matplotlib": "train",
-    "tensorflow_model_optimization": "train",
-    "jinja2": "report",
-    "markupsafe": "report",
-}
 
 
 class _Group(click.Group):
@@ -78,12 +67,11 @@ class _Group(click.Group):
         except EdgeclfError as error:
             raise click.ClickException(_public(str(error))) from None
         except ModuleNotFoundError as error:
-            if error.name not in _EXTRAS:
+            from .models.command_line import missing_extra
+
+            if (line := missing_extra(error)) is None:
                 raise
-            what = "an HTML report" if _EXTRAS[error.name] == "report" else "this command"
-            raise click.ClickException(
-                f"{what} needs {error.name}: pip install 'edgeclf[{_EXTRAS[error.name]}]'"
-            ) from None
+            raise click.ClickException(line) from None
         except OSError as error:
             if error.errno in _OTHER_OS_ERRORS:
                 raise

@@ -1,6 +1,7 @@
 """`edgeclf convert`: a float model in, verified .tflite files out."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +21,9 @@ from .recipes import DEFAULT_RECIPES, RECIPES, parse_recipes
 from .techniques.catalogue import NAMES
 from .verify.gate import Limits
 from .verify.summary import gate_summary, result_table
+
+if TYPE_CHECKING:
+    from .verify.verify import ConversionResult
 
 _PATH = click.Path(path_type=Path)
 _POINTS = click.FloatRange(0, 100)
@@ -103,7 +107,30 @@ _POINTS = click.FloatRange(0, 100)
     type=click.Choice(RESIZE_RULES),
     help="Rule to bring an image to the input size, for --weights.",
 )
-def convert(
+def convert(**options: Any) -> None:
+    """Convert RUN, the folder that `edgeclf train` left, to TFLite.
+
+    Each file is loaded in the device runtime and scored against the float model on RUN's test
+    images. A file that loses more than is allowed, or never predicts some class any more, is marked
+    as failed in conversion.json, and the exit code is 1. Without RUN, a weights file can be
+    converted:
+
+    \b
+    edgeclf convert --arch densenet121 --weights FILE --labels FILE
+        --calibration FOLDER --data FOLDER --out DIR
+    """
+    results, limits, classes = convert_with(**options)
+    click.echo(result_table(results))
+    click.echo(gate_summary(results, limits, classes=classes))
+    failed = [result.recipe for result in results if result.gate and not result.gate.passed]
+    if failed:
+        raise EdgeclfError(
+            f"{len(failed)} of {len(results)} models failed the gate: {', '.join(failed)}; ship "
+            "another, or say with --max-drop and --max-class-drop what may be lost"
+        )
+
+
+def convert_with(
     run: Path | None,
     out: Path,
     recipes: str,
@@ -121,18 +148,8 @@ def convert(
     labels: Path | None,
     input_size: int | None,
     resize: ResizeRule,
-) -> None:
-    """Convert RUN, the folder that `edgeclf train` left, to TFLite.
-
-    Each file is loaded in the device runtime and scored against the float model on RUN's test
-    images. A file that loses more than is allowed, or never predicts some class any more, is marked
-    as failed in conversion.json, and the exit code is 1. Without RUN, a weights file can be
-    converted:
-
-    \b
-    edgeclf convert --arch densenet121 --weights FILE --labels FILE
-        --calibration FOLDER --data FOLDER --out DIR
-    """
+) -> "tuple[list[ConversionResult], Limits, int]":
+    """Convert as the options say; return the results, what may be lost, and the classes' number."""
     chosen = parse_recipes(recipes)
     check_folder(out)
     limits = Limits(max_drop=max_drop, max_class_drop=max_class_drop)
@@ -156,7 +173,7 @@ def convert(
     from ..edge_runtime.quiet import quiet_tensorflow
 
     quiet_tensorflow()
-    from .conversion import convert_model, interruption_message
+    from .conversion import interruption_message, run_conversion
     from .preparation import CalibrationPlan
     from .quantize.qat import QatConfig, QatPlan
     from .techniques.registry import parse_techniques
@@ -180,7 +197,7 @@ def convert(
     if calibration is not None:
         calibrating = folder_photographs(calibration)
     try:
-        results = convert_model(
+        results = run_conversion(
             info,
             chosen,
             out=out,
@@ -193,11 +210,4 @@ def convert(
         )
     except KeyboardInterrupt:
         raise Interrupted(interruption_message(out)) from None
-    click.echo(result_table(results))
-    click.echo(gate_summary(results, limits, classes=len(info.labels)))
-    failed = [result.recipe for result in results if result.gate and not result.gate.passed]
-    if failed:
-        raise EdgeclfError(
-            f"{len(failed)} of {len(results)} models failed the gate: {', '.join(failed)}; ship "
-            "another, or say with --max-drop and --max-class-drop what may be lost"
-        )
+    return results, limits, len(info.labels)

@@ -35,7 +35,7 @@ REPORT_NAME = "conversion.json"
 CHECKPOINT_NAME = "int8-qat.checkpoint.npz"
 
 
-def convert_model(
+def run_conversion(
     info: FloatModelInfo,
     recipes: Sequence[Recipe],
     *,

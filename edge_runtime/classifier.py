@@ -1,10 +1,14 @@
 """A model file, ready to name what it sees."""
 
+import threading
 import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,46 +17,51 @@ from .images import RGBImage
 from .interpreter import Runtime, default_threads, open_interpreter
 from .model_file.container import read_model
 from .model_file.self_test import SelfTestResult, run_self_test
-from .preprocess import preprocess
-
-UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says of one image.
-
-    Attributes:
-        label: the best of the classes that reach their thresholds, or `unknown` if none does.
-        score: its score, 0 to 1; the highest for `unknown`.
-        top: the best classes with their scores, best first.
-        ms: preprocessing and inference, in milliseconds.
-        heatmap: where that class was seen, as `class_activation_map` returns it; None unless
-            asked for.
-    """
-
-    label: str
-    score: float
-    top: tuple[tuple[str, float], ...]
-    ms: float
-    heatmap: NDArray[np.float32] | None = field(default=None, compare=False)
+from .model_file.spec import check_thresholds
+from .prediction import UNKNOWN, FrameResult, Prediction, least_scores, name_best
+from .preprocess import check_pixels, preprocess
 
 
 class Classifier:
     """A .tflite model of `edgeclf convert` in the device runtime.
 
+    Several threads may share one: their inferences take turns, since a TFLite interpreter computes
+    one at a time; preprocessing runs side by side.
+
     Example:
-        >>> classifier = Classifier(Path("int8.tflite"))
-        >>> classifier.classify(read_image(Path("photo.jpg"))).label
+        >>> classifier = Classifier("int8.tflite")
+        >>> classifier.classify(read_image("photo.jpg")).label
         'scratch'
     """
 
     def __init__(
-        self, path: Path, *, threads: int | None = None, runtime: Runtime = "interpreter"
+        self,
+        path: str | PathLike[str],
+        *,
+        threads: int | None = None,
+        thresholds: Mapping[str, float] | None = None,
+        runtime: Runtime = "interpreter",
     ) -> None:
-        """Load the model at `path`, to run on `threads` threads (the cores, 4 at most)."""
-        self.path = path
-        data, self.spec = read_model(path)
+        """Load the model at `path`.
+
+        Args:
+            path: the .tflite file.
+            threads: of one inference, 1 or more; None for the usable cores, 4 at most.
+            thresholds: the least score by label, 0 to 1; goes before those of the file.
+            runtime: what computes the model.
+
+        Raises:
+            EdgeclfError: the file is missing, damaged or not of `edgeclf convert`, the runtime
+                refuses it, or `threads` or `thresholds` are not as above.
+        """
+        if threads is not None and (not isinstance(threads, int) or threads < 1):
+            raise EdgeclfError(
+                f"threads {threads!r}: give 1 or more, or None for the usable cores, 4 at most"
+            )
+        self.path = Path(path)
+        data, self.spec = read_model(self.path)
+        self.thresholds = dict(self.spec.thresholds or {}) | dict(thresholds or {})
+        check_thresholds(self.thresholds, self.spec.labels)
         self.notices: list[str] = []
         self.interpreter = open_interpreter(
             data,
@@ -61,6 +70,8 @@ class Classifier:
             notices=self.notices,
             runtime=runtime,
         )
+        self._lock = threading.Lock()  # around the tensors: set, invoke, get
+        self._last_thread: int | None = None  # that has invoked
         self._input = self.interpreter.get_input_details()[0]
         self._output, *further = self.interpreter.get_output_details()
         expected = (1, *self.spec.input_hw, 3)
@@ -85,7 +96,15 @@ class Classifier:
                 )
 
     def preprocess(self, rgb: RGBImage) -> RGBImage:
-        """Return `rgb` (any size) as the model's input, uint8 of shape (height, width, 3)."""
+        """Return `rgb` as the model's input, uint8 of shape (height, width, 3).
+
+        Args:
+            rgb: RGB uint8 of shape (height, width, 3), of any size but empty.
+
+        Raises:
+            EdgeclfError: `rgb` is anything else.
+        """
+        check_pixels(rgb)
         return preprocess(rgb, size_hw=self.spec.input_hw, rule=self.spec.resize)
 
     def scores(self, model_input: RGBImage) -> NDArray[np.float32]:
@@ -97,11 +116,23 @@ class Classifier:
         return self.dequantize(self.infer(model_input))
 
     def infer(self, model_input: RGBImage) -> NDArray[Any]:
-        """Return the model's output as it comes, of shape (classes,) and its own type."""
-        self.interpreter.set_tensor(self._input["index"], model_input[np.newaxis])
-        self.interpreter.invoke()
-        output: NDArray[Any] = self.interpreter.get_tensor(self._output["index"])[0]
-        return output
+        """Return the model's output as it comes, of shape (classes,) and its own type.
+
+        Args:
+            model_input: what `preprocess` returns.
+
+        Raises:
+            EdgeclfError: it has another shape or type.
+        """
+        check_pixels(model_input)
+        if model_input.shape[:2] != self.spec.input_hw:
+            height, width = self.spec.input_hw
+            raise EdgeclfError(
+                f"an input of shape {model_input.shape} for a model of ({height}, {width}, 3); "
+                "give what `preprocess` returns"
+            )
+        with self._lock:
+            return self._invoke(model_input)
 
     def dequantize(self, output: NDArray[Any]) -> NDArray[np.float32]:
         """Return what `infer` returned as scores, float32 of shape (classes,), 0 to 1.
@@ -120,11 +151,11 @@ class Classifier:
         return np.asarray((output.astype(np.int32) - zero_point) * scale, np.float32)
 
     def class_activation_map(self, index: int) -> NDArray[np.float32]:
-        """Return where the class `index` stands in the image that was scored last.
+        """Return where the class `index` stands in the image that this thread scored last.
 
-        The map is a small matrix product on what that inference left; nothing is computed twice.
-        Its mean plus the class's bias is the class's logit, up to quantization: positive places
-        speak for the class, negative ones against it (Zhou et al. 2016,
+        The map is a small matrix product on the features of that inference; nothing is computed
+        twice. Its mean plus the class's bias is the class's logit, up to quantization: positive
+        places speak for the class, negative ones against it (Zhou et al. 2016,
         https://arxiv.org/abs/1512.04150).
 
         Args:
@@ -135,53 +166,78 @@ class Classifier:
             places divide the model's input evenly.
 
         Raises:
-            EdgeclfError: the file has no feature map among its outputs.
+            EdgeclfError: the file has no feature map among its outputs, or another thread has
+                scored an image since.
         """
         self._check_heatmap()
-        features = self.interpreter.get_tensor(self._features["index"])[0]
-        scale, zero_point = self._features["quantization"]
-        steps = np.subtract(features, zero_point, dtype=np.float32)
-        unit = np.float32(scale or 1.0)  # float maps have none
-        return np.asarray(steps @ self._class_weights[index] * unit)
+        with self._lock:
+            if self._last_thread != threading.get_ident():
+                raise EdgeclfError(
+                    f"{self.path}: the last image was not scored by this thread; "
+                    "`classify(image, heatmap=True)` is safe on several threads"
+                )
+            features = self._feature_map()
+        return self._activation_map(features, index)
 
     def classify(
         self, rgb: RGBImage, *, top: int = 3, threshold: float = 0.0, heatmap: bool = False
     ) -> Prediction:
-        """Classify an RGB uint8 image of shape (height, width, 3) of any size.
+        """Classify an image.
 
         Args:
-            rgb: the image.
-            top: how many classes the prediction lists.
-            threshold: the score from which a class is believed that has no threshold in the spec.
-            heatmap: whether the prediction tells where its class was seen.
+            rgb: RGB uint8 of shape (height, width, 3), of any size but empty.
+            top: number of classes that the prediction lists, 1 or more.
+            threshold: the least score, 0 to 1, of a class that has no threshold of its own.
+            heatmap: whether to make a heatmap of the label, or of the best class for `unknown`.
 
         Raises:
-            EdgeclfError: a heatmap is asked of a file that cannot make one.
+            EdgeclfError: an argument is not as above, or the file cannot make heatmaps.
         """
-        if heatmap:
-            self._check_heatmap()
-        start = time.perf_counter()
-        scores = self.scores(self.preprocess(rgb))
-        ms = (time.perf_counter() - start) * 1000
-        prediction = self.name_best(scores, top=top, threshold=threshold, ms=ms)
-        if heatmap:
-            is_known = prediction.label in self.spec.labels
-            index = self.spec.labels.index(prediction.label) if is_known else int(scores.argmax())
-            prediction = replace(prediction, heatmap=self.class_activation_map(index))
-        return prediction
+        return self._classify(
+            rgb, is_bgr=False, top=top, threshold=threshold, heatmap=heatmap
+        ).prediction
 
-    def name_best(
-        self, scores: NDArray[np.float32], *, top: int, threshold: float, ms: float
-    ) -> Prediction:
-        """Return the prediction that `scores` of shape (classes,) make; `ms` is what they took."""
-        best_first = np.argsort(-scores, kind="stable")[:top]
-        best = tuple((self.spec.labels[i], float(scores[i])) for i in best_first)
-        own = self.spec.thresholds
-        least = [own.get(label, threshold) for label in self.spec.labels] if own else threshold
-        sure = scores >= np.asarray(least)
-        index = int(np.where(sure, scores, scores - 2).argmax())
-        label = self.spec.labels[index] if sure[index] else UNKNOWN
-        return Prediction(label=label, score=float(scores[index]), top=best, ms=ms)
+    def classify_batch(
+        self, images: Iterable[RGBImage], *, top: int = 3, threshold: float = 0.0
+    ) -> list[Prediction]:
+        """Classify images one after another, and return their predictions in the same order.
+
+        The files of `edgeclf convert` take one image an inference, so this is a loop over
+        `classify`: as fast, not faster. `images` may be a generator: one image at a time is held.
+
+        Args:
+            images: as `classify` takes them; their sizes may differ.
+            top: as of `classify`.
+            threshold: as of `classify`.
+
+        Raises:
+            EdgeclfError: an image is not as `classify` takes it; its place in the batch is named.
+        """
+        predictions = []
+        for place, rgb in enumerate(images):
+            try:
+                predictions.append(self.classify(rgb, top=top, threshold=threshold))
+            except EdgeclfError as error:
+                raise EdgeclfError(f"image {place} of the batch: {error}") from None
+        return predictions
+
+    def classify_frame(
+        self,
+        bgr: NDArray[np.uint8],
+        *,
+        top: int = 3,
+        threshold: float = 0.0,
+        heatmap: bool = False,
+    ) -> FrameResult:
+        """Classify a frame as OpenCV gives it, and time the steps.
+
+        Args:
+            bgr: BGR uint8 of shape (height, width, 3), of any size but empty.
+            top: as of `classify`, as all that follows.
+            threshold: the same.
+            heatmap: the same.
+        """
+        return self._classify(bgr, is_bgr=True, top=top, threshold=threshold, heatmap=heatmap)
 
     def self_test(self) -> SelfTestResult:
         """Compute the outputs again that the file carries, and compare.
@@ -191,10 +247,66 @@ class Classifier:
         """
         if self.spec.self_test is None:
             raise EdgeclfError(f"{self.path}: it carries no self-test; convert the model again")
-        return run_self_test(self.interpreter, self.spec.self_test)
+        with self._lock:
+            return run_self_test(self.interpreter, self.spec.self_test)
+
+    def _classify(
+        self, pixels: RGBImage, *, is_bgr: bool, top: int, threshold: float, heatmap: bool
+    ) -> FrameResult:
+        _check_choices(top, threshold)
+        if heatmap:
+            self._check_heatmap()
+        start = time.perf_counter()
+        model_input = self.preprocess(pixels)
+        if is_bgr:  # each channel is preprocessed alone, so the small image can be turned around
+            model_input = np.asarray(cv2.cvtColor(model_input, cv2.COLOR_BGR2RGB), np.uint8)
+        preprocessed = time.perf_counter()
+        with self._lock:
+            our_turn = time.perf_counter()
+            output = self._invoke(model_input)
+            invoked = time.perf_counter()
+            features = self._feature_map() if heatmap else None
+        scores = self.dequantize(output)
+        steps = {"preprocess": preprocessed - start, "invoke": invoked - our_turn}
+        ms = sum(steps.values()) * 1000
+        least = least_scores(self.spec.labels, self.thresholds, threshold)
+        prediction = name_best(scores, labels=self.spec.labels, least=least, top=top, ms=ms)
+        if features is not None:
+            shown = prediction.top[0][0] if prediction.label == UNKNOWN else prediction.label
+            heatmap_of_it = self._activation_map(features, self.spec.labels.index(shown))
+            prediction = replace(prediction, heatmap=heatmap_of_it)
+        steps["postprocess"] = time.perf_counter() - invoked
+        steps_ms = {step: seconds * 1000 for step, seconds in steps.items()}
+        return FrameResult(prediction, scores, steps_ms)
+
+    def _invoke(self, model_input: RGBImage) -> NDArray[Any]:
+        """Return the model's output; whoever calls holds the lock."""
+        self._last_thread = threading.get_ident()
+        self.interpreter.set_tensor(self._input["index"], model_input[np.newaxis])
+        self.interpreter.invoke()
+        output: NDArray[Any] = self.interpreter.get_tensor(self._output["index"])[0]
+        return output
+
+    def _feature_map(self) -> NDArray[Any]:
+        """Return a copy of the last feature map; whoever calls holds the lock."""
+        features: NDArray[Any] = self.interpreter.get_tensor(self._features["index"])[0]
+        return features
+
+    def _activation_map(self, features: NDArray[Any], index: int) -> NDArray[np.float32]:
+        scale, zero_point = self._features["quantization"]
+        steps = np.subtract(features, zero_point, dtype=np.float32)
+        unit = np.float32(scale or 1.0)  # float maps have none
+        return np.asarray(steps @ self._class_weights[index] * unit)
 
     def _check_heatmap(self) -> None:
         if self.spec.heatmap is None:
             raise EdgeclfError(
                 f"{self.path}: it makes no heatmaps; convert the model with --heatmap"
             )
+
+
+def _check_choices(top: int, threshold: float) -> None:
+    if not isinstance(top, int) or top < 1:
+        raise EdgeclfError(f"top {top!r}: give the number of classes to list, 1 or more")
+    if not 0 <= threshold <= 1:
+        raise EdgeclfError(f"threshold {threshold!r}: give a score from 0 to 1")

@@ -1,5 +1,6 @@
 """From the bytes of an image file to RGB pixels, or to an error that names the file."""
 
+from os import PathLike
 from pathlib import Path
 
 import cv2
@@ -22,9 +23,9 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
-def find_images(folder: Path) -> list[Path]:
+def find_images(folder: str | PathLike[str]) -> list[Path]:
     """Return the image files at any depth below `folder`, sorted; hidden folders are left out."""
-    return [path for path in visible_files(folder) if is_image(path)]
+    return [path for path in visible_files(Path(folder)) if is_image(path)]
 
 
 def visible_files(folder: Path) -> list[Path]:
@@ -37,7 +38,7 @@ def visible_files(folder: Path) -> list[Path]:
     )
 
 
-def read_image(path: Path) -> RGBImage:
+def read_image(path: str | PathLike[str]) -> RGBImage:
     """Return the image as RGB uint8 of shape (height, width, 3), turned upright by its EXIF tag.
 
     Grey images are repeated over the channels, alpha is dropped, 16 bits become 8.
@@ -46,14 +47,22 @@ def read_image(path: Path) -> RGBImage:
         ImageError: the file is missing, empty, cut short or no image.
     """
     try:
-        data = path.read_bytes()
+        data = Path(path).read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror})") from None
     return decode_image(data, name=str(path))
 
 
-def decode_image(data: bytes, *, name: str) -> RGBImage:
-    """Decode the bytes of an image file as `read_image` does; `name` stands in the errors."""
+def decode_image(data: bytes, *, name: str = "image") -> RGBImage:
+    """Decode the bytes of an image file as `read_image` does.
+
+    Args:
+        data: of a JPEG, PNG, WebP, TIFF or BMP file.
+        name: stands in the errors.
+
+    Raises:
+        ImageError: the bytes are none, cut short or no image.
+    """
     if not data:
         raise ImageError(f"{name}: the file is empty")
     # OpenCV returns a half-grey picture for a file that was cut short, and only prints a warning.

@@ -3,11 +3,12 @@
 Mean and standard deviation are inside the model; here is only what changes the shape.
 """
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
 
+from .errors import EdgeclfError
 from .images import RGBImage
 
 ResizeRule = Literal["stretch", "crop", "pad"]
@@ -98,3 +99,18 @@ def _interpolate(rgb: RGBImage, size_hw: tuple[int, int]) -> RGBImage:
         return rgb
     resized = cv2.resize(rgb, size_hw[::-1], interpolation=cv2.INTER_LINEAR_EXACT)
     return np.asarray(resized, dtype=np.uint8)
+
+
+def check_pixels(pixels: Any) -> None:
+    """Raise EdgeclfError unless `pixels` are uint8 of shape (height, width, 3), not empty."""
+    if not isinstance(pixels, np.ndarray):
+        raise EdgeclfError(
+            f"an image of type {type(pixels).__name__}: expected a NumPy array of uint8 (height, "
+            "width, 3); `read_image` reads one from a file"
+        )
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        mend = "scale it to 0..255 and cast it" if pixels.dtype.kind == "f" else "convert it first"
+        raise EdgeclfError(
+            f"an image of {pixels.dtype} {pixels.shape}: expected uint8 (height, width, 3) with at "
+            f"least one pixel; {mend}"
+        )

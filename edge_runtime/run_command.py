@@ -1,7 +1,9 @@
 """`edgeclf run`: what the model sees, frame by frame."""
 
 import json
+import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,12 +11,23 @@ import click
 from click.core import ParameterSource
 
 from .cameras import find_camera
-from .classifier import UNKNOWN, Classifier, Prediction
+from .classifier import Classifier
 from .errors import EdgeclfError
-from .files import check_folder
+from .files import check_folder, write_bytes
 from .heatmap import write_heatmap
 from .images import ImageError
 from .interpreter import RUNTIMES, Runtime
+from .prediction import (
+    CSV_COLUMNS,
+    UNKNOWN,
+    Prediction,
+    Record,
+    csv_line,
+    csv_text,
+    error_record,
+    frame_record,
+    refused_text,
+)
 from .sources import Frame, find_files, is_video, read_frames
 
 if TYPE_CHECKING:
@@ -113,7 +126,7 @@ def run(
     \b
     edgeclf run int8.tflite photo.jpg
     edgeclf run int8.tflite photos/ 'more/*.png' clip.mp4 --json
-    edgeclf run int8.tflite photos/ --heatmap maps
+    edgeclf run int8.tflite photos/ --csv predictions.csv --heatmap maps
     edgeclf run int8.tflite 0                       # USB; or /dev/video2
     edgeclf run int8.tflite picamera
     edgeclf run int8.tflite rtsp://user:password@camera/stream
@@ -149,31 +162,90 @@ def run(
     if heatmaps is not None:
         check_folder(heatmaps)
         _check_names(files)
-    width = max(len(label) for label in (*classifier.spec.labels, UNKNOWN))
-    failures = 0
+    csv_file = live.sinks.csv if live else None
+    if csv_file is not None:
+        check_folder(csv_file.parent)
+    results = _Results(keeps_lines=csv_file is not None)
     for path in files:
-        for frame in read_frames(path):
-            if isinstance(frame, ImageError):
-                failures += 1
-                click.echo(f"Warning: {frame}", err=True)
-                continue
-            prediction = classifier.classify(
-                frame.rgb, top=top, threshold=threshold, heatmap=heatmaps is not None
-            )
-            line = _json_line if as_json else _table_line
-            click.echo(line(frame, prediction, width))
-            if heatmaps is not None and prediction.heatmap is not None:
-                seen = classifier.preprocess(frame.rgb)
-                write_heatmap(heatmaps / _heatmap_name(frame), seen, prediction.heatmap)
-    if failures:
-        raise EdgeclfError(f"{failures} of {len(files)} files could not be read to the end")
+        for record, shown in _classified(
+            path, classifier, top=top, threshold=threshold, heatmaps=heatmaps
+        ):
+            if as_json or shown:
+                click.echo(json.dumps(record, ensure_ascii=False) if as_json else shown)
+            results.add(record)
+    if csv_file is not None:
+        write_bytes(csv_file, b"".join(results.csv_lines))
+    if not as_json and results.count > len(sources):
+        click.echo(results.summary(), err=True)
+    if results.failures:
+        raise EdgeclfError(f"{results.failures} of {len(files)} files could not be read to the end")
+
+
+def _classified(
+    path: Path, classifier: Classifier, *, top: int, threshold: float, heatmaps: Path | None
+) -> Iterator[tuple[Record, str]]:
+    """Yield the records of a file's frames with their lines for people."""
+    width = max(len(label) for label in (*classifier.spec.labels, UNKNOWN))
+    for frame in read_frames(path):
+        at = time.time()
+        if isinstance(frame, ImageError):
+            reason = str(frame).removeprefix(f"{path}: ")
+            click.echo(f"Warning: {frame}", err=True)
+            yield error_record(reason, source=str(path), at=at), ""
+            continue
+        prediction = classifier.classify(
+            frame.rgb, top=top, threshold=threshold, heatmap=heatmaps is not None
+        )
+        if heatmaps is not None and prediction.heatmap is not None:
+            seen = classifier.preprocess(frame.rgb)
+            write_heatmap(heatmaps / _heatmap_name(frame), seen, prediction.heatmap)
+        record = frame_record(prediction, source=frame.source, frame=frame.index, taken_at=at)
+        yield record, _table_line(frame, prediction, width)
+
+
+class _Results:
+    """Counts of what was classified, and the lines of its table."""
+
+    def __init__(self, *, keeps_lines: bool) -> None:
+        self._keeps_lines = keeps_lines
+        self.labels: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.failures = 0
+        self.csv_lines = [csv_text(CSV_COLUMNS)]
+
+    @property
+    def count(self) -> int:
+        return self.labels.total() + self.failures
+
+    def add(self, record: Record) -> None:
+        if "error" in record:
+            self.failures += 1
+        else:
+            self.labels[record["label"]] += 1
+            if record["refused"] is not None:
+                self.refused[record["refused"]["label"]] += 1
+        if self._keeps_lines:
+            self.csv_lines.append(csv_line(record))
+
+    def summary(self) -> str:
+        parts = [f"{self.labels.total()} classified: {_counts(self.labels) or 'none'}"]
+        if self.refused:
+            parts.append(f"below their thresholds: {_counts(self.refused)}")
+        if self.failures:
+            parts.append(f"{self.failures} not read to the end")
+        return "; ".join(parts)
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{label} {count}" for label, count in counter.most_common())
 
 
 def _check_no_live_option() -> None:
     context = click.get_current_context()
     assert isinstance(context.command, _Run)
     for option in context.command.live_options:
-        if context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE:
+        name = option.name or ""
+        if name != "csv" and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise EdgeclfError(
                 f"{option.opts[0]}: only for a live run: of a camera, with --realtime or with "
                 "--watch"
@@ -195,25 +267,13 @@ def _heatmap_name(frame: Frame) -> str:
     return f"{path.stem}{number}.heatmap.png"
 
 
-def _json_line(frame: Frame, prediction: Prediction, _width: int) -> str:
-    return json.dumps(
-        {
-            "source": frame.source,
-            "frame": frame.index,
-            "label": prediction.label,
-            "score": round(prediction.score, 6),
-            "top": [[label, round(score, 6)] for label, score in prediction.top],
-            "ms": round(prediction.ms, 3),
-        },
-        ensure_ascii=False,
-    )
-
-
 def _table_line(frame: Frame, prediction: Prediction, width: int) -> str:
-    named = prediction.top[0][0] if prediction.label == UNKNOWN else prediction.label
-    others = ", ".join(f"{label} {score:.2f}" for label, score in prediction.top if label != named)
+    refused = prediction.refused
+    remarks = [] if refused is None else [refused_text(refused)]
+    named = {prediction.label, refused and refused.label}
+    remarks += [f"{label} {score:.2f}" for label, score in prediction.top if label not in named]
     where = f"{frame.source}#{frame.index}" if is_video(Path(frame.source)) else frame.source
     return (
         f"{prediction.label:<{width}}  {prediction.score:.3f}  {prediction.ms:7.1f} ms  {where}"
-        + (f"  ({others})" if others else "")
+        + (f"  ({', '.join(remarks)})" if remarks else "")
     )

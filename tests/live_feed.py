@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeclf.edge_runtime.classifier import Prediction
 from edgeclf.edge_runtime.live.observation import (
     Decision,
     Event,
@@ -16,6 +15,7 @@ from edgeclf.edge_runtime.live.observation import (
     SourceHealth,
     SourceState,
 )
+from edgeclf.edge_runtime.prediction import Prediction
 
 LABELS = ("good", "oil", "scratch", "stain")
 

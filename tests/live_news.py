@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeclf.edge_runtime.classifier import Prediction
 from edgeclf.edge_runtime.live.observation import (
     Decision,
     Event,
@@ -16,6 +15,7 @@ from edgeclf.edge_runtime.live.observation import (
     SourceHealth,
     SourceState,
 )
+from edgeclf.edge_runtime.prediction import Prediction
 
 LABELS = ("good", "oil", "scratch")
 EPOCH = 1_764_062_100.123  # 2025-11-25T09:15:00.123Z
@@ -46,6 +46,7 @@ def observation(
         bgr=picture(number, size_wh=size_wh),
         arrived=1000 + passed,
         taken_at=EPOCH + passed,
+        source="camera",
     )
     return Observation(
         frame=frame,

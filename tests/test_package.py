@@ -16,7 +16,7 @@ from edgeclf.benchmarks.demo.surfaces import draw_surface
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NOT_SHIPPED = {
-    *("tests", "build", "dist", "docs"),
+    *("tests", "build", "dist", "docs", "examples"),
     *("benchmarks/compat", "benchmarks/peers", "benchmarks/pi_emulation"),
 }
 

@@ -50,7 +50,7 @@ def train(
 
     DATA/train|val|test/<class>/ works too; what is missing of them is split off DATA/train.
     """
-    config = _config(data, out, **options)
+    config = train_config(data, out, **options)
     from ..edge_runtime.quiet import quiet_tensorflow
 
     quiet_tensorflow()
@@ -60,13 +60,14 @@ def train(
 
         click.echo(train_folds(config, folds, run_options).text())
         return
-    from .training import train_classifier
+    from .training import run_training
 
-    scores = train_classifier(config, run_options)
+    scores = run_training(config, run_options)
     click.echo(f"{out}: {brief_figures(scores)} on {scores.images} test images")
 
 
-def _config(data: Path, out: Path, **options: Any) -> TrainConfig:
+def train_config(data: Path, out: Path, **options: Any) -> TrainConfig:
+    """Return the training that the options of `edgeclf train` ask for, within its context."""
     _check_together(out, options)
     chosen = architecture(options["arch"])
     size = options["input_size"] or chosen.input_size

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from ..edge_runtime.table import format_table
+
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -31,10 +33,14 @@ def evaluate(run: Path, data: Path | None, recall: float | None, masks: Path | N
 
     quiet_tensorflow()
     from .evaluate_run import evaluate_run
+    from .report.tables import thresholds_table
     from .report.words import temperature_sentence, verdict_sentence
     from .report.writing import REPORT_NAME
 
     evaluation = evaluate_run(run, data=data, recall=recall, masks=masks)
     click.echo(verdict_sentence(evaluation))
     click.echo(temperature_sentence(evaluation))
+    if evaluation.thresholds:
+        table = thresholds_table(evaluation)
+        click.echo(f"{format_table(table.header, table.rows)}\n{table.note}")
     click.echo(str(run / REPORT_NAME))

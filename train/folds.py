@@ -98,7 +98,7 @@ def train_folds(config: TrainConfig, folds: int, options: RunOptions) -> CrossVa
     Args:
         config: of each training; `test_fraction` does not count.
         folds: how many, at least 2.
-        options: as in `train_classifier`; to resume is to leave out the folds that are finished.
+        options: as in `run_training`; to resume is to leave out the folds that are finished.
 
     Raises:
         EdgeclfError: the data cannot fill the folds, or `config.out` holds a run already.

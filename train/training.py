@@ -38,7 +38,7 @@ from .report.writing import write_evaluation
 _DEFAULTS = RunOptions()
 
 
-def train_classifier(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Metrics:
+def run_training(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Metrics:
     """Train as `config` says, leave the run in `config.out`, and return its test scores.
 
     Of several workers only the chief writes there.
@@ -81,7 +81,7 @@ def train_on(
     *,
     strategy: tf.distribute.Strategy | None = None,
 ) -> Evaluation:
-    """Train on `dataset`; otherwise as `train_classifier`."""
+    """Train on `dataset`; otherwise as `run_training`."""
     out = config.out
     for warning in dataset.warnings:
         click.echo(f"Warning: {warning}", err=True)

@@ -23,7 +23,6 @@ from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.live.decisions import Decider, DecisionConfig
 from ...edge_runtime.live.loop import LoopConfig, run_loop, stop_on_signals
 from ...edge_runtime.live.observation import Event, Observation, Sink, SourceHealth
-from ...edge_runtime.live.shared_classifier import SharedClassifier
 from ...edge_runtime.live.sinks.options import SinkOptions, open_sinks
 from ...edge_runtime.live.sources.address import CameraAddress
 from ...edge_runtime.live.sources.grabber import Grabber
@@ -221,7 +220,7 @@ def soak(
 ) -> None:
     """Classify a camera with a .tflite MODEL that is cut off every minute, and watch memory."""
     quiet_opencv()
-    classifier = SharedClassifier(Classifier(model))
+    classifier = Classifier(model)
     shape_hw = (height // 16 * 16, height * 4 // 3 // 16 * 16)
     camera = _Camera(fps=fps, seconds=every, shape_hw=shape_hw)
     decode_jpeg(camera.pictures[0])  # it keeps one file open, for warnings

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeclf.edge_runtime.classifier import Classifier, Prediction
+from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.images import read_image
 from edgeclf.edge_runtime.model_file.self_test import SelfTest
+from edgeclf.edge_runtime.prediction import Prediction
 
 from .boards import Board
 from .emulator import Emulator

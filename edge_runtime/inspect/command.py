@@ -111,6 +111,7 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     if spec is not None:
         first = ", ".join(spec.labels[:5])
         yield "labels", f"{len(spec.labels)}: {first}" + (", …" if len(spec.labels) > 5 else "")
+        yield "thresholds", _thresholds_text(spec.thresholds)
     yield "metadata", _metadata_text(inspection.metadata)
     yield "runtime", _runtime_text(inspection.runtime)
     yield "runs on", _distributions_text(inspection.runtime)
@@ -121,6 +122,12 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
         yield "self-test", inputs
         for name, value in (spec.provenance or {}).items():
             yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _thresholds_text(thresholds: dict[str, float] | None) -> str:
+    if not thresholds:
+        return "none: a label is the best class, however low its score"
+    return ", ".join(f"{label} {value:g}" for label, value in thresholds.items())
 
 
 def _aligned(facts: Iterable[tuple[str, str]]) -> str:

@@ -83,12 +83,12 @@ class Inspection:
 
         `inputs` and `outputs` are lists of name, shape, dtype, scale and zero_point (both null
         without quantization). `recipe`, `architecture`, `edgeclf_version`, `resize`, `labels`,
-        `provenance`, `carries_self_test` and `carries_digest` (SHA-256 of the model) come from our
-        spec and are null without one. `oldest_runtime` has the fields of `RuntimeRequirement`, and
-        as `stated` what the file's metadata say of it. The other fields are those of this class.
-        `edgeclf inspect --self-test` adds `self_test`: the fields of `SelfTestResult`, the
-        `runtime` and its `delegated_parts` (null for a `CompiledModel`, which does not tell them);
-        null if it could not run.
+        `thresholds` (null if there are none), `provenance`, `carries_self_test` and
+        `carries_digest` (SHA-256 of the model) come from our spec and are null without one.
+        `oldest_runtime` has the fields of `RuntimeRequirement`, and as `stated` what the file's
+        metadata say of it. The other fields are those of this class. `edgeclf inspect --self-test`
+        adds `self_test`: the fields of `SelfTestResult`, the `runtime` and its `delegated_parts`
+        (null for a `CompiledModel`, which does not tell them); null if it could not run.
         """
         spec = self.spec
         return {
@@ -103,6 +103,7 @@ class Inspection:
             "outputs": [_tensor_json(tensor) for tensor in self.outputs],
             "resize": spec and spec.resize,
             "labels": spec and list(spec.labels),
+            "thresholds": spec and spec.thresholds,
             "provenance": spec and spec.provenance,
             "carries_self_test": None if spec is None else spec.self_test is not None,
             "carries_digest": None if spec is None else spec.flatbuffer_sha256 is not None,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _DEFAULT_SMOOTH_S = 0.5
+_UNKNOWN_S = 1.0  # a shorter `unknown` between two labels is no event
 
 
 @dataclass(frozen=True)
@@ -131,5 +132,6 @@ def decision_config(
         smooth_s=smooth_s,
         vote=options.vote,
         min_duration_s=options.min_duration,
+        unknown_s=_UNKNOWN_S if scene else 0.0,
         gap_s=DecisionConfig.gap_s if scene else math.inf,
     )

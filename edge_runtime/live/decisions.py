@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..classifier import UNKNOWN
 from ..errors import EdgeclfError
 from ..model_file.spec import check_thresholds
+from ..prediction import UNKNOWN, least_scores, refusal
 from .observation import Decision, Event
 
 _UNKNOWN = -1  # the place of `unknown` among the labels
@@ -31,6 +31,8 @@ class DecisionConfig:
         vote: (k, n) for a label that k of the last n frames must agree on, instead of an average;
             it stays until another has more of them, or none of the n speaks for it.
         min_duration_s: how long a new label must be seen before it is believed, in seconds.
+        unknown_s: the same of `unknown` after a label, if that is longer: while a scene changes
+            from one label to another, neither may reach its threshold for a moment.
         hysteresis: what a score may fall below its threshold, and what another must be ahead,
             before an averaged label is given up; 0 to 1.
         gap_s: frames further apart than so many seconds know nothing of each other.
@@ -41,6 +43,7 @@ class DecisionConfig:
     smooth_s: float = 0.0
     vote: tuple[int, int] | None = None
     min_duration_s: float = 0.0
+    unknown_s: float = 0.0
     hysteresis: float = 0.05
     gap_s: float = 5.0
 
@@ -70,8 +73,7 @@ class Decider:
         check_thresholds(config.class_thresholds, labels)
         self._labels = tuple(labels)
         self._config = config
-        own, general = config.class_thresholds, config.threshold
-        self._thresholds = np.array([own.get(label, general) for label in labels])
+        self._thresholds = least_scores(labels, config.class_thresholds, config.threshold)
         self._last_at = -math.inf
         self._seen: int | None = None
         self._steady: int | None = None
@@ -96,18 +98,24 @@ class Decider:
         smoothed, seen = self._see(scores.astype(np.float64), passed)
         if seen != self._seen:
             self._seen, self._seen_since, self._began_at = seen, at, taken_at
-        if at - self._seen_since >= self._config.min_duration_s:
+        if at - self._seen_since >= self._least_duration(seen):
             self._steady = seen
         if self._steady is None or self._steady == _UNKNOWN:
             label, score = UNKNOWN, float(smoothed.max())
+            refused = refusal(smoothed, labels=self._labels, least=self._thresholds)
         else:
             label, score = self._labels[self._steady], float(smoothed[self._steady])
-        decision = Decision(label, score, tuple(smoothed.tolist()))
+            refused = None
+        decision = Decision(label, score, tuple(smoothed.tolist()), refused)
         if self._steady is None or label == self._announced:
             return decision, None
-        event = Event(label, self._announced, score, self._began_at, frame)
+        event = Event(label, self._announced, score, self._began_at, frame, refused)
         self._announced = label
         return decision, event
+
+    def _least_duration(self, seen: int | None) -> float:
+        follows = seen == _UNKNOWN and self._announced not in (None, UNKNOWN)
+        return max(self._config.min_duration_s, self._config.unknown_s if follows else 0.0)
 
     def _start_anew(self) -> None:
         """Forget what was seen, but not what was told: the same label again is no event."""

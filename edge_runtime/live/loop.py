@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from ..classifier import Classifier
 from .observation import (
     Decides,
     FrameSource,
@@ -16,7 +17,6 @@ from .observation import (
     SourceHealth,
     SourceState,
 )
-from .shared_classifier import SharedClassifier
 from .sinks.queued import close_sinks
 
 _WAKE_S = 0.2  # how long a wait may keep a signal, or news of the camera, waiting
@@ -44,7 +44,7 @@ class LoopConfig:
 
 def run_loop(
     source: FrameSource,
-    classifier: SharedClassifier,
+    classifier: Classifier,
     decider: Decides,
     sinks: Sequence[Sink],
     *,

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..classifier import Prediction
+from ..prediction import Prediction, Refusal
 
 
 class SourceState(Enum):
@@ -95,11 +95,13 @@ class Decision:
         label: the steady label, `unknown` while no class is sure enough.
         score: the smoothed score of the best class, 0 to 1.
         scores: the smoothed score of each class, in the order of the model's labels.
+        refused: for `unknown`, the best class if its smoothed score is below its threshold.
     """
 
     label: str
     score: float
     scores: tuple[float, ...]
+    refused: Refusal | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class Event:
         score: the smoothed score when it was believed.
         began_at: when the new label was first seen, seconds since the epoch.
         frame: the number of the frame that confirmed it.
+        refused: as of the decision that it comes from.
     """
 
     label: str
@@ -119,6 +122,7 @@ class Event:
     score: float
     began_at: float
     frame: int
+    refused: Refusal | None = None
 
 
 @dataclass(frozen=True, eq=False)

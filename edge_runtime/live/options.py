@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 
 import click
 
+from ..classifier import Classifier
 from ..model_file.spec import ModelSpec
 from .credentials import read_secret
 from .decision_options import DecisionOptions, decision_config, decision_options
 from .decisions import Decider
 from .loop import LoopConfig
 from .observation import Decides
-from .shared_classifier import SharedClassifier
 from .sinks.options import SinkOptions, sink_options
 from .sources.health import Patience
 from .web.options import TOKEN_VARIABLE, Address, open_web, web_options
@@ -84,9 +84,7 @@ class LiveOptions:
         )
         return Decider(spec.labels, config)
 
-    def open_view(
-        self, classifier: SharedClassifier, *, title: str, threshold: float
-    ) -> WebView | None:
+    def open_view(self, classifier: Classifier, *, title: str, threshold: float) -> WebView | None:
         """Return the web page, if it was asked for."""
         if self.serve is None:
             return None

@@ -6,19 +6,22 @@ from pathlib import Path
 
 import click
 
+from ... import __version__
 from ..classifier import Classifier
 from ..errors import EdgeclfError
 from ..interpreter import Runtime
+from ..model_file.spec import ModelSpec
 from ..sources import is_video
 from .loop import run_loop, stop_on_signals
 from .observation import FrameSource, Sink
 from .options import LiveOptions
-from .shared_classifier import SharedClassifier
+from .sinks.home_assistant import Device
 from .sinks.options import open_sinks
 from .sinks.queued import close_sinks
 from .sinks.terminal import JsonLines, StatusLine
 from .sinks.watchdog import Watchdog
 from .sources.address import CameraAddress
+from .web.view import WebView
 
 
 def run_live(
@@ -48,14 +51,19 @@ def run_live(
         runtime: what computes the model.
     """
     name, open_source = _prepare(source, options)
-    classifier = SharedClassifier(Classifier(model, threads=threads, runtime=runtime))
+    thresholds = dict(options.decision.class_threshold)
+    classifier = Classifier(model, threads=threads, thresholds=thresholds, runtime=runtime)
     decider = options.decider(classifier.spec, threshold=threshold)
     with stop_on_signals() as stop:
         sinks: list[Sink] = [JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty())]
         try:
-            sinks += open_sinks(options.sinks, labels=classifier.spec.labels)
             view = options.open_view(classifier, title=model.stem, threshold=threshold)
             sinks += [each for each in (view, Watchdog.from_environment()) if each is not None]
+            sinks += open_sinks(
+                options.sinks,
+                labels=classifier.spec.labels,
+                device=_device(classifier.spec, view),
+            )
             opened = open_source()
         except BaseException:
             close_sinks(sinks)
@@ -71,6 +79,14 @@ def run_live(
         )
     if opened.ended and not frames:
         raise EdgeclfError(f"{name}: {opened.health().reason}")
+
+
+def _device(spec: ModelSpec, view: WebView | None) -> Device:
+    return Device(
+        model=f"{spec.architecture}, {spec.recipe}",
+        version=__version__,
+        url=None if view is None else view.url,
+    )
 
 
 def _prepare(

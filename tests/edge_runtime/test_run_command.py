@@ -1,10 +1,13 @@
 """`edgeclf run`: images, folders, globs and videos, and every way in which they fail."""
 
+import csv
 import json
 import shutil
 import struct
 import subprocess
+from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +18,15 @@ from click.testing import Result
 from numpy.typing import NDArray
 from schemas import valid
 
-from edgeclf.edge_runtime.classifier import UNKNOWN, Classifier
+from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.images import read_image
 from edgeclf.edge_runtime.model_file.container import read_model, write_model
+from edgeclf.edge_runtime.prediction import UNKNOWN
 from edgeclf.edge_runtime.sources import Frame, read_frames
 
 Cli = Callable[..., Result]
 
+ISO = "%Y-%m-%dT%H:%M:%S.%f%z"
 RED_BGR, BLUE_BGR = (0, 0, 255), (255, 0, 0)
 
 
@@ -45,8 +50,12 @@ def photos(surfaces: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def rows(result: Result) -> list[dict[str, Any]]:
+def records(result: Result) -> list[dict[str, Any]]:
     return [valid("device/run", json.loads(line)) for line in result.stdout.splitlines()]
+
+
+def rows(result: Result) -> list[dict[str, Any]]:
+    return [record for record in records(result) if record["type"] == "frame"]
 
 
 def sources(result: Result) -> list[str]:
@@ -134,10 +143,16 @@ def test_json_says_what_the_classifier_says(
     assert len(found) == 4
     for row in found:
         prediction = classifier.classify(read_image(Path(row["source"])))
-        assert list(row) == ["source", "frame", "label", "score", "top", "ms"]
-        assert row["frame"] == 0
-        assert row["label"] == prediction.label
-        assert row["score"] == pytest.approx(prediction.score, abs=1e-6)
+        assert list(row) == [
+            "schema", "type", "time", "source", "frame", "label", "score", "refused",
+            "frame_label", "frame_score", "top", "ms",
+        ]  # fmt: skip
+        assert (row["schema"], row["type"], row["frame"]) == (1, "frame", 0)
+        passed = datetime.now(timezone.utc) - datetime.strptime(row["time"], ISO)
+        assert timedelta(0) <= passed < timedelta(minutes=5)
+        assert row["label"] == row["frame_label"] == prediction.label
+        assert row["score"] == row["frame_score"] == pytest.approx(prediction.score, abs=1e-6)
+        assert row["refused"] is None
         assert [label for label, _ in row["top"]] == [label for label, _ in prediction.top]
         assert [score for _, score in row["top"]] == pytest.approx(
             [score for _, score in prediction.top], abs=1e-6
@@ -166,6 +181,57 @@ def test_below_the_threshold_the_label_is_unknown(cli: Cli, model: Path, photos:
     assert UNKNOWN not in [row["label"] for row in usual]
     assert [row["top"] for row in below] == [row["top"] for row in usual]
     assert cli("run", model, photos, "--threshold", 1.0).stdout.count(UNKNOWN) == 4
+    for row in below:
+        best, score = row["top"][0]
+        assert row["refused"] == {"label": best, "score": score, "threshold": 1.0}
+
+
+def test_the_class_that_was_refused_is_named_with_its_threshold(
+    cli: Cli, model: Path, photos: Path
+) -> None:
+    [line] = cli("run", model, photos / "a.png", "--threshold", 0.99).stdout.splitlines()
+    prediction = Classifier(model).classify(read_image(photos / "a.png"))
+    (best, score), (second, _), _ = prediction.top
+    assert f"  ({best} {score:.3f} is below its threshold 0.99, {second} " in line
+    assert line.count(best) == 1
+
+
+def test_a_folder_ends_with_a_summary(cli: Cli, model: Path, photos: Path) -> None:
+    (photos / "bad.png").write_bytes(b"")
+    result = cli("run", model, photos, code=1)
+    warning, summary, error = result.stderr.splitlines()
+    labels = Counter(line.split()[0] for line in result.stdout.splitlines())
+    counts = ", ".join(f"{label} {count}" for label, count in labels.most_common())
+    assert summary == f"4 classified: {counts}; 1 not read to the end"
+    assert (warning[:9], error[:7]) == ("Warning: ", "Error: ")
+    sure = cli("run", model, photos / "*.png", "--threshold", 1, code=1).stderr.splitlines()[1]
+    assert sure.startswith("3 classified: unknown 3; below their thresholds: ")
+    assert cli("run", model, photos / "a.png", photos / "b.png").stderr == ""
+
+
+def test_a_folder_as_a_table(cli: Cli, model: Path, photos: Path, tmp_path: Path) -> None:
+    (photos / "b.png").write_bytes((photos / "b.png").read_bytes()[:500])
+    table = tmp_path / "deep" / "predictions.csv"
+    found = records(cli("run", model, photos, "--csv", table, "--json", "--threshold", 0.3, code=1))
+    with table.open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert [Path(line["source"]).name for line in lines] == ["a.png", "b.png", "c.png", "d.png"]
+    for line, record in zip(lines, found, strict=True):
+        refused = record.get("refused") or {}
+        expected = record | {
+            "refused": refused.get("label"), "threshold": refused.get("threshold")
+        }  # fmt: skip
+        assert line == {
+            name: "" if expected.get(name) is None else str(expected[name]) for name in line
+        }
+    assert lines[1]["error"] == "the image is cut short"
+    assert lines[1]["label"] == ""
+
+
+def test_a_table_that_cannot_be_is_said_at_once(cli: Cli, model: Path, photos: Path) -> None:
+    table = photos / "a.png" / "predictions.csv"
+    line = only_line(cli("run", model, photos, "--csv", table, code=1))
+    assert "cannot be a folder for files" in line
 
 
 def test_a_score_at_the_threshold_is_enough(model: Path, photos: Path) -> None:
@@ -263,6 +329,12 @@ def test_the_good_images_among_bad_ones_are_classified(cli: Cli, model: Path, ph
     assert first == f"Warning: {photos / 'b.png'}: the image is cut short"
     assert second == f"Warning: {photos / 'bb.jpg'}: the file is empty"
     assert error == "Error: 2 of 5 files could not be read to the end"
+    errors = [record for record in records(result) if record["type"] == "error"]
+    assert [(Path(one["source"]).name, one["error"]) for one in errors] == [
+        ("b.png", "the image is cut short"),
+        ("bb.jpg", "the file is empty"),
+    ]
+    assert {tuple(one) for one in errors} == {("schema", "type", "time", "source", "error")}
 
 
 @pytest.mark.parametrize(

@@ -1,32 +1,19 @@
 """What happens, as lines of JSON or as a table of comma-separated values."""
 
-import csv
-import io
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
+from ...prediction import CSV_COLUMNS, Record, csv_line, csv_text
 from ..observation import Event, Observation, SourceHealth
 from .queued import Outlet
 from .rotation import LineFile
-from .rows import Row, event_row, health_row, observation_row, with_iso_time
+from .rows import event_row, health_row, observation_row
 
 _MAX_BYTES = 16 << 20
 _KEEP = 4
 
-CSV_COLUMNS = (
-    "time",
-    "frame",
-    "label",
-    "score",
-    "frame_label",
-    "frame_score",
-    "age_ms",
-    "invoke_ms",
-)
 
-
-class JsonLines(Outlet[Row]):
+class JsonLines(Outlet[Record]):
     """A JSON object a line: frames, events and the camera's states, told apart by `type`."""
 
     def __init__(self, path: Path, *, max_bytes: int = _MAX_BYTES, keep: int = _KEEP) -> None:
@@ -34,51 +21,44 @@ class JsonLines(Outlet[Row]):
         self.name = str(path)
         self._file = LineFile(path, max_bytes=max_bytes, keep=keep)
 
-    def pick(self, observation: Observation) -> Row:
+    def pick(self, observation: Observation) -> Record:
         """Take every frame."""
         return observation_row(observation)
 
-    def pick_event(self, event: Event, observation: Observation) -> Row:  # noqa: ARG002
+    def pick_event(self, event: Event, observation: Observation) -> Record:
         """Take every event."""
-        return event_row(event)
+        return event_row(event, source=observation.frame.source)
 
-    def pick_health(self, health: SourceHealth) -> Row:
+    def pick_health(self, health: SourceHealth) -> Record:
         """Take every state."""
         return health_row(health)
 
-    def write(self, item: Row) -> None:
+    def write(self, item: Record) -> None:
         """Append a line."""
-        self._file.append(json.dumps(with_iso_time(item), ensure_ascii=False).encode() + b"\n")
+        self._file.append(json.dumps(item, ensure_ascii=False).encode() + b"\n")
 
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
 
 
-class CsvTable(Outlet[Row]):
+class CsvTable(Outlet[Record]):
     """A row a frame, under `CSV_COLUMNS`."""
 
     def __init__(self, path: Path, *, max_bytes: int = _MAX_BYTES, keep: int = _KEEP) -> None:
         """Append to `path`; beyond `max_bytes` to a new file, with `keep` older ones kept."""
         self.name = str(path)
-        header = _csv_line(CSV_COLUMNS)
+        header = csv_text(CSV_COLUMNS)
         self._file = LineFile(path, max_bytes=max_bytes, keep=keep, header=header)
 
-    def pick(self, observation: Observation) -> Row:
+    def pick(self, observation: Observation) -> Record:
         """Take every frame."""
         return observation_row(observation)
 
-    def write(self, item: Row) -> None:
+    def write(self, item: Record) -> None:
         """Append a line."""
-        row = with_iso_time(item) | {"invoke_ms": item["steps_ms"].get("invoke", "")}
-        self._file.append(_csv_line([row[column] for column in CSV_COLUMNS]))
+        self._file.append(csv_line(item))
 
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
-
-
-def _csv_line(values: Sequence[object]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(values)
-    return line.getvalue().encode()

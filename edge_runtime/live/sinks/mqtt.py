@@ -4,6 +4,7 @@
     PREFIX/state          label, score, age: when the label changes and once a second; retained
     PREFIX/source         how the camera is; retained
     PREFIX/event          each change of the steady label; QoS 1
+    PREFIX/image          the picture of the newest event, as JPEG; retained
 
 What is retained goes out with QoS 0, and again whenever a connection is made: only the newest of it
 counts, and a client that queues it would deliver an old `offline` after a new `online`. Events are
@@ -19,17 +20,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from ...errors import EdgeclfError
+from ...prediction import Record
 from ..observation import Event, Observation, SourceHealth, SourceState
-from .home_assistant import discovery_messages
+from .home_assistant import Device, discovery_messages
 from .mqtt_address import MqttAddress
 from .queued import Outlet, Warn
-from .rows import Row, event_row, health_row, observation_row, with_iso_time
+from .rows import event_row, health_row, observation_row
 
 _STATE_EVERY_S = 1.0
 _KEEP_ALIVE_S = 20
 _LONGEST_WAIT_S = 30
 _AT_THE_END_S = 0.5
+_WIDEST, _QUALITY = 1280, 80  # of a picture: pixels, and JPEG's quality
 _ONLINE, _OFFLINE = "online", "offline"
 
 
@@ -53,11 +60,17 @@ class MqttCounts:
         return self.published - self.acknowledged - self.lost
 
 
-class Mqtt(Outlet[Row]):
+class Mqtt(Outlet[Record]):
     """A client of a broker, which may be away at any time."""
 
     def __init__(
-        self, address: MqttAddress, *, labels: Sequence[str], warn: Warn, bound: int = 1000
+        self,
+        address: MqttAddress,
+        *,
+        labels: Sequence[str],
+        warn: Warn,
+        device: Device | None = None,
+        bound: int = 1000,
     ) -> None:
         """Start to connect; at most `bound` events wait while the broker is away.
 
@@ -73,13 +86,14 @@ class Mqtt(Outlet[Row]):
         self._prefix, self._warn, self._bound = address.prefix, warn, bound
         self._next_state_at = 0.0
         self._last_label: str | None = None
+        self._picture: NDArray[np.uint8] | None = None  # of the newest event: only one is held
 
         # Neither lock is held where paho takes one of its own: it calls back with that held.
         self._retaining = threading.Lock()
         self._connected = self._closing = False
-        self._retained = {
+        self._retained: dict[str, str | bytes] = {
             topic: _json(message)
-            for topic, message in discovery_messages(address.prefix, labels).items()
+            for topic, message in discovery_messages(address.prefix, labels, device).items()
         }
         self._retained[self._topic("availability")] = _OFFLINE
 
@@ -113,7 +127,7 @@ class Mqtt(Outlet[Row]):
         with self._counting:
             return MqttCounts(self._published, self._acknowledged, self._lost)
 
-    def pick(self, observation: Observation) -> Row | None:
+    def pick(self, observation: Observation) -> Record | None:
         """Take a frame once a second, and each that changes the label."""
         at, label = observation.frame.arrived, observation.decision.label
         if label == self._last_label and at < self._next_state_at:
@@ -121,25 +135,27 @@ class Mqtt(Outlet[Row]):
         self._last_label, self._next_state_at = label, at + _STATE_EVERY_S
         return observation_row(observation)
 
-    def pick_event(self, event: Event, observation: Observation) -> Row:  # noqa: ARG002
-        """Take every event."""
-        return event_row(event)
+    def pick_event(self, event: Event, observation: Observation) -> Record:
+        """Take every event, and the picture of the newest."""
+        self._picture = observation.frame.bgr
+        return event_row(event, source=observation.frame.source)
 
-    def pick_health(self, health: SourceHealth) -> Row:
+    def pick_health(self, health: SourceHealth) -> Record:
         """Take every state."""
         return health_row(health)
 
-    def write(self, item: Row) -> None:
+    def write(self, item: Record) -> None:
         """Publish, or keep until the broker is there."""
-        row = with_iso_time(item)
-        kind = row.pop("type")
-        if kind == "event":
-            self._publish_event(row)
-        elif kind == "frame":
-            self._retain("state", _json(row))
+        if item["type"] == "event":
+            self._publish_event(item)
+            picture, self._picture = self._picture, None
+            if picture is not None:
+                self._retain("image", _jpeg(picture))
+        elif item["type"] == "frame":
+            self._retain("state", _json(item))
         else:
-            live = row["state"] == SourceState.LIVE.value
-            self._retain("source", _json(row))
+            live = item["state"] == SourceState.LIVE.value
+            self._retain("source", _json(item))
             self._retain("availability", _ONLINE if live else _OFFLINE)
 
     def close(self) -> None:
@@ -162,7 +178,7 @@ class Mqtt(Outlet[Row]):
     def _topic(self, name: str) -> str:
         return f"{self._prefix}/{name}"
 
-    def _publish_event(self, row: Row) -> None:
+    def _publish_event(self, row: Record) -> None:
         with self._counting:
             self._published += 1
             number = self._published
@@ -181,7 +197,7 @@ class Mqtt(Outlet[Row]):
             self._warn(f"{self.name}: {self._bound} events wait; further ones are lost")
         self._full_reported = full
 
-    def _retain(self, name: str, payload: str) -> None:
+    def _retain(self, name: str, payload: str | bytes) -> None:
         topic = self._topic(name)
         with self._retaining:
             changed = self._retained.get(topic) != payload
@@ -243,3 +259,11 @@ class Mqtt(Outlet[Row]):
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _jpeg(bgr: NDArray[np.uint8]) -> bytes:
+    height, width = bgr.shape[:2]
+    if width > _WIDEST:
+        size_wh = (_WIDEST, max(1, round(height * _WIDEST / width)))
+        bgr = np.asarray(cv2.resize(bgr, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()

@@ -11,6 +11,7 @@ import click
 # `edgeclf run photo.jpg` reads the options, too, and waits for no camera's code.
 if TYPE_CHECKING:
     from ..observation import Sink
+    from .home_assistant import Device
     from .queued import Outlet, Warn
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -73,7 +74,11 @@ _OPTIONS = (
         type=_FILE,
         help="File to append frames, events and camera states to, as JSON lines.",
     ),
-    click.option("--csv", type=_FILE, help="CSV file to append a row per frame to."),
+    click.option(
+        "--csv",
+        type=_FILE,
+        help="CSV file for a row per image or frame, appended in a live run.",
+    ),
     click.option("--events", type=_FOLDER, help="Folder for a picture of each event."),
     click.option("--record", type=_FILE, help="AVI file to record the frames to."),
     click.option(
@@ -112,13 +117,18 @@ def sink_options(function: _Command) -> _Command:
 
 
 def open_sinks(
-    options: SinkOptions, *, labels: Sequence[str], warn: "Warn | None" = None
+    options: SinkOptions,
+    *,
+    labels: Sequence[str],
+    device: "Device | None" = None,
+    warn: "Warn | None" = None,
 ) -> "list[Sink]":
     """Open what was asked for; `close_sinks` ends it.
 
     Args:
         options: as given.
         labels: the model's classes.
+        device: that watches, for Home Assistant.
         warn: what is called with a line of text when a sink has trouble, from any thread; by
             default it goes to standard error.
 
@@ -130,7 +140,7 @@ def open_sinks(
     warn = warn or _echo_warning
     queued: list[QueuedSink[Any]] = []
     try:
-        for outlet, bound in _outlets(options, labels, warn):
+        for outlet, bound in _outlets(options, labels, device, warn):
             queued.append(QueuedSink(outlet, bound=bound, warn=warn))
         sinks: list[Sink] = [*queued]
         if options.prometheus is not None:
@@ -144,7 +154,7 @@ def open_sinks(
 
 
 def _outlets(
-    options: SinkOptions, labels: Sequence[str], warn: "Warn"
+    options: SinkOptions, labels: Sequence[str], device: "Device | None", warn: "Warn"
 ) -> Iterator[tuple["Outlet[Any]", int]]:
     if options.jsonl is not None:
         from .line_files import JsonLines
@@ -172,7 +182,7 @@ def _outlets(
         from .mqtt_address import MqttAddress
 
         address = MqttAddress.parse(options.mqtt, os.environ)
-        yield Mqtt(address, labels=labels, warn=warn), _ROWS_THAT_WAIT
+        yield Mqtt(address, labels=labels, device=device, warn=warn), _ROWS_THAT_WAIT
 
 
 def _echo_warning(text: str) -> None:

@@ -6,8 +6,10 @@ import time
 
 import click
 
+from ...prediction import Record, refused_text
 from ..observation import Event, Observation, SourceHealth, SourceState
 from ..rate import Rate
+from .rows import event_row, health_row, observation_row
 
 _ERASE = "\r\x1b[K"
 _NOTHING_YET, _NOTHING_NOW = "no frame yet", "no frame now"
@@ -37,9 +39,10 @@ class StatusLine:
         decision = observation.decision
         if self._health is not None and self._health.state is not SourceState.LIVE:
             return  # the last frame of a camera that is lost
+        refused = f" ({refused_text(decision.refused)})" if decision.refused else ""
         self._seen = (
-            f"{decision.label}  {decision.score:.3f}  {self._rate.per_second(now):5.1f} fps  "
-            f"age {observation.age_ms:4.0f} ms"
+            f"{decision.label}  {decision.score:.3f}{refused}  "
+            f"{self._rate.per_second(now):5.1f} fps  age {observation.age_ms:4.0f} ms"
         )
         if self._rewrite:
             self._show()
@@ -76,7 +79,7 @@ class StatusLine:
 
 
 class JsonLines:
-    """For programs: one JSON object for each classified frame; the camera's state to stderr.
+    """For programs: the records of `--jsonl` on standard output, a line each.
 
     Attributes:
         name: what warnings call it.
@@ -89,32 +92,16 @@ class JsonLines:
         self._reported: tuple[SourceState, str] | None = None
 
     def observe(self, observation: Observation) -> None:
-        """Write the frame's object."""
-        frame, prediction = observation.frame, observation.prediction
-        click.echo(
-            json.dumps(
-                {
-                    "source": frame.source,
-                    "frame": frame.number,
-                    "label": prediction.label,
-                    "score": round(prediction.score, 6),
-                    "top": [[label, round(score, 6)] for label, score in prediction.top],
-                    "ms": round(prediction.ms, 3),
-                    "steady": observation.decision.label,
-                    "steady_score": round(observation.decision.score, 6),
-                    "at": round(frame.taken_at, 3),
-                    "age_ms": round(observation.age_ms, 3),
-                    "steps_ms": {name: round(ms, 3) for name, ms in observation.steps_ms.items()},
-                },
-                ensure_ascii=False,
-            )
-        )
+        """Write a frame's record."""
+        _echo(observation_row(observation))
 
     def report_event(self, event: Event, observation: Observation) -> None:
-        """Do nothing: each object holds the steady label."""
+        """Write an event's record."""
+        _echo(event_row(event, source=observation.frame.source))
 
     def report_health(self, health: SourceHealth) -> None:
-        """Tell a change of the state beside the objects."""
+        """Write the record of the camera's state, and for people a line when that changes."""
+        _echo(health_row(health))
         news = (health.state, health.reason)
         if news != self._reported:
             self._reported = news
@@ -123,3 +110,7 @@ class JsonLines:
 
     def close(self) -> None:
         """Do nothing: each line is out already."""
+
+
+def _echo(record: Record) -> None:
+    click.echo(json.dumps(record, ensure_ascii=False))

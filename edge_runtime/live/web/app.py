@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ...classifier import Prediction
 from ...images import RGBImage
+from ...prediction import Prediction
 from ..observation import SourceState
 from .feed import Feed
 from .files import FILES, content
@@ -109,7 +109,8 @@ class Answers:
         while not self.feed.closed:
             if events_sent != self.feed.events_seen:
                 events_sent = self.feed.events_seen
-                yield _message("events", events_json(list(self.feed.events)))
+                source = camera(self.feed)["source"]
+                yield _message("events", events_json(list(self.feed.events), source=source))
             versions = self._versions()
             yield _message("state", state_json(self.feed, self.about.labels))
             await asyncio.sleep(_STATES_APART_S)

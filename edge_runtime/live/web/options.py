@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
-from ...classifier import Prediction
 from ...errors import EdgeclfError
 from ...images import RGBImage
+from ...prediction import Prediction
 from ...preprocess import ResizeRule
 from .view import WebView
 
@@ -111,7 +111,8 @@ def open_web(
     listener = _listen(serve)
     host, port = listener.getsockname()[:2]
     made_up = None
-    if token is None and not ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+    is_loopback = ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    if token is None and not is_loopback:
         token = made_up = secrets.token_urlsafe(16)
     pictures = PictureMaker(input_hw=input_hw, rule=resize)
     feed, limits = Feed(pictures), Limits()
@@ -125,8 +126,10 @@ def open_web(
     )
     app = Answers(feed=feed, about=about, pictures=pictures, classify=classify).app()
     view = WebView(feed, Guard(app, token=token, cookie=f"edgeclf-{port}"), listener)
+    url = f"http://{Address(_reachable(host), port)}/"
+    view.url = None if is_loopback else url
     known = f"?token={made_up}" if made_up else ""
-    click.echo(f"Live on http://{Address(_reachable(host), port)}/{known}", err=True)
+    click.echo(f"Live on {url}{known}", err=True)
     return view
 
 

@@ -82,14 +82,20 @@ function show(now) {
   say("age-unit", silent ? "s" : "ms");
   if (counted.length && counted[counted.length - 1][1] === now.number) return;
   counted = counted.filter(([ms]) => heard - ms < 3000).concat([[heard, now.number]]);
-  latencies.push([heard, now.latency_ms]);
-  say("latency", now.latency_ms.toFixed(now.latency_ms < 10 ? 1 : 0));
+  latencies.push([heard, now.ms]);
+  say("latency", now.ms.toFixed(now.ms < 10 ? 1 : 0));
 }
 
 function showLabel(now) {
   if (at("label").textContent !== now.label) say("said", `Now ${now.label}`);
   say("label", now.label);
   say("score", percent(now.score));
+  say("refused", now.refused ? refusal(now.refused) : "");
+}
+
+function refusal({ label, score, threshold }) {
+  const exact = (share) => `${(100 * share).toFixed(1)} %`;
+  return `${label} ${exact(score)} is below its threshold ${exact(threshold)}`;
 }
 
 function showBars(list, scores, believed) {
@@ -134,11 +140,12 @@ function showCounts(now) {
 function showEvents(events) {
   const rows = events.map((event) => {
     const row = element("li");
-    const time = element("time", "", clock(1000 * event.began_at));
-    time.dateTime = new Date(1000 * event.began_at).toISOString();
+    const time = element("time", "", clock(Date.parse(event.time)));
+    time.dateTime = event.time;
     const what = element("span");
     what.append(element("b", "", event.label));
     if (event.previous !== null) what.append(element("span", "previous", ` after ${event.previous}`));
+    if (event.refused) what.append(element("span", "previous", ` (${refusal(event.refused)})`));
     row.append(time, what, element("span", "score", percent(event.score)));
     return row;
   });
@@ -276,6 +283,7 @@ async function classify(file) {
     verdict.textContent = answer.label;
     const bars = answerBox.appendChild(element("ol", "bars"));
     showBars(bars, answer.top, answer.label);
+    if (answer.refused) answerBox.append(element("p", "file", refusal(answer.refused)));
     answerBox.append(element("p", "file", `${file.name || "pasted"}, ${answer.ms.toFixed(0)} ms`));
     if (answer.overlay) {
       const overlay = element("img", "overlay");

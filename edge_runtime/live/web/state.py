@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...classifier import Prediction
+from ...prediction import Prediction, Record, frame_record
 from ..observation import Event, SourceCounts, SourceHealth, SourceState
+from ..sinks.rows import event_row, observation_row
 from .feed import Feed
 
 # How many classes the page can show, and how many it gets, the best first, where there are more.
@@ -48,17 +49,9 @@ def state_json(feed: Feed, labels: Sequence[str]) -> str:
     number, observation = feed.newest
     values = camera(feed) | {"number": number}
     if observation is not None:
-        values |= {
-            "label": observation.decision.label,
-            "score": _rounded(observation.decision.score, 4),
-            "scores": _shown(labels, observation.decision.scores),
-            "seen": observation.prediction.label,
-            "age_ms": _rounded(observation.age_ms, 1),
-            "latency_ms": _rounded(observation.prediction.ms, 1),
-            "steps_ms": {name: _rounded(ms, 2) for name, ms in observation.steps_ms.items()},
-            "frame": observation.frame.number,
-            "taken_at": _rounded(observation.frame.taken_at, 3),
-        }
+        row = observation_row(observation)
+        values |= {name: row[name] for name in row.keys() - {"source", "top"}}
+        values |= {"scores": _shown(labels, observation.decision.scores)}
     return json.dumps(values, ensure_ascii=False)
 
 
@@ -83,20 +76,15 @@ def camera(feed: Feed) -> dict[str, Any]:
     }
 
 
-def events_json(events: Sequence[Event]) -> str:
+def events_json(events: Sequence[Event], *, source: str) -> str:
     """Return the last events, oldest first."""
-    return json.dumps([asdict(event) for event in events], ensure_ascii=False)
+    return json.dumps([event_row(event, source=source) for event in events], ensure_ascii=False)
 
 
-def prediction_json(prediction: Prediction, *, overlay: str | None) -> dict[str, Any]:
-    """Return what is said of a photograph; `overlay` is its picture with the heatmap."""
-    return {
-        "label": prediction.label,
-        "score": round(prediction.score, 6),
-        "top": [[label, round(score, 6)] for label, score in prediction.top],
-        "ms": round(prediction.ms, 3),
-        "overlay": overlay,
-    }
+def prediction_json(prediction: Prediction, *, overlay: str | None) -> Record:
+    """Return the record of an uploaded photograph; `overlay` is its picture with the heatmap."""
+    row = frame_record(prediction, source="upload", frame=0, taken_at=time.time())
+    return row | {"overlay": overlay}
 
 
 def _shown(labels: Sequence[str], scores: Sequence[float]) -> list[tuple[str, float]]:

@@ -22,6 +22,7 @@ class WebView:
         name: what warnings call it.
         feed: the newest of everything, as the server sees it.
         port: where it listens.
+        url: by which other machines reach it, without a token; None if they cannot.
     """
 
     name = "web"
@@ -31,6 +32,7 @@ class WebView:
         import uvicorn
 
         self.feed = feed
+        self.url: str | None = None
         self.port: int = listener.getsockname()[1]
         self._listener = listener
         config = uvicorn.Config(

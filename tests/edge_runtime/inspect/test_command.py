@@ -103,6 +103,7 @@ def test_people_read_sections(cli, tiny_models: Path) -> None:
         "input uint8 1×32×32×3, scale 1, zero point 0; images: stretch",
         "output uint8 1×4, scale 0.00390625, zero point 0",
         "labels 4: good, oil, scratch, stain",
+        "thresholds none: a label is the best class, however low its score",
         "metadata densenet-tiny int8; parser 1.0.0; files: edgeclf.json, labels.txt",
         "no operator reads or writes floating point",
         "nothing looks wrong",
@@ -118,7 +119,7 @@ def test_programs_read_an_object(cli, tiny_models: Path, recipe: str) -> None:
     answer = report(cli, path)
     assert list(answer) == [
         "schema", "file", "bytes", "sha256", "recipe", "architecture", "edgeclf_version",
-        "inputs", "outputs", "resize", "labels", "provenance", "carries_self_test",
+        "inputs", "outputs", "resize", "labels", "thresholds", "provenance", "carries_self_test",
         "carries_digest", "oldest_runtime", "operators",
         "float_operators", "sizes", "files", "metadata", "findings",
     ]  # fmt: skip
@@ -250,6 +251,15 @@ def test_an_output_that_never_changes_is_found(cli, tiny_models: Path, tmp_path:
     write_model(path, data[: flatbuffer_size(data)], replace(spec, self_test=test))
     [finding] = report(cli, path)["findings"]
     assert finding["check"] == "constant_output"
+
+
+def test_thresholds_are_shown(cli, tiny_models: Path, tmp_path: Path) -> None:
+    data, spec = read_model(tiny_models / "int8.tflite")
+    path = tmp_path / "model.tflite"
+    thresholds = {"good": 0.25, "stain": 0.5}
+    write_model(path, data[: flatbuffer_size(data)], replace(spec, thresholds=thresholds))
+    assert re.search(r"^thresholds +good 0.25, stain 0.5$", cli("inspect", path).stdout, re.M)
+    assert json.loads(cli("inspect", path, "--json").stdout)["thresholds"] == thresholds
 
 
 def test_labels_that_do_not_fit_are_found(cli, tiny_models: Path, tmp_path: Path) -> None:

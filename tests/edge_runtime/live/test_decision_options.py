@@ -73,7 +73,7 @@ def test_thresholds_of_the_model_and_of_the_command_line() -> None:
     options = options_of("--class-threshold", "oil=0.7")
     config = decision_config(options, threshold=0.4, thresholds={"oil": 0.2, "scratch": 0.3})
     assert config == DecisionConfig(
-        threshold=0.4, class_thresholds={"oil": 0.7, "scratch": 0.3}, smooth_s=0.5
+        threshold=0.4, class_thresholds={"oil": 0.7, "scratch": 0.3}, smooth_s=0.5, unknown_s=1.0
     )
     assert decision_config(options, threshold=0.4, thresholds=None).class_thresholds == {"oil": 0.7}
 

@@ -167,6 +167,52 @@ def test_a_short_change_is_no_event() -> None:
     assert {decision.label for decision in decisions[5:29]} == {"good"}
 
 
+UNSURE = scores_of(good=0.4, oil=0.4)
+
+
+@pytest.mark.parametrize("unsure_frames", [0, 1, 5, 9])
+def test_a_short_unknown_between_two_labels_is_no_event(unsure_frames: int) -> None:
+    config = DecisionConfig(threshold=0.6, unknown_s=1.0)
+    frames = [GOOD] * 10 + [UNSURE] * unsure_frames + [OIL] * 10
+    decisions, events = feed(Decider(LABELS, config), frames)
+    assert [(event.label, event.previous) for event in events] == [("good", None), ("oil", "good")]
+    assert {decision.label for decision in decisions} == {"good", "oil"}
+
+
+def test_an_unknown_that_lasts_is_an_event_with_the_class_that_was_refused() -> None:
+    config = DecisionConfig(threshold=0.5, class_thresholds={"oil": 0.7}, unknown_s=1.0)
+    frames = [GOOD] * 10 + [scores_of(oil=0.6)] * 15 + [OIL] * 3
+    decisions, events = feed(Decider(LABELS, config), frames)
+    assert [event.label for event in events] == ["good", "unknown", "oil"]
+    assert events[1].frame == 20
+    assert events[1].began_at == pytest.approx(EPOCH + 101.0)
+    refused = events[1].refused
+    assert refused is not None
+    assert (refused.label, refused.threshold) == ("oil", 0.7)
+    assert refused.score == pytest.approx(0.6)
+    assert decisions[20].refused == refused
+    assert [decision.refused for decision in decisions[:20]] == [None] * 20
+    assert events[0].refused is events[2].refused is None
+
+
+def test_a_run_that_begins_unknown_says_so_at_once() -> None:
+    config = DecisionConfig(threshold=0.6, unknown_s=1.0)
+    _, events = feed(Decider(LABELS, config), [UNSURE] * 3 + [OIL] * 3)
+    assert [(event.label, event.frame) for event in events] == [("unknown", 0), ("oil", 3)]
+
+
+def test_a_label_that_comes_back_after_a_short_unknown_is_no_event() -> None:
+    config = DecisionConfig(threshold=0.6, unknown_s=1.0)
+    frames = ([GOOD] * 5 + [UNSURE] * 5) * 4
+    assert len(feed(Decider(LABELS, config), frames)[1]) == 1
+
+
+def test_frames_that_disagree_refuse_no_class() -> None:
+    decisions, _ = feed(Decider(LABELS, DecisionConfig(vote=(3, 4))), [GOOD, OIL] * 4)
+    assert decisions[-1].label == "unknown"
+    assert decisions[-1].refused is None
+
+
 @pytest.mark.parametrize("config", [
     DecisionConfig(smooth_s=100.0),
     DecisionConfig(vote=(2, 9)),

@@ -24,7 +24,6 @@ from edgeclf.edge_runtime.live.observation import (
     SourceHealth,
     SourceState,
 )
-from edgeclf.edge_runtime.live.shared_classifier import SharedClassifier
 from edgeclf.edge_runtime.preprocess import RESIZE_RULES, ResizeRule, preprocess
 
 LABELS = ("good", "oil")
@@ -36,8 +35,8 @@ def model(tiny_models: Path) -> Path:
 
 
 @pytest.fixture
-def shared_classifier(model: Path) -> SharedClassifier:
-    return SharedClassifier(Classifier(model, threads=1))
+def shared_classifier(model: Path) -> Classifier:
+    return Classifier(model, threads=1)
 
 
 class Source:
@@ -92,7 +91,7 @@ class Log:
 
 
 def run(
-    classifier: SharedClassifier,
+    classifier: Classifier,
     source: Source,
     *sinks: Log,
     config: LoopConfig | None = None,
@@ -126,7 +125,7 @@ def test_preprocessing_treats_each_channel_on_its_own(
 
 
 def test_a_frame_is_seen_as_the_same_photograph_is(
-    model: Path, shared_classifier: SharedClassifier
+    model: Path, shared_classifier: Classifier
 ) -> None:
     bgr = picture(77, 480, 640)
     bgr[:, :, 0] = 0  # red and blue are not alike
@@ -147,7 +146,7 @@ def test_a_frame_is_seen_as_the_same_photograph_is(
     )
 
 
-def test_several_threads_get_what_one_gets(shared_classifier: SharedClassifier) -> None:
+def test_several_threads_get_what_one_gets(shared_classifier: Classifier) -> None:
     pictures = [picture(number) for number in range(8)]
     alone = [shared_classifier.classify_frame(bgr).scores for bgr in pictures]
     together: dict[tuple[int, int], NDArray[np.float32]] = {}
@@ -171,7 +170,7 @@ def test_several_threads_get_what_one_gets(shared_classifier: SharedClassifier) 
 
 
 def test_each_frame_is_classified_and_given_to_each_sink(
-    shared_classifier: SharedClassifier,
+    shared_classifier: Classifier,
 ) -> None:
     source, first, second = Source(5), Log(), Log()
     assert run(shared_classifier, source, first, second, config=LoopConfig(top=2)) == 5
@@ -189,7 +188,7 @@ def test_each_frame_is_classified_and_given_to_each_sink(
         assert worked <= seen.age_ms <= (time.monotonic() - seen.frame.arrived) * 1000
 
 
-def test_a_change_of_the_label_goes_to_the_sinks(shared_classifier: SharedClassifier) -> None:
+def test_a_change_of_the_label_goes_to_the_sinks(shared_classifier: Classifier) -> None:
     class Third:
         """Confirms a change at the third frame."""
 
@@ -209,7 +208,7 @@ def test_a_change_of_the_label_goes_to_the_sinks(shared_classifier: SharedClassi
 
 
 def test_the_health_is_reported_when_it_changes_and_at_the_end(
-    shared_classifier: SharedClassifier,
+    shared_classifier: Classifier,
 ) -> None:
     class Ill(Source):
         def take(self, timeout_s: float) -> LiveFrame | None:
@@ -228,33 +227,33 @@ def test_the_health_is_reported_when_it_changes_and_at_the_end(
     assert shown == [("live", ""), ("stale", "no frame comes")]
 
 
-def test_it_ends_after_so_many_frames(shared_classifier: SharedClassifier) -> None:
+def test_it_ends_after_so_many_frames(shared_classifier: Classifier) -> None:
     source = Source(100)
     assert run(shared_classifier, source, config=LoopConfig(max_frames=3)) == 3
     assert source.given == 3
     assert source.closed
 
 
-def test_it_ends_after_its_time(shared_classifier: SharedClassifier) -> None:
+def test_it_ends_after_its_time(shared_classifier: Classifier) -> None:
     source = Source(10**9)
     start = time.monotonic()
     assert run(shared_classifier, source, config=LoopConfig(duration_s=0.3)) > 0
     assert time.monotonic() - start >= 0.3
 
 
-def test_it_classifies_no_more_a_second_than_asked(shared_classifier: SharedClassifier) -> None:
+def test_it_classifies_no_more_a_second_than_asked(shared_classifier: Classifier) -> None:
     config = LoopConfig(duration_s=1.0, max_fps=5)
     assert 1 <= run(shared_classifier, Source(10**9), config=config) <= 6
 
 
-def test_a_slow_pace_does_not_hold_up_the_end(shared_classifier: SharedClassifier) -> None:
+def test_a_slow_pace_does_not_hold_up_the_end(shared_classifier: Classifier) -> None:
     stop = threading.Event()
     threading.Timer(0.3, stop.set).start()
     config = LoopConfig(max_fps=0.001)
     assert run(shared_classifier, Source(10**9), config=config, stop=stop) == 1
 
 
-def test_a_stop_ends_it(shared_classifier: SharedClassifier) -> None:
+def test_a_stop_ends_it(shared_classifier: Classifier) -> None:
     stop = threading.Event()
     source, log = Source(10**9), Log()
     threading.Timer(0.2, stop.set).start()
@@ -264,7 +263,7 @@ def test_a_stop_ends_it(shared_classifier: SharedClassifier) -> None:
     assert log.closed == 1
 
 
-def test_everything_is_closed_even_if_a_sink_fails(shared_classifier: SharedClassifier) -> None:
+def test_everything_is_closed_even_if_a_sink_fails(shared_classifier: Classifier) -> None:
     class Broken(Log):
         def observe(self, observation: Observation) -> None:
             raise OSError(f"frame {observation.frame.number} on fire")

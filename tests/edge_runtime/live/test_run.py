@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from click.testing import Result
 from live_servers import HEADER, Connection, jpeg, part, picture, serve
 from schemas import valid, valid_rows
 
-from edgeclf.edge_runtime.classifier import UNKNOWN
+from edgeclf.edge_runtime.prediction import UNKNOWN
 
 Cli = Callable[..., Result]
 
@@ -28,6 +29,11 @@ LONG = 30.0
 @pytest.fixture(scope="module")
 def model(tiny_models: Path) -> Path:
     return tiny_models / "int8.tflite"
+
+
+def frames_of(text: str) -> list[dict[str, Any]]:
+    records = [json.loads(line) for line in text.splitlines()]
+    return [record for record in records if record["type"] == "frame"]
 
 
 def endless(client: Connection) -> None:
@@ -59,29 +65,57 @@ def camera() -> Iterator[str]:
 
 def test_json_gives_an_object_for_each_frame(cli: Cli, model: Path, camera: str) -> None:
     result = cli("run", model, camera, "--json", "--max-frames", 4, "--top", 2)
-    rows = [valid("device/run-live", json.loads(line)) for line in result.stdout.splitlines()]
+    rows = frames_of(result.stdout)
     assert len(rows) == 4
     numbers = [row["frame"] for row in rows]
     assert numbers == sorted(set(numbers))
     for row in rows:
         assert list(row) == [
-            "source", "frame", "label", "score", "top", "ms",
-            "steady", "steady_score", "at", "age_ms", "steps_ms",
+            "schema", "type", "time", "source", "frame", "label", "score", "refused",
+            "frame_label", "frame_score", "top", "ms", "age_ms", "steps_ms",
         ]  # fmt: skip
-        assert row["top"][0] == [row["label"], row["score"]]
+        assert row["top"][0] == [row["frame_label"], row["frame_score"]]
         assert len(row["top"]) == 2
-        assert row["steady"] == row["label"]
+        assert row["label"] == row["frame_label"]
         assert row["age_ms"] >= row["ms"] > 0
-        assert abs(row["at"] - time.time()) < LONG
+        at = datetime.strptime(row["time"], "%Y-%m-%dT%H:%M:%S.%f%z")
+        assert abs(at.timestamp() - time.time()) < LONG
         assert list(row["steps_ms"]) == ["decode", "preprocess", "invoke", "postprocess"]
     assert "live" in result.stderr
     assert "secret" not in result.output
+
+
+def test_json_and_json_lines_are_the_same_records(
+    cli: Cli, model: Path, camera: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "seen.jsonl"
+    result = cli("run", model, camera, "--json", "--max-frames", 3, "--jsonl", file)
+    printed = [json.loads(line) for line in result.stdout.splitlines()]
+    written = [json.loads(line) for line in file.read_text().splitlines()]
+    assert {record["type"] for record in printed} == {"frame", "event", "source"}
+    for kind in ("frame", "event"):
+        assert [one for one in printed if one["type"] == kind] == [
+            one for one in written if one["type"] == kind
+        ]
+    assert {record["schema"] for record in printed + written} == {1}
+
+
+def test_thresholds_of_the_command_line_hold_for_a_single_frame_too(
+    cli: Cli, model: Path, camera: str
+) -> None:
+    thresholds = [f"--class-threshold={label}=1" for label in ("good", "oil", "scratch", "stain")]
+    result = cli("run", model, camera, "--json", "--max-frames", 2, *thresholds)
+    for row in frames_of(result.stdout):
+        assert row["label"] == row["frame_label"] == UNKNOWN
+        assert row["refused"]["threshold"] == 1.0
+        assert row["refused"]["label"] == row["top"][0][0]
 
 
 def test_plain_lines_tell_label_age_and_state(cli: Cli, model: Path, camera: str) -> None:
     result = cli("run", model, camera, "--max-frames", 3, "--threshold", 1)
     lines = result.stdout.splitlines()
     assert any(UNKNOWN in line and "age" in line and "live" in line for line in lines)
+    assert any(" is below its threshold 1)" in line for line in lines)
     assert "secret" not in result.output
 
 
@@ -150,7 +184,7 @@ def test_a_video_in_real_time(cli: Cli, model: Path, tmp_path: Path) -> None:
     start = time.monotonic()
     result = cli("run", model, path, "--realtime", "--json")
     assert time.monotonic() - start >= 7 / 20 - 0.05
-    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    rows = frames_of(result.stdout)
     assert 1 <= len(rows) <= 8
     assert {row["source"] for row in rows} == {str(path)}
 
@@ -203,14 +237,14 @@ def test_new_images_are_classified_once_they_are_whole(
     putting.start()
     result = cli("run", model, folder, "--watch", "--json", "--max-frames", 2)
     putting.join()
-    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    rows = frames_of(result.stdout)
     assert [row["source"] for row in rows] == [
         str(folder / "deeper" / "new.png"),
         str(folder / "growing.png"),
     ]
     expected = cli("run", model, *(row["source"] for row in rows), "--json")
-    for row, line in zip(rows, expected.stdout.splitlines(), strict=True):
-        assert row["top"] == json.loads(line)["top"]
+    for row, alone in zip(rows, frames_of(expected.stdout), strict=True):
+        assert row["top"] == alone["top"]
 
 
 # What is refused.

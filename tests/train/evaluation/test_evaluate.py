@@ -157,6 +157,8 @@ def evaluated(cli, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     shutil.copytree(tiny_run, run)
     result = cli("evaluate", run, "--recall", 0.9)
     assert re.search(r"Right on \d+ of 20 test images", result.output)
+    for label, threshold in read(run / "calibration.json")["thresholds"].items():
+        assert re.search(rf"^{label} +{threshold:.3f} ", result.output, re.MULTILINE)
     return run
 
 

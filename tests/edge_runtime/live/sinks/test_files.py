@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from edgeclf.edge_runtime.images import read_image
 from edgeclf.edge_runtime.live.observation import Event, Observation, SourceHealth, SourceState
 from edgeclf.edge_runtime.live.sinks import rotation
 from edgeclf.edge_runtime.live.sinks import video as record
-from edgeclf.edge_runtime.live.sinks.line_files import CSV_COLUMNS, CsvTable, JsonLines
+from edgeclf.edge_runtime.live.sinks.line_files import CsvTable, JsonLines
 from edgeclf.edge_runtime.live.sinks.pictures import (
     EventPictures,
     UncertainConfig,
@@ -31,6 +32,7 @@ from edgeclf.edge_runtime.live.sinks.pictures import (
 from edgeclf.edge_runtime.live.sinks.queued import Outlet, QueuedSink, close_sinks
 from edgeclf.edge_runtime.live.sinks.rotation import LineFile
 from edgeclf.edge_runtime.live.sinks.video import VideoConfig, VideoFile
+from edgeclf.edge_runtime.prediction import CSV_COLUMNS, Refusal
 
 
 class Gate(Outlet[str]):
@@ -254,12 +256,34 @@ def test_json_lines(tmp_path: Path) -> None:
     assert (state["type"], state["state"], state["reason"]) == ("source", "stale", "the cable")
     assert (state["received"], state["replaced"], state["fps"]) == (7, 3, 9.5)
     assert frame == {
-        "type": "frame", "time": "2025-11-25T09:15:00.423Z", "frame": 3, "label": "oil",
-        "score": 0.9, "frame_label": "oil", "frame_score": 0.9,
-        "top": [["oil", 0.9], ["good", 0.1]], "age_ms": 34.5,
+        "schema": 1, "type": "frame", "time": "2025-11-25T09:15:00.423Z", "source": "camera",
+        "frame": 3, "label": "oil", "score": 0.9, "refused": None,
+        "frame_label": "oil", "frame_score": 0.9,
+        "top": [["oil", 0.9], ["good", 0.1]], "ms": 12.0, "age_ms": 34.5,
         "steps_ms": {"preprocess": 1.0, "invoke": 12.0, "postprocess": 0.125},
     }  # fmt: skip
     assert (change["type"], change["label"], change["previous"]) == ("event", "oil", "good")
+    assert change["source"] == "camera"
+
+
+def test_what_was_refused_is_written(tmp_path: Path) -> None:
+    refused = Refusal("oil", 0.5, 0.6)
+    seen = observation(3, label="oil", score=0.5)
+    seen = replace(seen, decision=replace(seen.decision, label="unknown", refused=refused))
+    sinks = [
+        QueuedSink(outlet, bound=9, warn=print)
+        for outlet in (JsonLines(tmp_path / "news.jsonl"), CsvTable(tmp_path / "news.csv"))
+    ]
+    for sink in sinks:
+        sink.observe(seen)
+        sink.report_event(replace(event(3, label="unknown"), refused=refused), seen)
+        sink.close(20)
+    for row in json_lines(tmp_path / "news.jsonl"):
+        assert row["label"] == "unknown"
+        assert row["refused"] == {"label": "oil", "score": 0.5, "threshold": 0.6}
+    with (tmp_path / "news.csv").open(newline="") as file:
+        [line] = csv.DictReader(file)
+    assert (line["label"], line["refused"], line["threshold"]) == ("unknown", "oil", "0.6")
 
 
 def test_json_lines_are_rotated_and_whole(tmp_path: Path) -> None:
@@ -275,18 +299,18 @@ def test_json_lines_are_rotated_and_whole(tmp_path: Path) -> None:
 
 def test_a_table(tmp_path: Path) -> None:
     path = tmp_path / "news.csv"
-    feed(CsvTable(path, max_bytes=600), 3, label='a "quoted", label')
-    feed(CsvTable(path, max_bytes=600), 20)
+    feed(CsvTable(path, max_bytes=900), 3, label='a "quoted", label')
+    feed(CsvTable(path, max_bytes=900), 20)
     rows = []
     for file in (tmp_path / "news.2.csv", tmp_path / "news.1.csv", path):
         with file.open(newline="") as stream:
             header, *more = csv.reader(stream)
         assert tuple(header) == CSV_COLUMNS
         rows += more
-    assert [row[1] for row in rows] == [*"012", *map(str, range(20))]
+    assert [row[3] for row in rows] == [*"012", *map(str, range(20))]
     assert rows[0] == [
-        "2025-11-25T09:15:00.123Z", "0", 'a "quoted", label', "0.9", 'a "quoted", label', "0.9",
-        "34.5", "12.0",
+        "1", "2025-11-25T09:15:00.123Z", "camera", "0", 'a "quoted", label', "0.9", "", "",
+        'a "quoted", label', "0.9", "12.0", "34.5", "",
     ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from conftest import REPOSITORY
 from live_news import LABELS, event, health, observation, wait_until
@@ -21,10 +24,12 @@ from skips import require_program
 
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.live.observation import SourceState
-from edgeclf.edge_runtime.live.sinks.home_assistant import discovery_messages
+from edgeclf.edge_runtime.live.sinks.home_assistant import Device, discovery_messages
 from edgeclf.edge_runtime.live.sinks.mqtt import Mqtt
 from edgeclf.edge_runtime.live.sinks.mqtt_address import MqttAddress
 from edgeclf.edge_runtime.live.sinks.queued import QueuedSink
+
+DEVICE = Device("densenet121, int8", "0.1.0", "http://192.0.2.7:8080/")
 
 
 class Broker:
@@ -125,7 +130,7 @@ def address_of(broker: Broker, user: str = "") -> MqttAddress:
 
 @pytest.fixture
 def mqtt(broker: Broker, warnings: list[str]) -> Iterator[Mqtt]:
-    mqtt = Mqtt(address_of(broker), labels=LABELS, warn=warnings.append)
+    mqtt = Mqtt(address_of(broker), labels=LABELS, device=DEVICE, warn=warnings.append)
     wait_until(lambda: mqtt._connected)
     yield mqtt
     mqtt.close()
@@ -170,7 +175,7 @@ def test_what_a_broker_hears(
 
 def test_home_assistant_finds_it(listener: Listener, sink: QueuedSink[Any]) -> None:
     sink.report_health(health())
-    topics = discovery_messages("hall/camera", LABELS)
+    topics = discovery_messages("hall/camera", LABELS, DEVICE)
     wait_until(lambda: set(topics) <= {message.topic for message in listener.messages})
     for topic, expected in topics.items():
         assert listener.of(topic)[0] == expected
@@ -178,6 +183,43 @@ def test_home_assistant_finds_it(listener: Listener, sink: QueuedSink[Any]) -> N
     assert label["options"] == [*LABELS, "unknown"]
     assert label["availability_topic"] == "hall/camera/availability"
     assert len({message["unique_id"] for message in topics.values()}) == len(topics)
+    for message in topics.values():
+        assert message["device"] == {
+            "identifiers": ["edgeclf_hall_camera"], "name": "hall/camera",
+            "manufacturer": "edgeclf", "model": "densenet121, int8", "sw_version": "0.1.0",
+            "configuration_url": "http://192.0.2.7:8080/",
+        }  # fmt: skip
+    picture = topics["homeassistant/image/hall_camera/picture/config"]
+    assert (picture["image_topic"], picture["content_type"]) == ("hall/camera/image", "image/jpeg")
+
+
+def test_no_attribute_changes_with_every_frame() -> None:
+    """Home Assistant's recorder keeps each change of an attribute for ten days."""
+    for message in discovery_messages("a", LABELS).values():
+        topic = message.get("json_attributes_topic")
+        assert topic in (None, "a/event", "a/source")
+        if topic == "a/source":  # comes every five seconds, with counts and times
+            named = re.findall(r"value_json\.(\w+)", message["json_attributes_template"])
+            assert named == ["source", "reason"]
+
+
+def test_the_picture_of_the_newest_event_is_kept(
+    broker: Broker, listener: Listener, mqtt: Mqtt, sink: QueuedSink[Any]
+) -> None:
+    sink.report_event(event(1), observation(1, size_wh=(1600, 800)))
+    wait_until(lambda: "hall/camera/image" in {each.topic for each in listener.messages})
+    sink.report_event(event(2, label="scratch"), observation(2))
+    wait_until(lambda: mqtt.counts.acknowledged == 2)
+    sizes = []
+    wait_until(lambda: sum(each.topic == "hall/camera/image" for each in listener.messages) == 2)
+    for message in listener.messages:
+        if message.topic == "hall/camera/image":
+            sizes.append(cv2.imdecode(np.frombuffer(message.payload, np.uint8), 1).shape)
+    assert sizes == [(640, 1280, 3), (64, 96, 3)]
+    late = Listener(broker.port, "hall/camera/image")
+    wait_until(lambda: len(late.messages) == 1)
+    late.close()
+    assert late.messages[0].retain
 
 
 def test_it_is_offline_while_the_camera_is_not_live(

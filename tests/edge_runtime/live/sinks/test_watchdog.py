@@ -9,7 +9,6 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from edgeclf.edge_runtime.classifier import Prediction
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.live.observation import (
     Decision,
@@ -21,6 +20,7 @@ from edgeclf.edge_runtime.live.observation import (
     SourceState,
 )
 from edgeclf.edge_runtime.live.sinks.watchdog import Watchdog
+from edgeclf.edge_runtime.prediction import Prediction
 
 
 class Manager:

@@ -24,7 +24,6 @@ from live_feed import LABELS, changed, health, observed, plain
 from numpy.typing import NDArray
 from schemas import valid
 
-from edgeclf.edge_runtime.classifier import Prediction
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.images import RGBImage
 from edgeclf.edge_runtime.live.observation import SourceState
@@ -32,6 +31,7 @@ from edgeclf.edge_runtime.live.web.image_size import image_size
 from edgeclf.edge_runtime.live.web.options import Address, open_web, web_options
 from edgeclf.edge_runtime.live.web.pictures import LONGEST_SIDE, PictureMaker
 from edgeclf.edge_runtime.live.web.view import WebView
+from edgeclf.edge_runtime.prediction import Prediction
 from edgeclf.edge_runtime.preprocess import RESIZE_RULES, ResizeRule, preprocess, seen_part
 
 PATIENCE_S = 60
@@ -345,13 +345,17 @@ def test_the_state_tells_all(view: WebView) -> None:
     assert about["thresholds"] == {"oil": 0.6}
     assert about["heatmap"] is True
     assert (event["label"], event["previous"]) == ("oil", "good")
+    assert (event["time"], event["source"]) == ("2027-01-15T08:00:00.000Z", "rtsp://camera/1")
     assert state["state"] == "live"
     assert state["source"] == "rtsp://camera/1"
     assert state["for_s"] >= 30
     assert state["counts"]["damaged"] == 3
     assert (state["label"], state["score"], state["frame"]) == ("oil", 0.7, 7)
+    assert (state["frame_label"], state["frame_score"], state["refused"]) == ("oil", 0.7, None)
+    assert state["schema"] == event["schema"] == 1
+    assert state["time"].endswith("Z")
     assert state["scores"] == [["good", 0.1], ["oil", 0.7], ["scratch", 0.1], ["stain", 0.1]]
-    assert (state["age_ms"], state["latency_ms"]) == (14.0, 12.5)
+    assert (state["age_ms"], state["ms"]) == (14.0, 12.5)
 
 
 def test_news_come_by_themselves(view: WebView) -> None:
@@ -441,6 +445,7 @@ def test_a_photograph_is_classified(view: WebView, seen: Seen, suffix: str) -> N
     assert answer.status == 200
     assert valid("device/classify", answer.json)["label"] == "oil"
     assert answer.json["top"] == [["oil", 0.75], ["good", 0.25]]
+    assert (answer.json["schema"], answer.json["type"]) == (1, "frame")
     kind, _, data = answer.json["overlay"].partition(",")
     assert kind == "data:image/jpeg;base64"
     assert decoded(base64.b64decode(data)).shape == (30, 40, 3)
@@ -767,6 +772,11 @@ def test_beyond_loopback_a_token_is_made_up(seen: Seen, capsys: pytest.CaptureFi
         assert int(found[2]) == view.port
         assert request(view, "/healthz").status == 401
         assert request(view, f"/healthz?token={found[3]}").status == 503
+        assert view.url == f"http://{found[1]}:{view.port}/"  # without the token
+
+
+def test_a_page_for_this_machine_alone_has_no_address_for_others(view: WebView) -> None:
+    assert view.url is None
 
 
 def test_a_token_of_ones_own_is_not_printed(seen: Seen, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,11 +14,11 @@ from numpy.typing import NDArray
 from skips import require_program
 
 from edgeclf.benchmarks.compat.browser.chromium import Page, open_browser
-from edgeclf.edge_runtime.classifier import Prediction
 from edgeclf.edge_runtime.images import RGBImage
 from edgeclf.edge_runtime.live.observation import SourceState
 from edgeclf.edge_runtime.live.web.options import Address, open_web
 from edgeclf.edge_runtime.live.web.view import WebView
+from edgeclf.edge_runtime.prediction import Prediction, Refusal
 
 TOKEN = "correct-horse-battery"
 # The middle of the picture as red, green, blue.
@@ -131,6 +132,19 @@ def test_the_picture_moves_and_is_named(page: Page, view: WebView) -> None:
         page.until("document.querySelector('.line').getAttribute('d')?.includes('L')")
         page.until("+document.getElementById('fps').textContent > 0")
     assert view.feed.encoded > 0
+
+
+def test_the_class_that_was_refused_is_named(page: Page, view: WebView) -> None:
+    look(page, view)
+    view.report_health(health(SourceState.LIVE))
+    seen = observed(1)
+    refused = Refusal("oil", 0.7, 0.8)
+    view.observe(replace(seen, decision=replace(seen.decision, label="unknown", refused=refused)))
+    page.until("document.getElementById('label').textContent === 'unknown'")
+    assert text(page, "refused") == "oil 70.0 % is below its threshold 80.0 %"
+    view.observe(observed(2))
+    page.until("document.getElementById('label').textContent === 'oil'")
+    assert text(page, "refused") == ""
 
 
 def test_changes_are_listed_newest_first(page: Page, view: WebView) -> None:
