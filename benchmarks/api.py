@@ -40,7 +40,7 @@ def benchmark_models(
     """
     from .command import measure
     from .measure.benchmark import measure_benchmark
-    from .results.schema import Settings
+    from .results.conditions import Settings
 
     named = {
         "data": data, "queries": queries, "rounds": rounds, "threads": threads, "seed": seed

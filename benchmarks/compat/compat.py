@@ -58,7 +58,7 @@ _PATH = click.Path(path_type=Path)
     "wanted",
     multiple=True,
     metavar="TEXT",
-    help="Text that a row must contain to be run; repeatable.",
+    help="Name of a row to run, or a text in it; repeatable.",
 )
 @click.option("--json", "json_file", type=_PATH, help="JSON file of all results.")
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
@@ -89,9 +89,14 @@ def main(
 
 
 def choose_rows(rows: Sequence[Row], wanted: Sequence[str]) -> list[Row]:
-    """Return the rows whose names hold one of the texts; all if there are none."""
-    parts = [text.lower() for text in wanted]
-    chosen = [row for row in rows if not parts or any(part in row.name.lower() for part in parts)]
+    """Return the rows of these names, or whose names hold one of the texts; all if there are none."""
+    names = {row.name for row in rows}
+    parts = [text.lower() for text in wanted if text not in names]
+    chosen = [
+        row
+        for row in rows
+        if not wanted or row.name in wanted or any(part in row.name.lower() for part in parts)
+    ]
     if not chosen:
         known = "; ".join(row.name for row in rows)
         raise EdgeclfError(f"no row holds {', '.join(map(repr, wanted))}; known: {known}")
