@@ -1,8 +1,7 @@
 """Where images come from: files, folders, globs and videos; and what is a camera instead."""
 
-import glob
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,9 @@ import cv2
 import numpy as np
 
 from .errors import EdgeclfError
-from .images import IMAGE_SUFFIXES, ImageError, RGBImage, is_image, read_image, visible_files
+from .folders import scan_folder
+from .globs import find_matches
+from .images import IMAGE_SUFFIXES, ImageError, RGBImage, is_image, read_image
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".webm"})
 
@@ -48,13 +49,19 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def find_files(sources: tuple[str, ...]) -> list[Path]:
+def find_files(
+    sources: tuple[str, ...], *, warn: Callable[[str], object] = lambda _line: None
+) -> list[Path]:
     """Return the image and video files that `sources` name: files, folders (deep) and globs.
+
+    Args:
+        sources: what the user gave.
+        warn: called with a line on each thing that is skipped.
 
     Raises:
         EdgeclfError: a source names nothing that can be classified.
     """
-    return [path for source in sources for path in _find(source)]
+    return [path for source in sources for path in _find(source, warn)]
 
 
 def read_frames(path: Path) -> Iterator[Frame | ImageError]:
@@ -68,22 +75,25 @@ def read_frames(path: Path) -> Iterator[Frame | ImageError]:
         yield error
 
 
-def _find(source: str) -> list[Path]:
+def _find(source: str, warn: Callable[[str], object]) -> list[Path]:
     path = Path(source)
     if path.is_dir():
-        found = [file for file in visible_files(path) if _is_readable(file)]
-        if not found:
+        scan = scan_folder(path, wanted=_is_readable)
+        for line in scan.warnings(path):
+            warn(line)
+        if not scan.files:
             raise EdgeclfError(f"{source}: holds no image and no video; {_known()}")
-        return found
+        return list(scan.files)
     if path.exists():
         if not _is_readable(path):
             raise EdgeclfError(f"{source}: neither an image nor a video by its name; {_known()}")
         return [path]
-    matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207, it may be absolute
-    found = [Path(match) for match in matches]
-    found = [file for file in found if file.is_file() and _is_readable(file)]
+    matches = find_matches(source)
+    found = [file for file in matches if _is_readable(file)]
     if not found:
         raise EdgeclfError(f"{source}: no such file; give an image, a folder, a glob or a video")
+    if len(found) < len(matches):
+        warn(f"{source}: skipped {len(matches) - len(found)} files that are no image and no video")
     return found
 
 
@@ -96,7 +106,8 @@ def _known() -> str:
 
 
 def _read_video(path: Path) -> Iterator[Frame | ImageError]:
-    capture = cv2.VideoCapture(str(path))
+    # FFmpeg takes what stands before a colon for a protocol.
+    capture = cv2.VideoCapture(str(path.absolute()))
     try:
         index = 0
         while True:
@@ -111,6 +122,8 @@ def _read_video(path: Path) -> Iterator[Frame | ImageError]:
     finally:
         capture.release()
     if not index:
-        yield ImageError(f"{path}: no frame of the video can be decoded; is the file whole?")
+        yield ImageError(str(path), "no frame of the video can be decoded; is the file whole?")
     elif index < announced:
-        yield ImageError(f"{path}: ends after {index} of {announced} frames; the file is cut short")
+        yield ImageError(
+            str(path), f"ends after {index} of {announced} frames; the file is cut short"
+        )

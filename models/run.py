@@ -12,7 +12,7 @@ from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json, read_labels, sha256_of, write_json, write_text
 from ..edge_runtime.preprocess import RESIZE_RULES
 from .data.augment import AugmentConfig
-from .data.labelled_images import SPLITS
+from .data.class_folders import SPLITS
 from .float_model import FloatModelInfo
 from .score_calibration import read_calibration
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...edge_runtime.files import read_json, sha256_of
-from ...models.data.labelled_images import SPLITS
+from ...models.data.class_folders import SPLITS
 from ...models.report.figures import count
 from ...models.report.markdown import escaped, markdown_table
 from ...models.report.table import Table

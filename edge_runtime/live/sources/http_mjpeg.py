@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from .capture import DamagedError, LateError, LostError, RawFrame, RefusedError
 from .http_digest import digest_answer
-from .jpeg import find_damage
+from ...images.jpeg import find_damage
 
 _MOST_BYTES = 64 * 2**20  # of a frame; nobody's camera sends more
 _MOST_HEADER_BYTES = 64 * 2**10

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from .capture import DamagedError, EndError, LateError, LostError, RawFrame, RefusedError
-from .jpeg import decoder_warnings
+from ...images.decoder_output import decoder_warnings
 
 _RTSP_PORT = 554
 
