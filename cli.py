@@ -11,7 +11,8 @@ import click
 
 from . import __version__
 from .edge_runtime.errors import EdgeclfError
-from .edge_runtime.quiet import quiet_opencv
+from .edge_runtime.quiet import fill_closed_descriptors, quiet_opencv
+from .edge_runtime.text import escape_what_output_cannot_write, printable, printable_lines
 
 # Loaded when they are called: a device that classifies one photograph waits for no other command.
 _COMMANDS = {
@@ -54,6 +55,8 @@ class _Group(click.Group):
         return command
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        fill_closed_descriptors()
+        escape_what_output_cannot_write()
         try:
             return super().main(args, *rest, **extra)
         except SystemExit as end:
@@ -68,7 +71,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except EdgeclfError as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(printable_lines(str(error))) from None
         except ModuleNotFoundError as error:
             if error.name not in _TRAIN_EXTRA:
                 raise
@@ -78,7 +81,8 @@ class _Group(click.Group):
         except OSError as error:
             if error.errno in _OTHER_OS_ERRORS:
                 raise
-            raise click.ClickException(f"{error.filename or 'output'}: {error.strerror}") from None
+            name = printable(str(error.filename or "output"))
+            raise click.ClickException(f"{name}: {error.strerror or error}") from None
         except KeyboardInterrupt as interrupt:
             # The terminal has written ^C, perhaps behind a progress bar.
             start = "\n" if sys.stderr.isatty() else ""

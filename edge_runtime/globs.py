@@ -32,7 +32,9 @@ def find_matches(pattern: str) -> list[Path]:
 def _regex(parts: tuple[str, ...]) -> re.Pattern[str]:
     """Return a pattern of relative paths: `**` as the last part stands for files, too."""
     text = "".join(r"(?:[^/]+/)*" if part == _ANY_DEPTH else _segment(part) + "/" for part in parts)
-    return re.compile(text + "[^/]+" if parts[-1] == _ANY_DEPTH else text.removesuffix("/"), re.DOTALL)
+    return re.compile(
+        text + "[^/]+" if parts[-1] == _ANY_DEPTH else text.removesuffix("/"), re.DOTALL
+    )
 
 
 def _segment(part: str) -> str:

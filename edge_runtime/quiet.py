@@ -58,6 +58,18 @@ def quiet_stderr() -> Iterator[list[str]]:
         os.close(aside)
 
 
+def fill_closed_descriptors() -> None:
+    """Lead the standard descriptors to nowhere that were closed at the start (`2>&-`).
+
+    Otherwise the next file that is opened takes their place, and gets what is meant for them.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this one
+
+
 def unnamed_file() -> int:
     """Return the descriptor of a file without a name, in memory where the system can."""
     if hasattr(os, "memfd_create"):

@@ -15,6 +15,7 @@ from .files import check_folder
 from .heatmap import write_heatmap
 from .images import ImageError
 from .sources import Frame, find_files, is_camera, is_video, read_frames
+from .text import printable
 
 
 class _Run(click.Command):
@@ -107,7 +108,7 @@ def run(
         return
     _check_no_live_option(live)
     classifier = Classifier(model, threads=threads)
-    files = find_files(sources)
+    files = find_files(sources, warn=_warn)
     if heatmaps is not None:
         check_folder(heatmaps)
         _check_names(files)
@@ -117,7 +118,7 @@ def run(
         for frame in read_frames(path):
             if isinstance(frame, ImageError):
                 failures += 1
-                click.echo(f"Warning: {frame}", err=True)
+                _warn(str(frame))
                 continue
             prediction = classifier.classify(
                 frame.rgb, top=top, threshold=threshold, heatmap=heatmaps is not None
@@ -129,6 +130,10 @@ def run(
                 write_heatmap(heatmaps / _heatmap_name(frame), seen, prediction.heatmap)
     if failures:
         raise EdgeclfError(f"{failures} of {len(files)} files could not be read to the end")
+
+
+def _warn(line: str) -> None:
+    click.echo(f"Warning: {printable(line)}", err=True)
 
 
 def _check_no_live_option(live: dict[str, Any]) -> None:
@@ -174,7 +179,7 @@ def _table_line(frame: Frame, prediction: Prediction, width: int) -> str:
     named = prediction.top[0][0] if prediction.label == UNKNOWN else prediction.label
     others = ", ".join(f"{label} {score:.2f}" for label, score in prediction.top if label != named)
     where = f"{frame.source}#{frame.index}" if is_video(Path(frame.source)) else frame.source
-    return (
+    return printable(
         f"{prediction.label:<{width}}  {prediction.score:.3f}  {prediction.ms:7.1f} ms  {where}"
         + (f"  ({others})" if others else "")
     )

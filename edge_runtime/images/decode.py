@@ -74,11 +74,15 @@ class _Parts:
     depth: int = 8
 
 
-def read_image(path: str | PathLike[str]) -> RGBImage:
+def read_image(path: str | PathLike[str], *, background: int = _WHITE) -> RGBImage:
     """Return the image as RGB uint8 of shape (height, width, 3), turned upright by its EXIF tag.
 
-    Grey images are repeated over the channels, 16 bits become 8, and what is transparent shows
-    white.
+    Grey images are repeated over the channels, 16 bits become 8.
+
+    Args:
+        path: the file.
+        background: the grey, 0 to 255, that shows where the image is transparent: white, if not
+            for masks.
 
     Raises:
         ImageError: the file is missing, empty, damaged, too large for the memory or no image.
@@ -89,22 +93,31 @@ def read_image(path: str | PathLike[str]) -> RGBImage:
         raise ImageError(str(path), f"cannot be read ({error.strerror})", "unreadable") from None
     except ValueError:  # a null byte in the name
         raise ImageError(str(path), "no name of a file", "unreadable") from None
-    return decode_image(data, name=str(path))
+    return decode_image(data, name=str(path), background=background)
 
 
-def decode_image(data: bytes, *, name: str = "image", most_pixels: int | None = None) -> RGBImage:
+def decode_image(
+    data: bytes,
+    *,
+    name: str = "image",
+    most_pixels: int | None = None,
+    background: int = _WHITE,
+) -> RGBImage:
     """Decode the bytes of an image file as `read_image` does; the arguments as of `decode_bgr`."""
-    bgr = decode_bgr(data, name=name, most_pixels=most_pixels)
+    bgr = decode_bgr(data, name=name, most_pixels=most_pixels, background=background)
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def decode_bgr(data: bytes, *, name: str, most_pixels: int | None = None) -> BGRImage:
+def decode_bgr(
+    data: bytes, *, name: str, most_pixels: int | None = None, background: int = _WHITE
+) -> BGRImage:
     """Return the image as `read_image` does, but as BGR.
 
     Args:
         data: the bytes of an image file.
         name: stands in the errors.
         most_pixels: how many the image may have; else as the memory allows.
+        background: as of `read_image`.
 
     Raises:
         ImageError: the bytes are no image, damaged, or too large for the memory.
@@ -116,16 +129,16 @@ def decode_bgr(data: bytes, *, name: str, most_pixels: int | None = None) -> BGR
         raise ImageError(name, "not an image that can be decoded here", "unknown")
     size = image_size(data)
     if size is not None and most_pixels is not None and size[0] * size[1] > most_pixels:
-        raise ImageError(name, f"{size[0]}×{size[1]} is more than {most_pixels / 1e6:g} megapixels", "large"
-        )
+        reason = f"{size[0]}×{size[1]} is more than {most_pixels / 1e6:g} megapixels"
+        raise ImageError(name, reason, "large")
     _refuse_large(name, size, 6)
     parts = _check(kind, data, size, name)
     large = _refuse_large(name, size, parts.bytes_a_pixel)
     if not large:
-        return _decode(kind, parts, name)
+        return _decode(kind, parts, name, background)
     with _LARGE:
         _refuse_large(name, size, parts.bytes_a_pixel)
-        return _decode(kind, parts, name)
+        return _decode(kind, parts, name, background)
 
 
 def _refuse_large(name: str, size_wh: tuple[int, int] | None, bytes_a_pixel: int) -> bool:
@@ -139,11 +152,11 @@ def _refuse_large(name: str, size_wh: tuple[int, int] | None, bytes_a_pixel: int
 
 
 def _check(kind: str, data: bytes, size_wh: tuple[int, int] | None, name: str) -> _Parts:
+    if size_wh is None:
+        raise ImageError(name, f"damaged, cannot be decoded ({CUT_SHORT})")
+    if 0 in size_wh:
+        raise ImageError(name, "not an image: its header states no pixel", "unknown")
     try:
-        if size_wh is None:
-            raise DamageError(CUT_SHORT)
-        if 0 in size_wh:
-            raise ImageError(name, "not an image: its header states no pixel", "unknown")
         return _CHECKS[kind](data, size_wh)
     except DamageError as damage:
         raise ImageError(name, f"damaged, cannot be decoded ({damage})") from None
@@ -200,7 +213,7 @@ _CHECKS: dict[str, Callable[[bytes, tuple[int, int]], _Parts]] = {
 }
 
 
-def _decode(kind: str, parts: _Parts, name: str) -> BGRImage:
+def _decode(kind: str, parts: _Parts, name: str, background: int) -> BGRImage:
     with_alpha = parts.alpha or bool(parts.transparent)
     flags = cv2.IMREAD_UNCHANGED if with_alpha else cv2.IMREAD_COLOR
     encoded = np.frombuffer(parts.data, np.uint8)
@@ -217,12 +230,12 @@ def _decode(kind: str, parts: _Parts, name: str) -> BGRImage:
     if pixels is None:
         raise ImageError(name, "the image cannot be decoded; is the file whole?")
     if with_alpha:
-        return _turned(_on_white(pixels, parts), parts.orientation)
+        return _turned(_composited(pixels, parts, background), parts.orientation)
     return np.asarray(pixels, np.uint8)
 
 
-def _on_white(pixels: NDArray[np.generic], parts: _Parts) -> BGRImage:
-    """Return the pixels as they look on a white ground, BGR uint8 of shape (height, width, 3)."""
+def _composited(pixels: NDArray[np.generic], parts: _Parts, background: int) -> BGRImage:
+    """Return the pixels as they look before a grey, BGR uint8 of shape (height, width, 3)."""
     colour, channels = pixels, 1 if pixels.ndim == 2 else pixels.shape[2]
     if pixels.dtype not in (np.uint8, np.uint16):
         pixels = np.clip(pixels.astype(np.float32), 0, 255)
@@ -235,9 +248,9 @@ def _on_white(pixels: NDArray[np.generic], parts: _Parts) -> BGRImage:
         bgr[part] = levels[part, :, :3] if channels >= 3 else levels[part, :, :1]
         if channels in {2, 4}:
             alpha = levels[part, :, -1:].astype(np.uint16)
-            bgr[part] = (bgr[part] * alpha + _WHITE * (255 - alpha) + 127) // 255
+            bgr[part] = (bgr[part] * alpha + background * (255 - alpha) + 127) // 255
         elif parts.transparent:
-            bgr[part][_is_transparent(colour[part], parts)] = _WHITE
+            bgr[part][_is_transparent(colour[part], parts)] = background
     return bgr
 
 

@@ -21,7 +21,7 @@ _WARNINGS = ("Corrupt JPEG", "Premature end of JPEG", "Inconsistent progression"
 _HARMLESS = re.compile(r"Corrupt JPEG data: 1?\d extraneous bytes before marker 0xd[0-7]")
 # OpenCV's log of what libtiff says, and of errors that it returns as well.
 _TIFF = re.compile(r"\[ ?(?:ERROR|WARN).*?TIFF_(?:Error|Warning) *(.*)")
-_LOG = re.compile(r"\[ ?(?:ERROR|WARN|FATAL)|> |where$|    '")
+_LOG = re.compile(r"\[ ?(?:ERROR|WARN|FATAL)|> |where$|libpng |Warning: unknown JFIF|Unknown Adobe")
 
 _Result = TypeVar("_Result")
 

@@ -13,14 +13,12 @@ _SUFFIXES = {
     "PNM": (".pbm", ".pgm", ".ppm", ".pnm"),
 }
 # OpenCV reads GIF since 4.11; there it can be left out of a build.
-_HAS_GIF = any(
-    line.split() == ["GIF:", "YES"] for line in cv2.getBuildInformation().splitlines()
-)
+_HAS_GIF = any(line.split() == ["GIF:", "YES"] for line in cv2.getBuildInformation().splitlines())
 
 FORMATS = (*_SUFFIXES, *(("GIF",) if _HAS_GIF else ()))
-IMAGE_SUFFIXES = frozenset(
-    suffix for suffixes in _SUFFIXES.values() for suffix in suffixes
-) | ({".gif"} if _HAS_GIF else frozenset())
+IMAGE_SUFFIXES = frozenset(suffix for suffixes in _SUFFIXES.values() for suffix in suffixes) | (
+    {".gif"} if _HAS_GIF else frozenset()
+)
 
 
 def is_image(path: Path) -> bool:

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .damage import CUT_SHORT, DamageError
 from .exif import orientation_of
@@ -98,7 +99,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
 
 def _without(data: bytes, ends: list[int]) -> bytes:
     parts = [data[: ends[0]]]
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in pairwise(ends):
         if data[start + 4 : start + 8] not in _NOT_DECODED:
             parts.append(data[start:end])
     return b"".join(parts)

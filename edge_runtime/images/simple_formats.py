@@ -39,7 +39,7 @@ def check_bmp(data: bytes, size_wh: tuple[int, int]) -> bool:
         size = (size_wh[0] * depth + 31) // 32 * 4 * size_wh[1]
     elif compression not in _RLE:
         raise DamageError("a compression that BMP does not have")
-    if not 14 <= pixels or pixels + size > len(data):
+    if not pixels >= 14 or pixels + size > len(data):
         raise DamageError(CUT_SHORT)
     return alpha and depth == 32
 

@@ -9,6 +9,7 @@ import click
 from ..classifier import Classifier
 from ..errors import EdgeclfError
 from ..sources import is_camera, is_video
+from ..text import printable
 from . import options
 from .loop import run_loop, stop_on_signals
 from .observation import FrameSource, Sink
@@ -76,9 +77,7 @@ def _open_source(source: str, values: dict[str, Any]) -> FrameSource:
 
         if not Path(source).is_dir():
             raise EdgeclfError(f"{source}: not a folder; --watch waits for images in one")
-        return WatchedFolder(
-            Path(source), warn=lambda line: click.echo(f"Warning: {line}", err=True)
-        )
+        return WatchedFolder(Path(source), warn=_warn)
     if not (is_camera(source) or is_video(Path(source))):
         raise EdgeclfError(f"{source}: neither a camera nor a video; --realtime plays videos")
     from .sources.cameras import find_camera
@@ -89,4 +88,4 @@ def _open_source(source: str, values: dict[str, Any]) -> FrameSource:
 
 
 def _warn(line: str) -> None:
-    click.echo(f"Warning: {line}", err=True)
+    click.echo(f"Warning: {printable(line)}", err=True)

@@ -159,6 +159,5 @@ def _check_names(root: Path, labels: Sequence[str]) -> None:
         if other != label:
             how = "only by case" if other.lower() == label.lower() else "only in what nobody sees"
             raise EdgeclfError(
-                f"{root}: classes {ascii(other)} and {ascii(label)} differ {how}; merge or rename "
-                "one"
+                f"{root}: classes {other!a} and {label!a} differ {how}; merge or rename one"
             )

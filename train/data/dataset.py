@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ...edge_runtime.classifier import UNKNOWN
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.text import alike
-from ...models.data.examples import Split
 from ...models.data.class_folders import SPLITS, LabelledImage, scan_labelled_folder
+from ...models.data.examples import Split
 from ...models.data.labelled_images import load_images
 from ...models.run import SplitImage
 from ..config import TrainConfig
@@ -52,6 +52,7 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
     Raises:
         EdgeclfError: the folder cannot serve for training; every reason is named.
     """
+    _check_apart(config.data, config.out)
     folder = scan_labelled_folder(config.data)
     found = folder.images
     labels = tuple(sorted({image.label for image in found}))
@@ -90,6 +91,16 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
             *_leak_warnings(splits, seen),
         ),
     )
+
+
+def _check_apart(data: Path, out: Path) -> None:
+    """Refuse a run in the data folder: its pictures would be data of the next training."""
+    inside = out.resolve()
+    if data.is_dir() and data.resolve() in (inside, *inside.parents):
+        raise EdgeclfError(
+            f"{out}: lies in the data folder {data}, where the next training would take it for a "
+            "class; choose another --out"
+        )
 
 
 def _check_labels(root: Path, labels: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.text import csv_text
 
 
 def read_column(csv_path: Path, column: str) -> dict[str, str]:
@@ -13,14 +14,27 @@ def read_column(csv_path: Path, column: str) -> dict[str, str]:
         EdgeclfError: the file cannot be read, or lacks one of the columns.
     """
     try:
-        with csv_path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        with csv_path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            rows: list[dict[str, str]] = list(csv.DictReader(file))
+    except (OSError, csv.Error) as error:
         raise EdgeclfError(f"{csv_path}: cannot be read ({error}); give a CSV file") from None
     if not rows or not {"path", column} <= set(rows[0]):
         columns = ", ".join(rows[0]) if rows else "none"
         raise EdgeclfError(f"{csv_path}: expected the columns path, {column}; got {columns}")
-    return {row["path"].replace("\\", "/"): row[column] or "" for row in rows}
+    found: dict[str, str] = {}
+    for line, row in enumerate(rows, start=2):
+        if row["path"] is None or row[column] is None or None in row:
+            raise EdgeclfError(
+                f"{csv_path}: row {line} has not the {len(rows[0])} columns of the first; fill it"
+            )
+        # `csv_cell` has marked what a spreadsheet would take for a formula.
+        path, value = csv_text(row["path"]).replace("\\", "/"), csv_text(row[column])
+        if found.setdefault(path, value) != value:
+            raise EdgeclfError(
+                f"{csv_path}: row {line} gives {path} the {column} {value!r}, and an earlier one "
+                f"{found[path]!r}; remove one of them"
+            )
+    return found
 
 
 def column_of(csv_path: Path, column: str, paths: list[str]) -> list[str]:

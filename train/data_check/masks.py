@@ -55,7 +55,7 @@ def check_masks(
             continue
         photograph = image_of[stem]
         try:
-            mask = read_image(path)
+            mask = read_image(path, background=0)
         except ImageError as error:
             unreadable.append(str(error))
             continue

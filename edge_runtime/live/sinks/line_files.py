@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...text import csv_cell
 from ..observation import Event, Observation, SourceHealth
 from .queued import Outlet
 from .rotation import LineFile
@@ -80,5 +81,6 @@ class CsvTable(Outlet[Row]):
 
 def _csv_line(values: Sequence[object]) -> bytes:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(values)
+    cells = [csv_cell(value) if isinstance(value, str) else value for value in values]
+    csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue().encode()

@@ -8,9 +8,9 @@ import time
 from base64 import b64encode
 from urllib.parse import unquote, urlsplit
 
+from ...images.jpeg import find_damage
 from .capture import DamagedError, LateError, LostError, RawFrame, RefusedError
 from .http_digest import digest_answer
-from ...images.jpeg import find_damage
 
 _MOST_BYTES = 64 * 2**20  # of a frame; nobody's camera sends more
 _MOST_HEADER_BYTES = 64 * 2**10

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
-from .capture import DamagedError, EndError, LateError, LostError, RawFrame, RefusedError
 from ...images.decoder_output import decoder_warnings
+from .capture import DamagedError, EndError, LateError, LostError, RawFrame, RefusedError
 
 _RTSP_PORT = 554
 
