@@ -58,8 +58,16 @@ def scan_folder(
     Raises:
         EdgeclfError: `folder` itself cannot be read.
     """
-    walk = _Walk(wanted)
     root = Path(folder)
+    # A link to a folder above leads back here.
+    walk = _Walk(
+        wanted,
+        {
+            identity
+            for above in root.resolve().parents
+            if (identity := _identity(above)) is not None
+        },
+    )
     walk.enter(root)
     if walk.unreadable:
         raise EdgeclfError(walk.unreadable[0])
@@ -72,31 +80,28 @@ def scan_folder(
 @dataclass
 class _Walk:
     wanted: Callable[[Path], bool]
+    seen: set[tuple[int, int]]
     files: list[Path] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     unreadable: list[str] = field(default_factory=list)
     loops: list[Path] = field(default_factory=list)
     _folders: list[Path] = field(default_factory=list)
     _links: list[Path] = field(default_factory=list)
-    _seen: set[tuple[int, int]] = field(default_factory=set)
 
     def go(self) -> None:
         """Read all folders, and only then links to others: a folder may be deeper than a stack."""
         while self._folders or self._links:
-            if self._folders:
-                self.enter(self._folders.pop())
-                continue
-            link = self._links.pop(0)
-            if _identity(link) in self._seen:
-                self.loops.append(link)
+            folder = self._folders.pop() if self._folders else self._links.pop(0)
+            if _identity(folder) in self.seen:
+                self.loops.append(folder)
             else:
-                self.enter(link)
+                self.enter(folder)
 
     def enter(self, folder: Path) -> None:
         """Read one folder."""
         identity = _identity(folder)
         if identity is not None:
-            self._seen.add(identity)
+            self.seen.add(identity)
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
