@@ -6,6 +6,8 @@ from pathlib import Path
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.text import csv_text
 
+_MORE = "\0"  # what DictReader shall call the cells beyond the columns
+
 
 def read_column(csv_path: Path, column: str) -> dict[str, str]:
     """Return the value of `column` for each path, in a CSV file with the columns path and `column`.
@@ -15,17 +17,19 @@ def read_column(csv_path: Path, column: str) -> dict[str, str]:
     """
     try:
         with csv_path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            rows: list[dict[str, str]] = list(csv.DictReader(file))
+            reader = csv.DictReader(file, restkey=_MORE)
+            rows = list(reader)
+            columns = reader.fieldnames or ()
     except (OSError, csv.Error) as error:
         raise EdgeclfError(f"{csv_path}: cannot be read ({error}); give a CSV file") from None
-    if not rows or not {"path", column} <= set(rows[0]):
-        columns = ", ".join(rows[0]) if rows else "none"
-        raise EdgeclfError(f"{csv_path}: expected the columns path, {column}; got {columns}")
+    if not rows or not {"path", column} <= set(columns):
+        given = ", ".join(columns) or "none"
+        raise EdgeclfError(f"{csv_path}: expected the columns path, {column}; got {given}")
     found: dict[str, str] = {}
     for line, row in enumerate(rows, start=2):
-        if row["path"] is None or row[column] is None or None in row:
+        if _MORE in row or None in row.values():
             raise EdgeclfError(
-                f"{csv_path}: row {line} has not the {len(rows[0])} columns of the first; fill it"
+                f"{csv_path}: row {line} has not the {len(columns)} columns of the first; mend it"
             )
         # `csv_cell` has marked what a spreadsheet would take for a formula.
         path, value = csv_text(row["path"]).replace("\\", "/"), csv_text(row[column])
