@@ -5,18 +5,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from .errors import EdgeclfError
-from .folders import scan_folder
-from .globs import find_matches
 from .images import IMAGE_SUFFIXES, ImageError, RGBImage, is_image, read_image
+from .images.folders import find_matches, scan_folder
+from .videos.reading import read_video
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".webm"})
-
-# Containers that store their number of frames; for others OpenCV guesses it from the duration.
-_COUNTED_SUFFIXES = frozenset({".avi", ".m4v", ".mov", ".mp4"})
 
 PI_CAMERA = "picamera"
 _CAMERA = re.compile(rf"\d+|/dev/video\d+|/dev/v4l/.+|{PI_CAMERA}|(rtsps?|https?)://.*")
@@ -67,7 +61,8 @@ def find_files(
 def read_frames(path: Path) -> Iterator[Frame | ImageError]:
     """Yield the frames of an image or a video; what cannot be read comes as an `ImageError`."""
     if is_video(path):
-        yield from _read_video(path)
+        for index, frame in enumerate(read_video(path)):
+            yield frame if isinstance(frame, ImageError) else Frame(str(path), index, frame)
         return
     try:
         yield Frame(str(path), 0, read_image(path))
@@ -103,27 +98,3 @@ def _is_readable(path: Path) -> bool:
 
 def _known() -> str:
     return f"known: {' '.join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))}"
-
-
-def _read_video(path: Path) -> Iterator[Frame | ImageError]:
-    # FFmpeg takes what stands before a colon for a protocol.
-    capture = cv2.VideoCapture(str(path.absolute()))
-    try:
-        index = 0
-        while True:
-            ok, bgr = capture.read()
-            if not ok:
-                break
-            rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-            yield Frame(str(path), index, rgb)
-            index += 1
-        counted = path.suffix.lower() in _COUNTED_SUFFIXES
-        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if counted else 0
-    finally:
-        capture.release()
-    if not index:
-        yield ImageError(str(path), "no frame of the video can be decoded; is the file whole?")
-    elif index < announced:
-        yield ImageError(
-            str(path), f"ends after {index} of {announced} frames; the file is cut short"
-        )

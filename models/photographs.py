@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.folders import scan_folder
+from ..edge_runtime.images.folders import scan_folder
 from ..edge_runtime.preprocess import ResizeRule
 from ..edge_runtime.text import printable
 from .data.class_folders import scan_labelled_folder

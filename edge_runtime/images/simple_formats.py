@@ -30,7 +30,7 @@ def check_bmp(data: bytes, size_wh: tuple[int, int]) -> bool:
             compression = _RAW
         else:
             depth, compression, size = struct.unpack_from("<HII", data, 28)
-        alpha = header >= _HEADER_WITH_ALPHA and struct.unpack_from("<I", data, 66)[0] != 0
+        mask = struct.unpack_from("<I", data, 66)[0] if header >= _HEADER_WITH_ALPHA else 0
     except struct.error:
         raise DamageError(CUT_SHORT) from None
     if depth not in {1, 4, 8, 16, 24, 32}:
@@ -41,7 +41,7 @@ def check_bmp(data: bytes, size_wh: tuple[int, int]) -> bool:
         raise DamageError("a compression that BMP does not have")
     if not pixels >= 14 or pixels + size > len(data):
         raise DamageError(CUT_SHORT)
-    return alpha and depth == 32
+    return mask != 0 and depth == 32
 
 
 def check_gif(data: bytes, size_wh: tuple[int, int]) -> None:

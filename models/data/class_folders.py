@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.folders import FolderScan, scan_folder, subfolders
 from ...edge_runtime.images import IMAGE_SUFFIXES
+from ...edge_runtime.images.folders import FolderScan, scan_folder, subfolders
 from ...edge_runtime.text import alike, invisible_in, printable
 
 SPLITS = ("train", "val", "test")

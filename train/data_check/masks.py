@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.folders import find_images
 from ...edge_runtime.images import ImageError, read_image
+from ...edge_runtime.images.folders import find_images
 from .reading import Corrupt, Photograph
 
 

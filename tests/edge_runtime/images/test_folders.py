@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgeclf.edge_runtime.errors import EdgeclfError
-from edgeclf.edge_runtime.folders import find_images, scan_folder
-from edgeclf.edge_runtime.globs import find_matches
+from edgeclf.edge_runtime.images.folders import find_images, find_matches, scan_folder
 
 
 def touch(root: Path, *names: str) -> None:
