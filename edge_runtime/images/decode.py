@@ -126,7 +126,7 @@ def decode_bgr(
         raise ImageError(name, "the file is empty", "empty")
     kind = image_format(data)
     if kind not in FORMATS:
-        raise ImageError(name, "not an image that can be decoded here", "unknown")
+        raise ImageError(name, "not an image that OpenCV can decode", "unknown")
     size = image_size(data)
     if size is not None and most_pixels is not None and size[0] * size[1] > most_pixels:
         reason = f"{size[0]}×{size[1]} is more than {most_pixels / 1e6:g} megapixels"
@@ -153,13 +153,17 @@ def _refuse_large(name: str, size_wh: tuple[int, int] | None, bytes_a_pixel: int
 
 def _check(kind: str, data: bytes, size_wh: tuple[int, int] | None, name: str) -> _Parts:
     if size_wh is None:
-        raise ImageError(name, f"damaged, cannot be decoded ({CUT_SHORT})")
+        raise _damaged(name, CUT_SHORT)
     if 0 in size_wh:
         raise ImageError(name, "not an image: its header states no pixel", "unknown")
     try:
         return _CHECKS[kind](data, size_wh)
     except DamageError as damage:
-        raise ImageError(name, f"damaged, cannot be decoded ({damage})") from None
+        raise _damaged(name, str(damage)) from None
+
+
+def _damaged(name: str, damage: str) -> ImageError:
+    return ImageError(name, f"the image is {'' if damage == CUT_SHORT else 'damaged: '}{damage}")
 
 
 def _jpeg(data: bytes, _size_wh: tuple[int, int]) -> _Parts:
@@ -226,7 +230,7 @@ def _decode(kind: str, parts: _Parts, name: str, background: int) -> BGRImage:
     except MemoryError:
         raise ImageError(name, "the image does not fit into the memory", "large") from None
     if complaints:
-        raise ImageError(name, f"damaged, cannot be decoded ({complaints[0]})")
+        raise _damaged(name, complaints[0])
     if pixels is None:
         raise ImageError(name, "the image cannot be decoded; is the file whole?")
     if with_alpha:

@@ -13,4 +13,4 @@ def decode_jpeg(data: bytes) -> BGRImage:
     try:
         return decode_bgr(data, name="frame")
     except ImageError as error:
-        raise DamagedError(f"a frame: {error.reason}", damaged=1) from None
+        raise DamagedError(f"a frame that cannot be decoded: {error.reason}", damaged=1) from None

@@ -10,6 +10,7 @@ from ...images import ImageError, RGBImage, decode_image
 _THROWN_AWAY = 5
 # The status of the HTTP answer to each fault of an image, and what to do; 422 for the others.
 _KNOWN = "; send a JPEG, PNG, WebP, BMP or TIFF file"
+_DAMAGED = (422, "; send one that can be decoded")
 _REFUSALS = {
     "empty": (400, _KNOWN),
     "unknown": (415, _KNOWN),
@@ -96,5 +97,5 @@ def decode_photograph(data: bytes, *, pixels: int) -> RGBImage:
     try:
         return decode_image(data, name="photograph", most_pixels=pixels)
     except ImageError as error:
-        status, mend = _REFUSALS.get(error.fault, (422, ""))
+        status, mend = _REFUSALS.get(error.fault, _DAMAGED)
         raise RefusedError(status, f"{error}{mend}") from None

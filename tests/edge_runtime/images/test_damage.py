@@ -82,7 +82,7 @@ def refusals(data: bytes) -> set[str]:
     said.add(str(of_upload.value).removeprefix("photograph: ").partition("; send")[0])
     with pytest.raises(DamagedError) as of_camera:
         decode_jpeg(data)
-    said.add(str(of_camera.value).removeprefix("a frame: "))
+    said.add(str(of_camera.value).removeprefix("a frame that cannot be decoded: "))
     return said
 
 
@@ -122,7 +122,7 @@ DAMAGED = {
 @pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED.keys())
 def test_damage_is_named_alike_on_every_road(data: bytes) -> None:
     (said,) = refusals(data)
-    assert "cannot be decoded" in said
+    assert said.startswith(("the image is damaged: ", "the image is cut short", "the image cannot"))
     assert "\n" not in said
 
 
@@ -138,7 +138,7 @@ def test_a_hole_in_a_compressed_tiff_is_noticed(compression: int) -> None:
         pytest.skip("this OpenCV says nothing of it")
     data = encode(".tif", cv2.IMWRITE_TIFF_COMPRESSION, compression)
     for start in range(40, len(data) // 2, len(data) // 20):
-        with pytest.raises(ImageError, match="damaged"):
+        with pytest.raises(ImageError, match="the image is damaged: "):
             decode_image(data[:start] + bytes(64) + data[start + 64 :], name="x")
 
 
