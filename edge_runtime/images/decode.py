@@ -125,7 +125,7 @@ def decode_bgr(
     if not data:
         raise ImageError(name, "the file is empty", "empty")
     kind = image_format(data)
-    if kind not in FORMATS:
+    if kind is None or kind not in FORMATS:
         raise ImageError(name, "not an image that OpenCV can decode", "unknown")
     size = image_size(data)
     if size is not None and most_pixels is not None and size[0] * size[1] > most_pixels:

@@ -49,7 +49,8 @@ class JsonLines(Outlet[Row]):
 
     def write(self, item: Row) -> None:
         """Append a line."""
-        self._file.append(json.dumps(with_iso_time(item), ensure_ascii=False).encode() + b"\n")
+        line = json.dumps(with_iso_time(item), ensure_ascii=False)
+        self._file.append(line.encode(errors="backslashreplace") + b"\n")
 
     def close(self) -> None:
         """Let go of the file."""
