@@ -27,9 +27,13 @@ _UPLOAD_PIXELS = 50_000_000
 _HEAD_BYTES = 700
 _FILE_EVERY = 10  # a file takes the road of an upload, but for the disk
 
-_JPEG = [(), (cv2.IMWRITE_JPEG_PROGRESSIVE, 1), (cv2.IMWRITE_JPEG_RST_INTERVAL, 4),
-         (cv2.IMWRITE_JPEG_OPTIMIZE, 1)]  # fmt: skip
-_ENCODINGS = {
+_JPEG: list[tuple[int, ...]] = [
+    (),
+    (cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+    (cv2.IMWRITE_JPEG_RST_INTERVAL, 4),
+    (cv2.IMWRITE_JPEG_OPTIMIZE, 1),
+]
+_ENCODINGS: dict[str, list[tuple[tuple[int, ...], int]]] = {
     "jpg": [(flags, 3) for flags in _JPEG] + [((), 1)],
     "png": [((), 3), ((), 4), ((), 1)],
     "webp": [((cv2.IMWRITE_WEBP_QUALITY, q), c) for q in (80, 101) for c in (3, 4)],

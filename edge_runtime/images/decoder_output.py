@@ -54,10 +54,13 @@ class _Output:
         found: list[str] = []
         with self._changed:
             self._waiting += 1
-            self._changed.wait_for(lambda: not self._alone and not self._users)
-            self._waiting -= 1
-            self._alone = True
-            self._begin()
+            try:
+                self._changed.wait_for(lambda: not self._alone and not self._users)
+                self._begin()
+                self._alone = True
+            finally:
+                self._waiting -= 1
+                self._changed.notify_all()
         try:
             yield found
         finally:
@@ -99,7 +102,8 @@ class _Output:
 
 def _sort(written: bytes, descriptor: int) -> list[str]:
     """Return the complaints of decoders in `written`; what is of others goes to `descriptor`."""
-    found = []
+    found: list[str] = []
+    in_log = False
     for line in written.splitlines(keepends=True):
         text = line.decode(errors="replace").strip()
         tiff = _TIFF.match(text)
@@ -108,8 +112,9 @@ def _sort(written: bytes, descriptor: int) -> list[str]:
         elif text.startswith(_WARNINGS):
             if not _HARMLESS.match(text):
                 found.append(text)
-        elif not _LOG.match(text):
+        elif not _LOG.match(text) and (text or not in_log):
             os.write(descriptor, line)
+        in_log = bool(tiff or _LOG.match(text)) or (in_log and not text)
     return found
 
 

@@ -75,7 +75,7 @@ def find_masks(
     Raises:
         EdgeclfError: the `masks` that were asked for do not fit; of `DATA-masks` it is a warning.
     """
-    own = data.absolute() if data.name else data.resolve()  # `.` and `..` have no name
+    own = data.resolve() if data.name in {"", ".."} else data  # `.` and `..` are no names
     folder = masks or own.with_name(f"{own.name}-masks")
     if masks is None and not folder.is_dir():
         return None
