@@ -264,6 +264,23 @@ def test_a_run_is_not_overwritten_unasked(train_tiny, data: Path, tmp_path: Path
     assert (run / "model.keras").read_bytes() != model
 
 
+def test_splits_of_any_name_and_a_file_in_latin_1(
+    train_tiny, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for split in ("Train", "valid", "TEST"):
+        shutil.copytree(data, data.parent / "whole" / split)
+    root = data.parent / "whole"
+    first = min((root / "Train" / "oil").iterdir())
+    first.rename(first.with_name("M\udcfcller.png"))
+    (root / "TEST" / "loose.png").touch()
+    monkeypatch.chdir(root)
+    result = train_tiny(Path(), tmp_path / "run")
+    assert "skipped 1 image beside the folders of classes" in result.output
+    run = read_run(tmp_path / "run")
+    assert run.info.labels == ("good", "oil", "scratch", "stain")
+    assert "Train/oil/M\udcfcller.png" in {image.path for image in run.split("train")}
+
+
 @pytest.mark.parametrize("inside", ["run", "good/run", ".", "link/run"])
 def test_a_run_does_not_lie_in_its_data(train_tiny, data: Path, inside: str) -> None:
     (data.parent / "link").symlink_to(data)

@@ -38,7 +38,7 @@ def data_digest(run: Run, data: Path) -> str | None:
     if not all((data / path).is_file() for path in paths):
         return None
     lines = "".join(f"{sha256_of(data / path)}  {path}\n" for path in paths)
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
 
 
 def _blocks(run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Path) -> Iterator[str]:
