@@ -11,7 +11,8 @@ import click
 
 from . import __version__
 from .edge_runtime.errors import EdgeclfError
-from .edge_runtime.quiet import quiet_opencv
+from .edge_runtime.quiet import fill_closed_descriptors, quiet_opencv
+from .edge_runtime.text import escape_what_output_cannot_write, printable_lines
 
 # Loaded when they are called: a device that classifies one photograph waits for no other command.
 _COMMANDS = {
@@ -46,6 +47,8 @@ class _Group(click.Group):
         return command
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        fill_closed_descriptors()
+        escape_what_output_cannot_write()
         try:
             return super().main(args, *rest, **extra)
         except SystemExit as end:
@@ -76,7 +79,7 @@ class _Group(click.Group):
             if error.errno in _OTHER_OS_ERRORS:
                 raise
             name = _public(str(error.filename or "output"))
-            raise click.ClickException(f"{name}: {error.strerror}") from None
+            raise click.ClickException(f"{name}: {error.strerror or error}") from None
         except KeyboardInterrupt as interrupt:
             # The terminal has written ^C, perhaps behind a progress bar.
             start = "\n" if sys.stderr.isatty() else ""
@@ -86,10 +89,10 @@ class _Group(click.Group):
 
 
 def _public(text: str) -> str:
-    """Return an error's text without what may be a secret in an address that it repeats."""
+    """Return an error's text without escapes, and without what may be a secret in an address."""
     from .edge_runtime.live.sources.address import without_secrets
 
-    return without_secrets(text)
+    return printable_lines(without_secrets(text))
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -110,7 +110,7 @@ def run_conversion(
             document = _report(
                 info, scoring_set, results, prepared.to_json(), limits, training, heatmap
             )
-            report.write_text(json_text(document), encoding="utf-8")
+            report.write_text(json_text(document), encoding="utf-8", errors="backslashreplace")
         if trained is not None:
             (out / CHECKPOINT_NAME).unlink(missing_ok=True)
     return results

@@ -34,7 +34,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         EdgeclfError: the system refuses to write there.
     """
     try:
-        with replacing(path) as temporary:
+        with replacing(path, durable=True) as temporary:
             yield temporary
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
@@ -44,8 +44,13 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Do what `whole_file` does, and raise the OSError as it comes."""
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Do what `whole_file` does, and raise the OSError as it comes.
+
+    Args:
+        path: the file.
+        durable: whether it is on the disk once the block is over, whatever happens to the power.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -56,9 +61,25 @@ def replacing(path: Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
+        if durable:
+            _sync(temporary)
         temporary.replace(path)
+        if durable:
+            _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a file, or the names in a folder, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # a file system that cannot
+            raise
+    finally:
+        os.close(handle)
 
 
 def remove_leftovers(folder: Path, suffix: str) -> None:
@@ -82,8 +103,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, whole or not at all."""
-    write_bytes(path, text.encode())
+    """Write `text` to `path` as UTF-8, whole or not at all.
+
+    Bytes of a file's name that are no UTF-8 are escaped, as JSON does it.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, value: object) -> None:

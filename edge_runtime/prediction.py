@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .text import csv_cell
+
 UNKNOWN = "unknown"
 
 # Of every record below, and of the events and camera states of a live run; it rises when a field
@@ -179,14 +181,15 @@ def csv_line(record: Record) -> bytes:
     """Return a frame's or an error's record as a line of a table, under `CSV_COLUMNS`."""
     refused = record.get("refused") or {}
     flat = record | {"refused": refused.get("label"), "threshold": refused.get("threshold")}
-    return csv_text([flat.get(column) for column in CSV_COLUMNS])
+    return csv_row([flat.get(column) for column in CSV_COLUMNS])
 
 
-def csv_text(values: Sequence[object]) -> bytes:
+def csv_row(values: Sequence[object]) -> bytes:
     """Return values as a line of comma-separated values in UTF-8; None is empty."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(values)
-    return line.getvalue().encode()
+    cells = [csv_cell(value) if isinstance(value, str) else value for value in values]
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue().encode(errors="backslashreplace")
 
 
 def record_head(kind: str, *, source: str, at: float) -> Record:

@@ -39,22 +39,37 @@ def quiet_stderr() -> Iterator[list[str]]:
 
     Yields a list that holds the lines which were kept back, once the block is over.
     """
-    sys.stderr.flush()
-    original = os.dup(2)
+    if sys.stderr is not None:  # it is None where the descriptor was closed at the start
+        sys.stderr.flush()
+    try:
+        before = os.dup(2)
+    except OSError:
+        before = os.open(os.devnull, os.O_WRONLY)
+    aside = unnamed_file()
     lines: list[str] = []
-    with tempfile.TemporaryFile() as aside:
-        os.dup2(aside.fileno(), 2)
+    os.dup2(aside, 2)
+    try:
+        yield lines
+    except Exception:
+        os.write(before, _content(aside))
+        raise
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        lines += _content(aside).decode(errors="replace").splitlines()
+        os.close(aside)
+
+
+def fill_closed_descriptors() -> None:
+    """Lead the standard descriptors to nowhere that were closed at the start (`2>&-`).
+
+    Otherwise the next file that is opened takes their place, and gets what is meant for them.
+    """
+    for descriptor in range(3):
         try:
-            yield lines
-        except Exception:
-            aside.seek(0)
-            os.write(original, aside.read())
-            raise
-        finally:
-            os.dup2(original, 2)
-            os.close(original)
-            aside.seek(0)
-            lines += aside.read().decode(errors="replace").splitlines()
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this one
 
 
 @cache
@@ -62,7 +77,20 @@ def quiet_exit() -> None:
     """Drop what C++ libraries write to descriptor 2 while the process ends."""
 
     def silence() -> None:
-        sys.stderr.flush()
+        if sys.stderr is not None:
+            sys.stderr.flush()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
     atexit.register(silence)
+
+
+def unnamed_file() -> int:
+    """Return the descriptor of a file without a name, in memory where the system can."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("edgeclf")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _content(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)

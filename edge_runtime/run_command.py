@@ -23,12 +23,13 @@ from .prediction import (
     Prediction,
     Record,
     csv_line,
-    csv_text,
+    csv_row,
     error_record,
     frame_record,
     refused_text,
 )
 from .sources import Frame, find_files, is_video, read_frames
+from .text import printable
 
 if TYPE_CHECKING:
     from .live.options import LiveOptions
@@ -158,7 +159,7 @@ def run(
         return
     _check_no_live_option()
     classifier = Classifier(model, threads=threads, runtime=runtime)
-    files = find_files(names)
+    files = find_files(names, warn=_warn)
     if heatmaps is not None:
         check_folder(heatmaps)
         _check_names(files)
@@ -190,7 +191,7 @@ def _classified(
         at = time.time()
         if isinstance(frame, ImageError):
             reason = str(frame).removeprefix(f"{path}: ")
-            click.echo(f"Warning: {frame}", err=True)
+            _warn(str(frame))
             yield error_record(reason, source=str(path), at=at), ""
             continue
         prediction = classifier.classify(
@@ -211,7 +212,7 @@ class _Results:
         self.labels: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.failures = 0
-        self.csv_lines = [csv_text(CSV_COLUMNS)]
+        self.csv_lines = [csv_row(CSV_COLUMNS)]
 
     @property
     def count(self) -> int:
@@ -238,6 +239,10 @@ class _Results:
 
 def _counts(counter: Counter[str]) -> str:
     return ", ".join(f"{label} {count}" for label, count in counter.most_common())
+
+
+def _warn(line: str) -> None:
+    click.echo(f"Warning: {printable(line)}", err=True)
 
 
 def _check_no_live_option() -> None:
@@ -273,7 +278,7 @@ def _table_line(frame: Frame, prediction: Prediction, width: int) -> str:
     named = {prediction.label, refused and refused.label}
     remarks += [f"{label} {score:.2f}" for label, score in prediction.top if label not in named]
     where = f"{frame.source}#{frame.index}" if is_video(Path(frame.source)) else frame.source
-    return (
+    return printable(
         f"{prediction.label:<{width}}  {prediction.score:.3f}  {prediction.ms:7.1f} ms  {where}"
         + (f"  ({', '.join(remarks)})" if remarks else "")
     )

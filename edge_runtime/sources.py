@@ -1,20 +1,15 @@
 """Where images come from: files, folders, globs and videos."""
 
-import glob
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from .errors import EdgeclfError
-from .images import IMAGE_SUFFIXES, ImageError, RGBImage, is_image, read_image, visible_files
+from .images import IMAGE_SUFFIXES, ImageError, RGBImage, is_image, read_image
+from .images.folders import find_matches, scan_folder
+from .videos.reading import read_video
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".webm"})
-
-# Containers that store their number of frames; for others OpenCV guesses it from the duration.
-_COUNTED_SUFFIXES = frozenset({".avi", ".m4v", ".mov", ".mp4"})
 
 
 @dataclass(frozen=True)
@@ -37,19 +32,26 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def find_files(sources: tuple[str, ...]) -> list[Path]:
+def find_files(
+    sources: tuple[str, ...], *, warn: Callable[[str], object] = lambda _line: None
+) -> list[Path]:
     """Return the image and video files that `sources` name: files, folders (deep) and globs.
+
+    Args:
+        sources: what the user gave.
+        warn: called with a line on each thing that is skipped.
 
     Raises:
         EdgeclfError: a source names nothing that can be classified.
     """
-    return [path for source in sources for path in _find(source)]
+    return [path for source in sources for path in _find(source, warn)]
 
 
 def read_frames(path: Path) -> Iterator[Frame | ImageError]:
     """Yield the frames of an image or a video; what cannot be read comes as an `ImageError`."""
     if is_video(path):
-        yield from _read_video(path)
+        for index, frame in enumerate(read_video(path)):
+            yield frame if isinstance(frame, ImageError) else Frame(str(path), index, frame)
         return
     try:
         yield Frame(str(path), 0, read_image(path))
@@ -57,22 +59,25 @@ def read_frames(path: Path) -> Iterator[Frame | ImageError]:
         yield error
 
 
-def _find(source: str) -> list[Path]:
+def _find(source: str, warn: Callable[[str], object]) -> list[Path]:
     path = Path(source)
     if path.is_dir():
-        found = [file for file in visible_files(path) if _is_readable(file)]
-        if not found:
+        scan = scan_folder(path, wanted=_is_readable)
+        for line in scan.warnings(path):
+            warn(line)
+        if not scan.files:
             raise EdgeclfError(f"{source}: holds no image and no video; {_known()}")
-        return found
+        return list(scan.files)
     if path.exists():
         if not _is_readable(path):
             raise EdgeclfError(f"{source}: neither an image nor a video by its name; {_known()}")
         return [path]
-    matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207, it may be absolute
-    found = [Path(match) for match in matches]
-    found = [file for file in found if file.is_file() and _is_readable(file)]
+    matches = find_matches(source)
+    found = [file for file in matches if _is_readable(file)]
     if not found:
         raise EdgeclfError(f"{source}: no such file; give an image, a folder, a glob or a video")
+    if len(found) < len(matches):
+        warn(f"{source}: skipped {len(matches) - len(found)} files that are no image and no video")
     return found
 
 
@@ -82,25 +87,3 @@ def _is_readable(path: Path) -> bool:
 
 def _known() -> str:
     return f"known: {' '.join(sorted(IMAGE_SUFFIXES | VIDEO_SUFFIXES))}"
-
-
-def _read_video(path: Path) -> Iterator[Frame | ImageError]:
-    # A name with a colon would be an address to FFmpeg, unless the path begins with a slash.
-    capture = cv2.VideoCapture(str(path.absolute()))
-    try:
-        index = 0
-        while True:
-            ok, bgr = capture.read()
-            if not ok:
-                break
-            rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-            yield Frame(str(path), index, rgb)
-            index += 1
-        counted = path.suffix.lower() in _COUNTED_SUFFIXES
-        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if counted else 0
-    finally:
-        capture.release()
-    if not index:
-        yield ImageError(f"{path}: no frame of the video can be decoded; is the file whole?")
-    elif index < announced:
-        yield ImageError(f"{path}: ends after {index} of {announced} frames; the file is cut short")

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
+from .text import printable
+
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return the rows in aligned columns under `header`: text to the left, figures to the right.
 
     A column counts as figures when each of its cells starts with a digit, a sign or a dash.
     """
+    rows = [[printable(cell) for cell in row] for row in rows]
     columns = list(zip(header, *rows, strict=True))
     widths = [max(len(cell) for cell in column) for column in columns]
     figures = [

@@ -77,7 +77,7 @@ def load_masked_images(
         if found is None:
             without += 1
             continue
-        rgb, drawn = read_image(path), read_image(found)
+        rgb, drawn = read_image(path), read_image(found, background=0)
         if rgb.shape != drawn.shape:
             raise EdgeclfError(
                 f"{found}: {_size(drawn)} pixels for a photograph of {_size(rgb)}; give each "

@@ -1,5 +1,6 @@
 """Which photographs a model is calibrated or scored on, and their pixels."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.images import find_images
+from ..edge_runtime.images.folders import scan_folder
 from ..edge_runtime.preprocess import ResizeRule
-from .data.labelled_images import load_images, scan_labelled_folder
+from ..edge_runtime.text import printable
+from .data.class_folders import scan_labelled_folder
+from .data.labelled_images import load_images
 from .run import Run
 
 
@@ -53,7 +56,9 @@ def folder_photographs(folder: Path) -> Photographs:
     """Return all photographs below `folder`, whose classes do not matter."""
     if not folder.is_dir():
         raise EdgeclfError(f"{folder}: no such folder; give a folder of photographs")
-    paths = tuple(find_images(folder))
+    scan = scan_folder(folder)
+    paths = scan.files
+    _warn(scan.warnings(folder))
     if not paths:
         raise EdgeclfError(f"{folder}: holds no image; give a folder of photographs")
     return Photographs(paths, ("",) * len(paths))
@@ -61,7 +66,9 @@ def folder_photographs(folder: Path) -> Photographs:
 
 def labelled_photographs(folder: Path, labels: tuple[str, ...]) -> Photographs:
     """Return the photographs of `folder`, a folder per class, each of which must be in `labels`."""
-    images = scan_labelled_folder(folder)
+    found = scan_labelled_folder(folder)
+    images = found.images
+    _warn(found.warnings)
     unknown = sorted({image.label for image in images} - set(labels))
     if unknown:
         known = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
@@ -70,6 +77,11 @@ def labelled_photographs(folder: Path, labels: tuple[str, ...]) -> Photographs:
             "rename the folder, or give data of these classes"
         )
     return Photographs(tuple(i.path for i in images), tuple(i.label for i in images))
+
+
+def _warn(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(f"Warning: {printable(line)}", err=True)
 
 
 def load_photographs(
@@ -99,8 +111,7 @@ def readable_photographs(
             f"none of {len(loaded.errors)} images can be read; replace them (the first is "
             f"{loaded.errors[0]})"
         )
-    for error in loaded.errors:
-        click.echo(f"Warning: skipped {error}", err=True)
+    _warn(f"skipped {error}" for error in loaded.errors)
     left = np.flatnonzero(loaded.readable)
     return loaded.pixels, Photographs(
         tuple(photographs.paths[i] for i in left), tuple(photographs.labels[i] for i in left)

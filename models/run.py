@@ -4,24 +4,27 @@ import csv
 import io
 from collections import Counter
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .. import __version__
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import read_json, read_labels, sha256_of, write_json, write_text
+from ..edge_runtime.files import read_json, read_labels, sha256_of, write_bytes, write_json
 from ..edge_runtime.preprocess import RESIZE_RULES
+from ..edge_runtime.text import csv_cell, csv_text
 from .data.augment import AugmentConfig
-from .data.labelled_images import SPLITS
+from .data.class_folders import SPLITS
 from .float_model import FloatModelInfo
 from .metrics.registry import BRIEF_METRICS
-from .score_calibration import read_calibration
+from .score_calibration import CALIBRATION_NAME, read_calibration
 
 MODEL_NAME = "model.keras"
 LABELS_NAME = "labels.txt"
 SPLIT_NAME = "split.csv"
 CONFIG_NAME = "config.json"
 METRICS_NAME = "metrics.json"
+# What makes a run.
+RUN_NAMES = (MODEL_NAME, LABELS_NAME, SPLIT_NAME, CONFIG_NAME, METRICS_NAME, CALIBRATION_NAME)
 
 
 @dataclass(frozen=True)
@@ -133,22 +136,34 @@ def write_split(folder: Path, images: tuple[SplitImage, ...]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, ["path", "label", "group", "split"], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(image) for image in images)
-    write_text(folder / SPLIT_NAME, text.getvalue())
+    writer.writerows(
+        {name: csv_cell(value) for name, value in asdict(image).items()} for image in images
+    )
+    # A file may have any bytes for a name; they come back as they were.
+    write_bytes(folder / SPLIT_NAME, text.getvalue().encode(errors="surrogateescape"))
 
 
 def _read_split(folder: Path, labels: tuple[str, ...]) -> tuple[SplitImage, ...]:
     path = folder / SPLIT_NAME
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            images = tuple(SplitImage(**row) for row in csv.DictReader(file))
-    except (OSError, TypeError, UnicodeDecodeError, csv.Error) as error:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            images = tuple(
+                SplitImage(**{name: csv_text(cell) for name, cell in row.items()})
+                for row in csv.DictReader(file)
+            )
+    except (OSError, TypeError, AttributeError, csv.Error) as error:
         raise EdgeclfError(f"{path}: cannot be read ({error}); train again") from None
     for line, image in enumerate(images, start=2):
         if image.split not in SPLITS:
             raise EdgeclfError(
                 f"{path}: line {line}: expected a split of {', '.join(SPLITS)}, got "
                 f"{image.split!r}; cut short or edited: restore it, or train again"
+            )
+        inside = PurePosixPath(image.path)
+        if inside.is_absolute() or ".." in inside.parts or "\0" in image.path or not inside.name:
+            raise EdgeclfError(
+                f"{path}: line {line}: {image.path!r} leaves the data folder; give paths below it, "
+                "or train again"
             )
         if image.label not in labels:
             raise EdgeclfError(

@@ -120,8 +120,6 @@ def train_folds(config: TrainConfig, folds: int, options: RunOptions) -> CrossVa
     for index in range(folds):
         own = replace(config, out=out / _name(index))
         dataset = read_dataset(own, fold=(index, folds))
-        if not done:  # only now is the input known to be good
-            (out / FOLDS_NAME).unlink(missing_ok=True)
         click.echo(f"Fold {index + 1} of {folds}")
         keras.utils.clear_session()
         evaluation = train_on(dataset, own, options)

@@ -14,11 +14,20 @@ from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import remove_leftovers, sha256_of, write_text
+from ..edge_runtime.text import printable
 from ..models.float_model import FloatModel
 from ..models.metrics.scoring import Metrics, score_predictions
 from ..models.photographs import Photographs
 from ..models.report.figures import brief_figures
-from ..models.run import LABELS_NAME, METRICS_NAME, MODEL_NAME, read_run, write_config, write_split
+from ..models.run import (
+    LABELS_NAME,
+    METRICS_NAME,
+    MODEL_NAME,
+    RUN_NAMES,
+    read_run,
+    write_config,
+    write_split,
+)
 from ..models.score_calibration import CALIBRATION_NAME
 from .config import RunOptions, TrainConfig
 from .data.batch_streams import prepare_training_data
@@ -34,6 +43,9 @@ from .fitting.fit import FitResult, build_model, fit
 from .fitting.history import History
 from .fitting.plots import draw_curves
 from .report.writing import write_evaluation
+
+# Where a run lies that is replaced, until the new one is finished.
+PREVIOUS_NAME = "previous"
 
 _DEFAULTS = RunOptions()
 
@@ -84,7 +96,7 @@ def train_on(
     """Train on `dataset`; otherwise as `run_training`."""
     out = config.out
     for warning in dataset.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        click.echo(f"Warning: {printable(warning)}", err=True)
     photographs = _test_photographs(dataset, config.data)
     masked = find_masks(
         photographs,
@@ -115,6 +127,7 @@ def train_on(
     further |= _unseen(evaluation, dataset) | _averaged(dataset, config)
     write_evaluation(run, evaluation, further, data=config.data)
     if not result.interrupted:
+        shutil.rmtree(out / PREVIOUS_NAME, ignore_errors=True)
         for name in (CHECKPOINT_NAME, FEATURES_FILE):
             (out / name).unlink(missing_ok=True)
     return evaluation
@@ -160,7 +173,12 @@ def _test_photographs(dataset: Dataset, data: Path) -> Photographs:
 
 
 def _make_room(out: Path, *, resume: bool) -> None:
-    """Remove what an earlier training has left, but nothing that is needed to go on."""
+    """Remove what an earlier training has left, but nothing that is needed to go on.
+
+    A run that is finished is set aside until the new one is.
+    """
+    if not resume and all((out / name).is_file() for name in (MODEL_NAME, METRICS_NAME)):
+        _set_aside(out)
     of_another = () if resume else (MODEL_NAME, METRICS_NAME, CHECKPOINT_NAME, FEATURES_FILE)
     for name in (CALIBRATION_NAME, *of_another):
         (out / name).unlink(missing_ok=True)
@@ -168,6 +186,16 @@ def _make_room(out: Path, *, resume: bool) -> None:
         remove_events(out / LOGS_NAME)
     for suffix in {Path(MODEL_NAME).suffix, Path(CHECKPOINT_NAME).suffix}:
         remove_leftovers(out, suffix)
+
+
+def _set_aside(out: Path) -> None:
+    previous = out / PREVIOUS_NAME
+    shutil.rmtree(previous, ignore_errors=True)  # older than the one that is finished here
+    previous.mkdir()
+    for name in RUN_NAMES:
+        if (out / name).is_file():
+            (out / name).replace(previous / name)
+    click.echo(f"The run before is in {previous} until this one is finished", err=True)
 
 
 def _score(

@@ -89,7 +89,7 @@ def main(
 
 
 def choose_rows(rows: Sequence[Row], wanted: Sequence[str]) -> list[Row]:
-    """Return the rows of these names, or whose names hold one of the texts; all if there are none."""
+    """Return the rows of these names or with one of the texts in theirs; all if there are none."""
     names = {row.name for row in rows}
     parts = [text.lower() for text in wanted if text not in names]
     chosen = [

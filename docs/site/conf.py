@@ -36,10 +36,11 @@ html_show_sphinx = False
 
 # The sidebar. A page that stands nowhere in it is a warning, and so a failure.
 _NAVIGATION = {
-    "Begin": ["../README", "usage", "commands"],
-    "Data and training": ["data", "architectures", "training", "evaluation"],
+    "Begin": ["../README", "usage", "commands", "api"],
+    "Data and training": ["input", "data", "architectures", "training", "evaluation"],
     "Quantization": ["quantization", "benchmark", "schemas/index"],
-    "On devices": ["raspberry-pi", "runtimes", "live", "service", "browser", "pi"],
+    "On devices": ["raspberry-pi", "runtimes", "live", "records", "service", "browser", "pi"],
+    "Libraries": ["dependencies", "dependencies-train"],
     "edgeclf itself": ["../CONTRIBUTING", "../SECURITY", "../RELEASING", "../CHANGELOG"],
 }
 

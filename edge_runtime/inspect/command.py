@@ -12,6 +12,7 @@ from ..classifier import Classifier
 from ..errors import EdgeclfError
 from ..interpreter import RUNTIMES, Runtime, delegated_parts, runtime_name
 from ..table import format_table
+from ..text import printable_lines
 from ..tflite.runtime_versions import NEWEST_TRIED, RuntimeRequirement
 from ..tflite.tflite_file import Tensor
 from .inspection import Inspection, inspect_file
@@ -55,7 +56,7 @@ def inspect(model: Path, as_json: bool, self_test: bool, runtime: Runtime) -> No
         report = inspection.to_json() | ({"self_test": outcome} if self_test else {})
         click.echo(json.dumps(report, indent=2, ensure_ascii=False))
     else:
-        click.echo(format_inspection(inspection))
+        click.echo(printable_lines(format_inspection(inspection)))
         if outcome is not None:
             click.echo(f"\nself-test: {'passed' if outcome['passed'] else 'FAILED'}")
             click.echo(f"  {_outcome_line(outcome)}")

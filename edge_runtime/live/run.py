@@ -12,6 +12,7 @@ from ..errors import EdgeclfError
 from ..interpreter import Runtime
 from ..model_file.spec import ModelSpec
 from ..sources import is_video
+from ..text import printable
 from .loop import run_loop, stop_on_signals
 from .observation import FrameSource, Sink
 from .options import LiveOptions
@@ -115,4 +116,4 @@ def _prepare(
 
 
 def _warn(line: str) -> None:
-    click.echo(f"Warning: {line}", err=True)
+    click.echo(f"Warning: {printable(line)}", err=True)

@@ -1,4 +1,4 @@
-"""A folder of labelled photographs: what is in it, and its pixels."""
+"""Photographs as a model takes them: the pixels of many files."""
 
 import os
 import tempfile
@@ -11,28 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.images import IMAGE_SUFFIXES, ImageError, RGBImage, find_images, read_image
+from ...edge_runtime.images import ImageError, RGBImage, read_image
 from ...edge_runtime.preprocess import ResizeRule, preprocess
-
-SPLITS = ("train", "val", "test")
 
 # Above this, the pixels lie in a temporary file that the system pages in as it needs it.
 _IN_MEMORY_BYTES = 2 << 30
-
-
-@dataclass(frozen=True)
-class LabelledImage:
-    """One photograph of a data folder.
-
-    Attributes:
-        path: the file.
-        label: its class, which is the name of its folder.
-        split: `train`, `val` or `test` where the folder layout says so, else None.
-    """
-
-    path: Path
-    label: str
-    split: str | None
 
 
 @dataclass(frozen=True)
@@ -48,40 +31,6 @@ class LoadedImages:
     pixels: NDArray[np.uint8]
     readable: NDArray[np.bool_]
     errors: tuple[str, ...]
-
-
-def scan_labelled_folder(root: Path) -> list[LabelledImage]:
-    """List the images below `root/<class>/` or `root/train|val|test/<class>/`, sorted by path.
-
-    Raises:
-        EdgeclfError: `root` is no folder, holds no class, or has a class without an image; every
-            such class is named.
-    """
-    if not root.is_dir():
-        raise EdgeclfError(f"{root}: no such folder; give one with a folder of images per class")
-    folders = _folders(root)
-    class_folders: list[tuple[Path, str | None]]
-    if folders and all(folder.name in SPLITS for folder in folders):
-        class_folders = [(inner, outer.name) for outer in folders for inner in _folders(outer)]
-    else:
-        class_folders = [(folder, None) for folder in folders]
-    if not class_folders:
-        raise EdgeclfError(
-            f"{root}: holds no class; put the images of each class in a folder of its name"
-        )
-    images: list[LabelledImage] = []
-    empty: list[str] = []
-    for folder, split in class_folders:
-        paths = find_images(folder)
-        images += [LabelledImage(path, folder.name, split) for path in paths]
-        if not paths:
-            known = " ".join(sorted(IMAGE_SUFFIXES))
-            empty.append(
-                f"{folder}: class {folder.name!r} holds no image ({known}); fill or remove it"
-            )
-    if empty:
-        raise EdgeclfError("\n".join(empty))
-    return images
 
 
 def load_images(
@@ -125,11 +74,12 @@ def _allocate(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     if not shape[0] or np.prod(shape, dtype=np.int64) <= _IN_MEMORY_BYTES:
         return np.empty(shape, np.uint8)
     # The file has no name: the system frees it with the array.
-    with tempfile.TemporaryFile() as file:
-        return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
-
-
-def _folders(root: Path) -> list[Path]:
-    return sorted(
-        path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")
-    )
+    try:
+        with tempfile.TemporaryFile() as file:
+            return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
+    except OSError as error:
+        raise EdgeclfError(
+            f"{tempfile.gettempdir()}: cannot hold the pixels of {shape[0]} images "
+            f"({error.strerror or error}); set TMPDIR to a folder with "
+            f"{np.prod(shape, dtype=np.int64) / 1e9:.1f} GB"
+        ) from None

@@ -20,6 +20,7 @@ from edgeclf.models.networks import weights
 from edgeclf.models.photographs import load_photographs, run_photographs
 from edgeclf.models.run import read_run
 from edgeclf.models.score_calibration import Calibration
+from edgeclf.train import training
 from edgeclf.train.fitting.history import History
 
 LEFT = {
@@ -212,6 +213,21 @@ def break_space(data: Path) -> None:
     (data / "oil").rename(data / "oil ")
 
 
+def break_separator(data: Path) -> None:
+    (data / "oil").rename(data / "o\u2028il")
+
+
+def break_unknown(data: Path) -> None:
+    (data / "oil").rename(data / "Unknown")
+
+
+def break_parts(data: Path) -> None:
+    for part in ("part1", "part2"):
+        shutil.copytree(data, data.parent / "whole" / part)
+    shutil.rmtree(data)
+    (data.parent / "whole").rename(data)
+
+
 def break_too_few(data: Path) -> None:
     for path in sorted((data / "oil").iterdir())[2:]:
         path.unlink()
@@ -225,6 +241,9 @@ def break_too_few(data: Path) -> None:
         (break_empty_class, "class 'dust' holds no image"),
         (break_case, "classes 'Oil' and 'oil' differ only by case"),
         (break_space, "class 'oil ' begins or ends with a space"),
+        (break_separator, r"class 'o\u2028il' holds a character that nobody sees"),
+        (break_unknown, "a class 'unknown' would be mixed up with the answer"),
+        (break_parts, "part1, part2 all hold the folders good, oil, scratch, stain"),
         (break_too_few, "class 'oil': 2 images"),
     ],
 )
@@ -244,6 +263,54 @@ def test_a_run_is_not_overwritten_unasked(train_tiny, data: Path, tmp_path: Path
     assert (run / "model.keras").read_bytes() == model
     train_tiny(data, run, "--overwrite", "--seed", 1)
     assert (run / "model.keras").read_bytes() != model
+
+
+def test_splits_of_any_name_and_a_file_in_latin_1(
+    train_tiny, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for split in ("Train", "valid", "TEST"):
+        shutil.copytree(data, data.parent / "whole" / split)
+    root = data.parent / "whole"
+    first = min((root / "Train" / "oil").iterdir())
+    first.rename(first.with_name("M\udcfcller.png"))
+    (root / "TEST" / "loose.png").touch()
+    monkeypatch.chdir(root)
+    result = train_tiny(Path(), tmp_path / "run")
+    assert "skipped 1 image beside the folders of classes" in result.output
+    run = read_run(tmp_path / "run")
+    assert run.info.labels == ("good", "oil", "scratch", "stain")
+    assert "Train/oil/M\udcfcller.png" in {image.path for image in run.split("train")}
+
+
+@pytest.mark.parametrize("inside", ["run", "good/run", ".", "link/run"])
+def test_a_run_does_not_lie_in_its_data(train_tiny, data: Path, inside: str) -> None:
+    (data.parent / "link").symlink_to(data)
+    out = data.parent / inside if inside.startswith("link") else data / inside
+    before = sorted(data.rglob("*"))
+    result = train_tiny(data, out, code=1)
+    assert "lies in the data folder" in result.output
+    assert sorted(data.rglob("*")) == before
+
+
+def test_the_run_before_stands_until_the_new_one_does(
+    train_tiny, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    train_tiny(data, run)
+    model = (run / "model.keras").read_bytes()
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "fit", fail)
+        result = train_tiny(data, run, "--overwrite", "--seed", 1, code=1)
+    assert f"The run before is in {run / 'previous'}" in result.output
+    assert (run / "previous" / "model.keras").read_bytes() == model
+    assert read_run(run / "previous").seed == 0
+    train_tiny(data, run, "--overwrite", "--seed", 1)
+    assert not (run / "previous").exists()
+    assert read_run(run).seed == 1
 
 
 def test_unknown_names_list_the_valid_ones(cli, data: Path, tmp_path: Path) -> None:

@@ -8,9 +8,12 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from ...edge_runtime.classifier import UNKNOWN
 from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.text import alike
+from ...models.data.class_folders import SPLITS, LabelledImage, scan_labelled_folder
 from ...models.data.examples import Split
-from ...models.data.labelled_images import SPLITS, LabelledImage, load_images, scan_labelled_folder
+from ...models.data.labelled_images import load_images
 from ...models.run import SplitImage
 from ..config import TrainConfig
 from ..data_check.columns import column_of
@@ -49,7 +52,9 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
     Raises:
         EdgeclfError: the folder cannot serve for training; every reason is named.
     """
-    found = scan_labelled_folder(config.data)
+    _check_apart(config.data, config.out)
+    folder = scan_labelled_folder(config.data)
+    found = folder.images
     labels = tuple(sorted({image.label for image in found}))
     _check_labels(config.data, labels)
     with click.progressbar(length=len(found), label="Reading images") as bar:
@@ -80,6 +85,7 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
         },
         seen=seen[np.asarray(splits) == "test"],
         warnings=(
+            *folder.warnings,
             *(f"skipped {error}" for error in loaded.errors),
             *warnings,
             *_leak_warnings(splits, seen),
@@ -87,20 +93,26 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
     )
 
 
+def _check_apart(data: Path, out: Path) -> None:
+    """Refuse a run in the data folder: its pictures would be data of the next training."""
+    inside = out.resolve()
+    if data.is_dir() and data.resolve() in (inside, *inside.parents):
+        raise EdgeclfError(
+            f"{out}: lies in the data folder {data}, where the next training would take it for a "
+            "class; choose another --out"
+        )
+
+
 def _check_labels(root: Path, labels: tuple[str, ...]) -> None:
     if len(labels) < 2:
         raise EdgeclfError(
             f"{root}: holds one class, {', '.join(labels)}; a classifier needs two or more folders"
         )
-    by_lower: dict[str, str] = {}
-    for label in labels:
-        if label != label.strip():  # labels.txt is a line for each, and trims them
-            raise EdgeclfError(f"{root}: class {label!r} begins or ends with a space; rename it")
-        other = by_lower.setdefault(label.lower(), label)
-        if other != label:
-            raise EdgeclfError(
-                f"{root}: classes {other!r} and {label!r} differ only by case; merge or rename one"
-            )
+    if any(alike(label) == UNKNOWN for label in labels):
+        raise EdgeclfError(
+            f"{root}: a class {UNKNOWN!r} would be mixed up with the answer {UNKNOWN!r}, which a "
+            "threshold gives; rename it, as to `other`"
+        )
 
 
 def _check_none_lost(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.preprocess import ResizeRule, preprocess
-from ...models.data.labelled_images import SPLITS
+from ...models.data.class_folders import SPLITS
 from ...models.float_model import FloatModel, FloatModelInfo
 from ...models.run import SPLIT_NAME, SplitImage, read_run
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge_runtime.errors import EdgeclfError
-from ...models.data.labelled_images import SPLITS
+from ...models.data.class_folders import SPLITS
 
 _TRIES = 50
 

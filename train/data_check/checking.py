@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ...edge_runtime.errors import EdgeclfError
-from ...models.data.labelled_images import SPLITS, scan_labelled_folder
+from ...models.data.class_folders import SPLITS, scan_labelled_folder
 from .columns import column_of
 from .landmarks import find_overlaps, likely_pairs
 from .masks import Masks, check_masks
@@ -66,7 +66,7 @@ class DataCheck:
         data: the folder.
         photographs: all that can be read.
         corrupt: all that cannot.
-        ignored: suffixes of the files that training does not see, and how many have each.
+        ignored: the files that training does not see, by reason.
         copies: sets of identical files.
         near_duplicates: pairs that differ by compression, size or light alone; no copies.
         scene_pairs: pairs that show the same scene; None if they were not looked for.
@@ -157,7 +157,8 @@ def check_data(
     Raises:
         EdgeclfError: a folder or file cannot serve.
     """
-    images = scan_labelled_folder(data)
+    found_in_folder = scan_labelled_folder(data)
+    images = found_in_folder.images
     paths = [image.path.relative_to(data).as_posix() for image in images]
     splits = _read_splits(split, paths) if split else [each.split or "" for each in images]
     group_names = column_of(groups, "group", paths) if groups else []
@@ -187,7 +188,7 @@ def check_data(
         data=str(data),
         photographs=photographs,
         corrupt=reading.corrupt,
-        ignored=reading.ignored,
+        ignored=found_in_folder.skipped,
         copies=copies,
         near_duplicates=near,
         scene_pairs=scene_pairs,

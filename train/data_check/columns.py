@@ -4,6 +4,9 @@ import csv
 from pathlib import Path
 
 from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.text import csv_text
+
+_MORE = "\0"  # what DictReader shall call the cells beyond the columns
 
 
 def read_column(csv_path: Path, column: str) -> dict[str, str]:
@@ -13,14 +16,29 @@ def read_column(csv_path: Path, column: str) -> dict[str, str]:
         EdgeclfError: the file cannot be read, or lacks one of the columns.
     """
     try:
-        with csv_path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        with csv_path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            reader = csv.DictReader(file, restkey=_MORE)
+            rows = list(reader)
+            columns = reader.fieldnames or ()
+    except (OSError, csv.Error) as error:
         raise EdgeclfError(f"{csv_path}: cannot be read ({error}); give a CSV file") from None
-    if not rows or not {"path", column} <= set(rows[0]):
-        columns = ", ".join(rows[0]) if rows else "none"
-        raise EdgeclfError(f"{csv_path}: expected the columns path, {column}; got {columns}")
-    return {row["path"].replace("\\", "/"): row[column] or "" for row in rows}
+    if not rows or not {"path", column} <= set(columns):
+        given = ", ".join(columns) or "none"
+        raise EdgeclfError(f"{csv_path}: expected the columns path, {column}; got {given}")
+    found: dict[str, str] = {}
+    for line, row in enumerate(rows, start=2):
+        if _MORE in row or None in row.values():
+            raise EdgeclfError(
+                f"{csv_path}: row {line} has not the {len(columns)} columns of the first; mend it"
+            )
+        # `csv_cell` has marked what a spreadsheet would take for a formula.
+        path, value = csv_text(row["path"]).replace("\\", "/"), csv_text(row[column])
+        if found.setdefault(path, value) != value:
+            raise EdgeclfError(
+                f"{csv_path}: row {line} gives {path} the {column} {value!r}, and an earlier one "
+                f"{found[path]!r}; remove one of them"
+            )
+    return found
 
 
 def column_of(csv_path: Path, column: str, paths: list[str]) -> list[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.files import check_folder, write_json, write_text
+from ...edge_runtime.files import check_folder, write_bytes, write_json
+from ...edge_runtime.text import csv_cell, printable_lines
 from ...models.run import SPLIT_NAME
 from .checking import DataCheck, check_data
 from .findings import MUST, findings, to_json
@@ -105,13 +106,13 @@ def check(
             check_folder(file.parent)
     split = run_folder / SPLIT_NAME if run_folder else split_file
     result = check_data(data, groups=groups, masks=masks, split=split, scenes=scenes)
-    click.echo(check_text(result, allowed=allow))
+    click.echo(printable_lines(check_text(result, allowed=allow)))
     if json_file:
         write_json(json_file, to_json(result, allowed=allow))
     if report_file:
         page.write_page(report_file, result, allowed=allow)
     if groups_file:
-        write_text(groups_file, _groups_csv(result))
+        write_bytes(groups_file, _groups_csv(result).encode(errors="surrogateescape"))
     if any(each.must and each.kind not in allow for each in findings(result)):
         ctx.exit(1)
 
@@ -121,5 +122,5 @@ def _groups_csv(result: DataCheck) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "group"])
     for photograph, scene in zip(result.photographs, result.scenes, strict=True):
-        writer.writerow([photograph.path, f"scene{scene}"])
+        writer.writerow([csv_cell(photograph.path), f"scene{scene}"])
     return text.getvalue()

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.images import ImageError, find_images, read_image
+from ...edge_runtime.images import ImageError, read_image
+from ...edge_runtime.images.folders import find_images
 from .reading import Corrupt, Photograph
 
 
@@ -54,7 +55,7 @@ def check_masks(
             continue
         photograph = image_of[stem]
         try:
-            mask = read_image(path)
+            mask = read_image(path, background=0)
         except ImageError as error:
             unreadable.append(str(error))
             continue

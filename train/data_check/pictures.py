@@ -210,7 +210,7 @@ def _histograms(check: DataCheck, places: Sequence[int]) -> NDArray[np.float64]:
 
 def _marked(path: Path) -> NDArray[np.float32]:
     """Return a mask, 1 on the defect and 0 elsewhere, of shape (height, width)."""
-    return np.asarray(read_image(path).max(axis=2) > 127, np.float32)
+    return np.asarray(read_image(path, background=0).max(axis=2) > 127, np.float32)
 
 
 def _axis(*, width: float, height: float) -> tuple[Figure, Any]:

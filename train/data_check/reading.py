@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge_runtime.images import ImageError, decode_image, is_image, visible_files
-from ...models.data.labelled_images import LabelledImage
+from ...edge_runtime.images import ImageError, decode_image
+from ...models.data.class_folders import LabelledImage
 from .appearance import Spectrum, perceptual_hash, spectrum
 from .landmarks import Landmarks, find_landmarks
 
@@ -69,7 +68,6 @@ class Reading:
         squares: spectra of the photographs, stretched to a square.
         pictures: spectra of the photographs in their own aspect ratio.
         landmarks: of the photographs; none if scenes are not asked for.
-        ignored: suffixes of the other files, which training does not see, and how many have each.
     """
 
     photographs: tuple[Photograph, ...]
@@ -78,7 +76,6 @@ class Reading:
     squares: Spectrum
     pictures: Spectrum
     landmarks: tuple[Landmarks, ...]
-    ignored: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,7 @@ def read_folder(
         try:
             return _see(image, path, split, scenes=scenes)
         except ImageError as error:
-            return Corrupt(path, image.label, str(error).partition(": ")[2])
+            return Corrupt(path, image.label, error.reason)
 
     seen: list[_Seen] = []
     corrupt: list[Corrupt] = []
@@ -132,7 +129,6 @@ def read_folder(
         squares=np.asarray([each.square for each in seen], np.complex64),
         pictures=np.asarray([each.picture for each in seen], np.complex64),
         landmarks=tuple(each.landmarks for each in seen if each.landmarks),
-        ignored=dict(Counter(sorted(_other_suffixes(root)))),
     )
 
 
@@ -140,7 +136,7 @@ def _see(image: LabelledImage, path: str, split: str, *, scenes: bool) -> _Seen:
     try:
         data = image.path.read_bytes()
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror})") from None
+        raise ImageError(path, f"cannot be read ({error.strerror})") from None
     rgb = decode_image(data, name=path)
     grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
     photograph = Photograph(
@@ -160,7 +156,3 @@ def _see(image: LabelledImage, path: str, split: str, *, scenes: bool) -> _Seen:
         spectrum(grey, keep_aspect=True),
         find_landmarks(grey) if scenes else None,
     )
-
-
-def _other_suffixes(root: Path) -> list[str]:
-    return [path.suffix.lower() or path.name for path in visible_files(root) if not is_image(path)]

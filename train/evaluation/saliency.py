@@ -75,7 +75,8 @@ def find_masks(
     Raises:
         EdgeclfError: the `masks` that were asked for do not fit; of `DATA-masks` it is a warning.
     """
-    folder = masks or data.with_name(f"{data.name}-masks")
+    own = data.resolve() if data.name in {"", ".."} else data  # `.` and `..` are no names
+    folder = masks or own.with_name(f"{own.name}-masks")
     if masks is None and not folder.is_dir():
         return None
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...edge_runtime.files import read_json, sha256_of
-from ...models.data.labelled_images import SPLITS
+from ...models.data.class_folders import SPLITS
 from ...models.metrics.registry import METRICS
 from ...models.report.figures import count, figure
 from ...models.report.markdown import escaped, markdown_table
@@ -38,7 +38,7 @@ def data_digest(run: Run, data: Path) -> str | None:
     if not all((data / path).is_file() for path in paths):
         return None
     lines = "".join(f"{sha256_of(data / path)}  {path}\n" for path in paths)
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
 
 
 def _blocks(run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Path) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ...prediction import CSV_COLUMNS, Record, csv_line, csv_text
+from ...prediction import CSV_COLUMNS, Record, csv_line, csv_row
 from ..observation import Event, Observation, SourceHealth
 from .queued import Outlet
 from .rotation import LineFile
@@ -35,7 +35,8 @@ class JsonLines(Outlet[Record]):
 
     def write(self, item: Record) -> None:
         """Append a line."""
-        self._file.append(json.dumps(item, ensure_ascii=False).encode() + b"\n")
+        line = json.dumps(item, ensure_ascii=False)
+        self._file.append(line.encode(errors="backslashreplace") + b"\n")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -48,7 +49,7 @@ class CsvTable(Outlet[Record]):
     def __init__(self, path: Path, *, max_bytes: int = _MAX_BYTES, keep: int = _KEEP) -> None:
         """Append to `path`; beyond `max_bytes` to a new file, with `keep` older ones kept."""
         self.name = str(path)
-        header = csv_text(CSV_COLUMNS)
+        header = csv_row(CSV_COLUMNS)
         self._file = LineFile(path, max_bytes=max_bytes, keep=keep, header=header)
 
     def pick(self, observation: Observation) -> Record:

@@ -58,6 +58,7 @@ class LineFile:
         if not self._is_ours():  # deleted or moved away, perhaps to make room
             self._open()
         if self._size > len(self._header) and self._size + len(line) > self._max_bytes:
+            self.close()
             rotate(self._path, self._keep)
             self._open()
         if self._size == 0:
@@ -68,7 +69,10 @@ class LineFile:
         """Let go of the file."""
         if self._handle >= 0:
             handle, self._handle = self._handle, -1
-            os.close(handle)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
     def _open(self) -> None:
         self.close()

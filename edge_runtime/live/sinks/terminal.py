@@ -7,6 +7,7 @@ import time
 import click
 
 from ...prediction import Record, refused_text
+from ...text import printable
 from ..observation import Event, Observation, SourceHealth, SourceState
 from ..rate import Rate
 from .rows import event_row, health_row, observation_row
@@ -73,9 +74,10 @@ class StatusLine:
         text = f"{self._seen}  {health.state.value}{reason}" + (f"  {lost} lost" if lost else "")
         if self._rewrite:
             columns = shutil.get_terminal_size().columns
-            click.echo(_ERASE + text[: columns - 1], nl=False)
+            click.echo(_ERASE + printable(text)[: columns - 1], nl=False)
         else:
-            click.echo(f"{time.strftime('%H:%M:%S')}  {text}  {health.source}")
+            line = printable(f"{text}  {health.source}")
+            click.echo(f"{time.strftime('%H:%M:%S')}  {line}")
 
 
 class JsonLines:
@@ -106,7 +108,8 @@ class JsonLines:
         if news != self._reported:
             self._reported = news
             reason = f" ({health.reason})" if health.reason else ""
-            click.echo(f"{health.source}: {health.state.value}{reason}", err=True)
+            line = printable(f"{health.source}: {health.state.value}{reason}")
+            click.echo(line, err=True)
 
     def close(self) -> None:
         """Do nothing: each line is out already."""

@@ -4,10 +4,10 @@ import http.client
 import re
 import time
 
+from ...images.jpeg import find_damage
 from .address import CameraAddress
 from .capture import DamagedError, LateError, LostError, RawFrame, RefusedError
 from .http_connection import HttpConnection
-from .jpeg import find_damage
 
 _MOST_BYTES = 64 * 2**20  # of a frame; nobody's camera sends more
 _MOST_HEADER_BYTES = 64 * 2**10

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ...images.decoder_output import decoder_warnings
 from .address import CameraAddress
 from .capture import (
     DamagedError,
@@ -23,7 +24,6 @@ from .capture import (
     status_text,
     untrusted,
 )
-from .jpeg import decoder_warnings
 
 # What FFmpeg gathers to guess the frame rate (a second, and more) would be thrown away, or come
 # late and at once.

@@ -8,12 +8,18 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser, parse_options_header
 
 from ...images import ImageError, RGBImage, decode_image
-from .image_size import image_size
 
 # How many times the limit is read before the line is cut.
 _THROWN_AWAY = 5
 _MOST_PARTS = 16
-_KNOWN = "send a JPEG, PNG, WebP, BMP or TIFF file"
+# The status of the HTTP answer to each fault of an image, and what to do; 422 for the others.
+_KNOWN = "; send a JPEG, PNG, WebP, BMP or TIFF file"
+_DAMAGED = (422, "; send one that can be decoded")
+_REFUSALS = {
+    "empty": (400, _KNOWN),
+    "unknown": (415, _KNOWN),
+    "large": (413, "; send a smaller photograph"),
+}
 
 # It warns of each damaged form on stderr, which whoever sends them could fill.
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())
@@ -115,18 +121,8 @@ def decode_photograph(data: bytes, *, pixels: int) -> RGBImage:
     Raises:
         RefusedError: it is empty, no image, damaged or has more than `pixels`.
     """
-    if not data:
-        raise RefusedError(400, f"the request is empty; {_KNOWN}")
-    size = image_size(data)
-    if size is None:
-        raise RefusedError(415, f"not an image; {_KNOWN}")
-    if size[0] * size[1] > pixels:
-        raise RefusedError(
-            413,
-            f"{size[0]}×{size[1]} is more than {pixels / 1e6:g} megapixels; "
-            "send a smaller photograph",
-        )
     try:
-        return decode_image(data, name="photograph")
+        return decode_image(data, name="photograph", most_pixels=pixels)
     except ImageError as error:
-        raise RefusedError(422, str(error)) from None
+        status, mend = _REFUSALS.get(error.fault, _DAMAGED)
+        raise RefusedError(status, f"{error}{mend}") from None

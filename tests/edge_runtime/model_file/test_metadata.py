@@ -16,7 +16,7 @@ from ai_edge_litert.schema_py_generated import ModelT
 from skips import skip_without
 
 from edgeclf.edge_runtime import Classifier, read_image
-from edgeclf.edge_runtime.images import find_images
+from edgeclf.edge_runtime.images.folders import find_images
 from edgeclf.edge_runtime.interpreter import open_interpreter
 from edgeclf.edge_runtime.model_file.container import flatbuffer_size, read_model, write_model
 from edgeclf.edge_runtime.model_file.metadata import METADATA_NAME, embed_metadata, read_metadata

@@ -8,7 +8,8 @@ import pytest
 
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.models.data import labelled_images
-from edgeclf.models.data.labelled_images import load_images, scan_labelled_folder
+from edgeclf.models.data.class_folders import scan_labelled_folder
+from edgeclf.models.data.labelled_images import load_images
 
 
 def touch(root: Path, *names: str) -> None:
@@ -20,7 +21,7 @@ def touch(root: Path, *names: str) -> None:
 def listed(root: Path) -> list[tuple[str, str, str | None]]:
     return [
         (image.path.relative_to(root).as_posix(), image.label, image.split)
-        for image in scan_labelled_folder(root)
+        for image in scan_labelled_folder(root).images
     ]
 
 

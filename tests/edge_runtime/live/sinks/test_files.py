@@ -314,6 +314,30 @@ def test_a_table(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("label", ["=1+1", "+1", "-1", "@x"])
+def test_a_table_holds_no_formula(tmp_path: Path, label: str) -> None:
+    path = tmp_path / "news.csv"
+    feed(CsvTable(path, max_bytes=600), 1, label=label)
+    with path.open(newline="") as stream:
+        row = list(csv.reader(stream))[1]
+    assert row[2] == row[4] == f"'{label}"
+
+
+def test_lines_are_on_the_disk_once_a_file_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(
+        rotation.os, "fsync", lambda handle: synced.append(os.fstat(handle).st_size)
+    )
+    lines = LineFile(tmp_path / "news.jsonl", max_bytes=20, keep=9)
+    for _ in range(3):
+        lines.append(b"ten bytes\n")
+    assert synced == [20]  # the file that was full
+    lines.close()
+    assert synced == [20, 10]
+
+
 def test_a_table_of_other_columns_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "news.csv"
     path.write_text("name,age\n")

@@ -9,8 +9,10 @@ import pytest
 from live_servers import jpeg, picture
 from skips import require_linux
 
+from edgeclf.edge_runtime.images.decoder_output import decoder_warnings
+from edgeclf.edge_runtime.images.jpeg import find_damage
 from edgeclf.edge_runtime.live.sources.capture import DamagedError
-from edgeclf.edge_runtime.live.sources.jpeg import decode_jpeg, decoder_warnings, find_damage
+from edgeclf.edge_runtime.live.sources.jpeg import decode_jpeg
 
 SCAN = b"\xff\xda"
 

@@ -26,8 +26,8 @@ from schemas import valid
 
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.images import RGBImage
+from edgeclf.edge_runtime.images.size import image_size
 from edgeclf.edge_runtime.live.observation import SourceState
-from edgeclf.edge_runtime.live.web.image_size import image_size
 from edgeclf.edge_runtime.live.web.options import Address, open_web, web_options
 from edgeclf.edge_runtime.live.web.pictures import LONGEST_SIDE, PictureMaker
 from edgeclf.edge_runtime.live.web.view import WebView

@@ -1,33 +1,44 @@
 """How large an image is by its header, before anything of it is decoded."""
 
+import re
 import struct
+from collections.abc import Callable
+
+from .simple_formats import pnm_size
+from .tiff import tiff_size
 
 # Start-of-frame markers (ITU-T T.81, table B.1): 0xC0 to 0xCF without tables and JPG's own.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
-_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SHORT = 256, 257, 3
 
 
-def image_size(data: bytes) -> tuple[int, int] | None:  # noqa: PLR0911, one a format
+_SIGNATURES = (
+    ("JPEG", re.compile(rb"\xff\xd8")),
+    ("PNG", re.compile(rb"\x89PNG\r\n\x1a\n")),
+    ("WebP", re.compile(rb"RIFF....WEBP", re.DOTALL)),
+    ("TIFF", re.compile(rb"II[*+]\0|MM\0[*+]")),
+    ("BMP", re.compile(rb"BM")),
+    ("GIF", re.compile(rb"GIF8[79]a")),
+    ("PNM", re.compile(rb"P[1-6][\s#]")),
+)
+
+
+def image_format(data: bytes) -> str | None:
+    """Return the name of the file's format by its first bytes; None if it is none of these."""
+    return next((name for name, signature in _SIGNATURES if signature.match(data)), None)
+
+
+def image_size(data: bytes) -> tuple[int, int] | None:
     """Return width and height in pixels as the file states them.
 
     Returns:
-        None for what is neither JPEG, PNG, WebP, BMP nor TIFF, or is cut within its header.
+        None for what is none of the formats, or is cut within its header.
     """
+    kind = image_format(data)
     try:
-        if data.startswith(b"\xff\xd8"):
-            return _jpeg(data)
-        if data.startswith(b"\x89PNG\r\n\x1a\n"):
-            return _two(struct.unpack_from(">II", data, 16))
-        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-            return _webp(data)
-        if data.startswith(b"BM"):
-            return _bmp(data)
-        if data[:4] in {b"II*\0", b"MM\0*"}:
-            return _tiff(data, "<" if data[:2] == b"II" else ">")
+        return None if kind is None else _SIZES[kind](data)
     except struct.error:
         return None
-    return None
 
 
 def _two(values: tuple[int, ...]) -> tuple[int, int]:
@@ -70,15 +81,20 @@ def _bmp(data: bytes) -> tuple[int, int]:
     return _two(struct.unpack_from("<HH" if header == 12 else "<ii", data, 18))
 
 
-def _tiff(data: bytes, order: str) -> tuple[int, int] | None:
-    (directory,) = struct.unpack_from(f"{order}I", data, 4)
-    (entries,) = struct.unpack_from(f"{order}H", data, directory)
-    found = {}
-    for at in range(directory + 2, directory + 2 + 12 * entries, 12):
-        tag, kind = struct.unpack_from(f"{order}HH", data, at)
-        found[tag] = struct.unpack_from(
-            f"{order}{'H' if kind == _TIFF_SHORT else 'I'}", data, at + 8
-        )
-    if _TIFF_WIDTH not in found or _TIFF_HEIGHT not in found:
-        return None
-    return found[_TIFF_WIDTH][0], found[_TIFF_HEIGHT][0]
+def _png(data: bytes) -> tuple[int, int]:
+    return _two(struct.unpack_from(">II", data, 16))
+
+
+def _gif(data: bytes) -> tuple[int, int]:
+    return _two(struct.unpack_from("<HH", data, 6))
+
+
+_SIZES: dict[str, Callable[[bytes], tuple[int, int] | None]] = {
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "WebP": _webp,
+    "TIFF": tiff_size,
+    "BMP": _bmp,
+    "GIF": _gif,
+    "PNM": pnm_size,
+}

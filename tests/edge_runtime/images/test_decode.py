@@ -1,6 +1,7 @@
 """Image files come in as upright RGB pixels, or as an error that names the file."""
 
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,10 +66,64 @@ def test_grey_is_repeated(suffix: str) -> None:
     np.testing.assert_allclose(rgb[..., 0].astype(int), grey, atol=12)
 
 
-def test_alpha_is_dropped() -> None:
-    bgra = np.dstack([photograph(), np.zeros((48, 64), np.uint8)])
-    rgb = decode_image(encode(".png", bgra), name="x")
-    np.testing.assert_array_equal(rgb, bgra[..., 2::-1])
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".bmp"])
+@pytest.mark.parametrize("alpha", [0, 64, 255])
+def test_what_is_transparent_shows_white(suffix: str, alpha: int) -> None:
+    bgra = np.dstack([photograph(), np.full((48, 64), alpha, np.uint8)])
+    bgra[24:, :, 3] = 255
+    lossless = (cv2.IMWRITE_WEBP_QUALITY, 101) if suffix == ".webp" else ()
+    rgb = decode_image(encode(suffix, bgra, *lossless), name="x").astype(int)
+    np.testing.assert_array_equal(rgb[24:], bgra[24:, :, 2::-1])
+    expected = (bgra[:24, :, 2::-1].astype(float) * alpha + 255.0 * (255 - alpha)) / 255
+    # WebP without loss may still change the colour of what nobody sees.
+    np.testing.assert_allclose(rgb[:24], expected, atol=0.5)
+
+
+def png(header: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """Write a PNG of these parts, each with its right length and checksum."""
+    parts = [(b"IHDR", header), *chunks, (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + kind + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in parts
+    )  # fmt: skip
+
+
+def png_header(width: int, height: int, depth: int, colour: int) -> bytes:
+    return struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("depth", "colour", "row", "chunks", "expected"),
+    [
+        (8, 4, b"\x40\x00\x40\xff", (), [255, 64]),
+        (16, 4, b"\x40\x00\x00\x00\x40\x00\xff\xff", (), [255, 64]),
+        (8, 3, b"\0\1", ((b"PLTE", b"\x40" * 6), (b"tRNS", b"\0\xff")), [255, 64]),
+        (8, 0, b"\x40\x41", ((b"tRNS", b"\0\x40"),), [255, 65]),
+        (4, 0, b"\x12", ((b"tRNS", b"\0\1"),), [255, 34]),
+        (16, 0, b"\x40\0\x40\1", ((b"tRNS", b"\x40\0"),), [255, 64]),
+        (8, 2, b"\x40\x40\x40\x41\x41\x41", ((b"tRNS", b"\0\x40" * 3),), [255, 65]),
+    ],
+    ids=["grey", "16 bits", "palette", "a grey", "a grey of 4 bits", "a grey of 16", "a colour"],
+)
+def test_all_ways_to_be_transparent_in_a_png(
+    depth: int, colour: int, row: bytes, chunks: tuple[tuple[bytes, bytes], ...],
+    expected: list[int],
+) -> None:  # fmt: skip
+    data = png(png_header(2, 1, depth, colour), *chunks, (b"IDAT", zlib.compress(b"\0" + row)))
+    np.testing.assert_array_equal(decode_image(data, name="x")[0], [[e] * 3 for e in expected])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_transparent_images_are_turned_as_others(orientation: int) -> None:
+    bgra = np.dstack([photograph(), np.full((48, 64), 255, np.uint8)])
+    tiff = b"MM\0*" + struct.pack(">IHHHIHH", 8, 1, 0x0112, 3, 1, orientation, 0)
+    exif = struct.pack(">I", len(tiff)) + b"eXIf" + tiff
+    exif += struct.pack(">I", zlib.crc32(exif[4:]))
+    plain = encode(".png", bgra)
+    at = plain.index(b"IDAT") - 4
+    turned = decode_image(plain[:at] + exif + plain[at:], name="x")
+    np.testing.assert_array_equal(turned, UPRIGHT[orientation](bgra[..., 2::-1]))
 
 
 def test_16_bits_become_8() -> None:
@@ -210,7 +265,8 @@ def test_fill_bytes_before_a_marker_are_allowed() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("a.jpg", True), ("A.JPEG", True), ("a.b.png", True), ("a.txt", False), ("jpg", False),
-     (".a.jpg", False), ("._a.jpg", False), ("a.gif", False)],
+     (".a.jpg", False), ("._a.jpg", False), ("a.heic", False), ("a.JFIF", True), ("a.jpe", True),
+     ("a.ppm", True), ("a.dib", True)],
 )  # fmt: skip
 def test_images_are_known_by_their_names(name: str, expected: bool) -> None:
     assert is_image(Path("folder") / name) is expected

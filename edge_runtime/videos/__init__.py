@@ -1,0 +1,1 @@
+"""Video files: their frames, and how many of them there are."""

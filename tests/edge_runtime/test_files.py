@@ -1,0 +1,52 @@
+"""Files are written whole, and are there after a power cut."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from edgeclf.edge_runtime.files import replacing, write_bytes, write_json, write_text
+
+
+def traced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record in which order names and contents go to the disk."""
+    steps: list[str] = []
+    sync, replace = os.fsync, Path.replace
+
+    def fsync(handle: int) -> None:
+        steps.append(f"sync {'folder' if stat.S_ISDIR(os.fstat(handle).st_mode) else 'file'}")
+        sync(handle)
+
+    def rename(self: Path, target: Path) -> Path:
+        steps.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", rename)
+    return steps
+
+
+def test_a_file_is_on_the_disk_before_its_name_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = traced(monkeypatch)
+    for write in (
+        lambda path: write_bytes(path, b"x"),
+        lambda path: write_text(path, "x"),
+        lambda path: write_json(path, {}),
+    ):
+        steps.clear()
+        write(tmp_path / "x")
+        assert steps == ["sync file", "rename", "sync folder"]
+    steps.clear()
+    with replacing(tmp_path / "picture") as temporary:
+        temporary.write_bytes(b"x")
+    assert steps == ["rename"]
+
+
+def test_text_of_any_name_is_written(tmp_path: Path) -> None:
+    write_text(tmp_path / "x", "M\udcfcller")
+    assert (tmp_path / "x").read_text() == r"M\udcfcller"
+    write_json(tmp_path / "y", {"name": "M\udcfcller"})
+    assert (tmp_path / "y").read_text() == '{\n  "name": "M\\udcfcller"\n}\n'
