@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from .convert.api import Conversion, convert_model
     from .edge_runtime.classifier import Classifier
     from .edge_runtime.errors import EdgeclfError
-    from .edge_runtime.images import decode_image, find_images, read_image
+    from .edge_runtime.images import decode_image, read_image
+    from .edge_runtime.images.folders import find_images
     from .edge_runtime.prediction import Prediction, Refusal
     from .train.api import evaluate_run, train_classifier
 
@@ -42,7 +43,7 @@ if not TYPE_CHECKING:
         "convert_model": "convert.api",
         "decode_image": "edge_runtime.images",
         "evaluate_run": "train.api",
-        "find_images": "edge_runtime.images",
+        "find_images": "edge_runtime.images.folders",
         "read_image": "edge_runtime.images",
         "train_classifier": "train.api",
     }

@@ -8,8 +8,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge_runtime.classifier import UNKNOWN
 from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.prediction import UNKNOWN
 from ...edge_runtime.text import alike
 from ...models.data.class_folders import SPLITS, LabelledImage, scan_labelled_folder
 from ...models.data.examples import Split

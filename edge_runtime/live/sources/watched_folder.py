@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import EdgeclfError
 from ...images import ImageError, RGBImage, is_image, read_image
+from ...text import printable
 from ..observation import LiveFrame, SourceCounts, SourceHealth, SourceState
 from ..rate import Rate
 
@@ -147,11 +148,11 @@ class WatchedFolder:
 
     def _decode(self, name: str, size: int) -> RGBImage:
         if size > _MOST_BYTES:
-            raise ImageError(f"{name}: {size} bytes; {_MOST_BYTES} are the most here")
+            raise ImageError(name, f"{size} bytes; {_MOST_BYTES} are the most here", "large")
         try:
             return read_image(Path(name))
         except MemoryError:
-            raise ImageError(f"{name}: does not fit into the memory") from None
+            raise ImageError(name, "does not fit into the memory", "large") from None
 
     def _finish(self, name: str, growing: _Growing) -> None:
         self._known[name] = growing.signature
@@ -189,10 +190,3 @@ class WatchedFolder:
             except OSError:
                 continue
         return inner
-
-
-def printable(name: str) -> str:
-    """Return a file's name as any output takes it: control and undecodable characters escaped."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in name
-    )
