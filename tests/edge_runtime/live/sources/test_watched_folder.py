@@ -13,7 +13,8 @@ from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.images import RGBImage
 from edgeclf.edge_runtime.live.observation import SourceState
 from edgeclf.edge_runtime.live.sources import watched_folder
-from edgeclf.edge_runtime.live.sources.watched_folder import WatchedFolder, printable
+from edgeclf.edge_runtime.live.sources.watched_folder import WatchedFolder
+from edgeclf.edge_runtime.text import printable
 
 
 class Watching:
