@@ -5,7 +5,7 @@ from typing import Literal
 
 import click
 
-from ..edge_runtime.interpreter import RUNTIMES, Runtime, default_threads
+from ..edge_runtime.tflite.interpreter import RUNTIMES, Runtime, default_threads
 from .compare_command import compare
 from .heatmaps.command import heatmaps
 from .measure.benchmark import measure_benchmark

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from .errors import EdgeclfError, ScoresError
 from .images import RGBImage
-from .interpreter import Runtime, default_threads, open_interpreter
 from .model_file.container import read_model
 from .model_file.self_test import SelfTestResult, run_self_test
 from .model_file.spec import check_thresholds
 from .prediction import UNKNOWN, FrameResult, Prediction, least_scores, name_best
 from .preprocess import check_pixels, preprocess
+from .tflite.interpreter import Runtime, default_threads, open_interpreter
 
 
 class Classifier:

@@ -16,7 +16,6 @@ from .errors import EdgeclfError
 from .files import check_folder, write_bytes
 from .heatmap import write_heatmap
 from .images import ImageError
-from .interpreter import RUNTIMES, Runtime
 from .prediction import (
     CSV_COLUMNS,
     UNKNOWN,
@@ -30,6 +29,7 @@ from .prediction import (
 )
 from .sources import Frame, find_files, is_video, read_frames
 from .text import printable
+from .tflite.interpreter import RUNTIMES, Runtime
 
 if TYPE_CHECKING:
     from .live.options import LiveOptions

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeclf.edge_runtime.errors import EdgeclfError
-from edgeclf.edge_runtime.interpreter import open_interpreter
 from edgeclf.edge_runtime.model_file.container import read_model
 from edgeclf.edge_runtime.model_file.self_test import SelfTest, synthetic_input
+from edgeclf.edge_runtime.tflite.interpreter import open_interpreter
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.interpreter import Runtime
 from ...edge_runtime.machine import machine_state
+from ...edge_runtime.tflite.interpreter import Runtime
 from ...models.photographs import (
     Photographs,
     labelled_photographs,

@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 
 from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.images import RGBImage
-from ...edge_runtime.interpreter import Runtime, delegated_parts, import_runtime, names_xnnpack
 from ...edge_runtime.preprocess import ResizeRule
 from ...edge_runtime.quiet import quiet_tensorflow
+from ...edge_runtime.tflite.interpreter import (
+    Runtime,
+    delegated_parts,
+    import_runtime,
+    names_xnnpack,
+)
 from ...models.float_model import FloatModel
 from ...models.run import read_run
 from ..results.schema import Delegate

@@ -7,7 +7,6 @@ from pathlib import Path
 from time import monotonic
 
 from ... import __version__
-from ...edge_runtime.interpreter import usable_cores
 from ...edge_runtime.machine import (
     ROOT,
     MachineState,
@@ -18,6 +17,7 @@ from ...edge_runtime.machine import (
     read_text,
     system_name,
 )
+from ...edge_runtime.tflite.interpreter import usable_cores
 from ..results.conditions import Machine
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.files import sha256_of
-from ...edge_runtime.interpreter import Runtime
 from ...edge_runtime.model_file.container import read_model
 from ...edge_runtime.preprocess import ResizeRule
+from ...edge_runtime.tflite.interpreter import Runtime
 from ...models.run import Run, read_run
 
 

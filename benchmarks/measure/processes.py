@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.interpreter import Runtime
+from ...edge_runtime.tflite.interpreter import Runtime
 from .messages import Message, array_of, receive, send
 
 _STAGES = 4

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.images import decode_image
-from ...edge_runtime.interpreter import Runtime
 from ...edge_runtime.preprocess import preprocess
 from ...edge_runtime.quiet import quiet_opencv
+from ...edge_runtime.tflite.interpreter import Runtime
 from .loaded_models import LoadedModel, import_libraries, load_model
 from .memory import memory_of_process
 from .messages import Message, receive, send

@@ -19,10 +19,10 @@ from edgeclf.convert.recipes import RECIPES
 from edgeclf.convert.techniques.registry import TECHNIQUES, calibrate_int8
 from edgeclf.convert.techniques.technique import Technique
 from edgeclf.edge_runtime.files import write_bytes
-from edgeclf.edge_runtime.interpreter import default_threads
 from edgeclf.edge_runtime.model_file.container import write_model
 from edgeclf.edge_runtime.model_file.self_test import make_self_test
 from edgeclf.edge_runtime.quiet import quiet_stderr
+from edgeclf.edge_runtime.tflite.interpreter import default_threads
 from edgeclf.models.float_model import FloatModel
 
 Images = NDArray[np.uint8]

@@ -16,8 +16,8 @@ from edgeclf.benchmarks.peers.environment import run_there
 from edgeclf.benchmarks.peers.exchange import Exchange, write_array
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import sha256_of, write_bytes
-from edgeclf.edge_runtime.interpreter import default_threads
 from edgeclf.edge_runtime.quiet import quiet_tensorflow
+from edgeclf.edge_runtime.tflite.interpreter import default_threads
 from edgeclf.models.float_model import FloatModel, FloatModelInfo
 from edgeclf.models.photographs import Photographs, load_photographs
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeclf.edge_runtime.classifier import Classifier
-from edgeclf.edge_runtime.interpreter import open_interpreter
+from edgeclf.edge_runtime.tflite.interpreter import open_interpreter
 
 Scores = NDArray[np.float32]
 

@@ -44,7 +44,7 @@ from edgeclf.benchmarks.pi_emulation.system import (
 )
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import write_json
-from edgeclf.edge_runtime.interpreter import runtime_name
+from edgeclf.edge_runtime.tflite.interpreter import runtime_name
 
 _PATH = click.Path(path_type=Path)
 

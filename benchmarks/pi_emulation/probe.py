@@ -19,7 +19,7 @@ import numpy as np
 
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.images import read_image
-from edgeclf.edge_runtime.interpreter import delegated_parts, runtime_name
+from edgeclf.edge_runtime.tflite.interpreter import delegated_parts, runtime_name
 
 _MARK = 0x5E000000  # see count.c
 _AT_HWCAP, _HWCAP_ASIMDDP = 16, 1 << 20  # Linux: auxvec.h, and hwcap.h of arm64

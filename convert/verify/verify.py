@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge_runtime.classifier import Classifier
-from ...edge_runtime.interpreter import delegated_parts, float_operators
+from ...edge_runtime.tflite.interpreter import delegated_parts, float_operators
 from ...models.metrics.scoring import Metrics, agreement, score_predictions
 from ...models.recommendation import Tradeoff, recommended_index
 from ..recipes import KINDS, RECIPES

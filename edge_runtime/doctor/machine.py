@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..interpreter import usable_cores
 from ..machine import (
     ROOT,
     MachineState,
@@ -17,6 +16,7 @@ from ..machine import (
     read_text,
     system_name,
 )
+from ..tflite.interpreter import usable_cores
 from .check import Check, ok, skipped
 
 # A DenseNet121 in int8 peaks at 90 MB on a photograph (docs/pi.md); a camera comes on top.

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..classifier import Classifier
 from ..errors import EdgeclfError
-from ..interpreter import default_threads, delegated_parts, names_xnnpack
+from ..tflite.interpreter import default_threads, delegated_parts, names_xnnpack
 from ..tflite.runtime_versions import on_32_bits
 from .check import Check, ok
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import __version__
 from ..errors import EdgeclfError
-from ..interpreter import interpreter_class, runtime_name
+from ..tflite.interpreter import interpreter_class, runtime_name
 from ..tflite.runtime_versions import on_32_bits
 from .check import Check, ok
 

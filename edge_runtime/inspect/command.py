@@ -10,9 +10,9 @@ import click
 
 from ..classifier import Classifier
 from ..errors import EdgeclfError
-from ..interpreter import RUNTIMES, Runtime, delegated_parts, runtime_name
 from ..table import format_table
 from ..text import printable_lines
+from ..tflite.interpreter import RUNTIMES, Runtime, delegated_parts, runtime_name
 from ..tflite.runtime_versions import NEWEST_TRIED, RuntimeRequirement
 from ..tflite.tflite_file import Tensor
 from .inspection import Inspection, inspect_file

@@ -9,10 +9,10 @@ import click
 from ... import __version__
 from ..classifier import Classifier
 from ..errors import EdgeclfError
-from ..interpreter import Runtime
 from ..model_file.spec import ModelSpec
 from ..sources import is_video
 from ..text import printable
+from ..tflite.interpreter import Runtime
 from .loop import run_loop, stop_on_signals
 from .observation import FrameSource, Sink
 from .options import LiveOptions

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import EdgeclfError, ScoresError
 from ..images import RGBImage
-from ..interpreter import Interpreter, delegated_parts, float_operators, open_interpreter
+from ..tflite.interpreter import Interpreter, delegated_parts, float_operators, open_interpreter
 from .strict_json import member, typed
 
 # Pixels of the grid that is drawn and then enlarged: coarse, middle and fine structure.

@@ -13,8 +13,8 @@ from schemas import valid_file
 
 from edgeclf.convert.techniques.registry import TECHNIQUES
 from edgeclf.edge_runtime import Classifier, read_image
-from edgeclf.edge_runtime.interpreter import delegated_parts, float_operators
 from edgeclf.edge_runtime.model_file.container import flatbuffer_size, read_model
+from edgeclf.edge_runtime.tflite.interpreter import delegated_parts, float_operators
 from edgeclf.models.float_model import FloatModel
 from edgeclf.models.photographs import Photographs, load_photographs, run_photographs
 from edgeclf.models.run import read_run

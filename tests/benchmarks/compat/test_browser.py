@@ -29,7 +29,7 @@ from edgeclf.benchmarks.compat.browser.rows import (
 from edgeclf.benchmarks.compat.browser.server import serve
 from edgeclf.benchmarks.compat.cases import Case, OutputTensor, write_case
 from edgeclf.edge_runtime import Classifier, EdgeclfError
-from edgeclf.edge_runtime.interpreter import open_interpreter
+from edgeclf.edge_runtime.tflite.interpreter import open_interpreter
 
 Run = Callable[[Path, Path], dict[str, Any]]
 

@@ -13,7 +13,7 @@ from edgeclf.convert.graph.read_keras import read_keras
 from edgeclf.convert.graph.to_keras import build_tf_keras
 from edgeclf.convert.quantize.emit import emit_tflite
 from edgeclf.convert.recipes import RECIPES
-from edgeclf.edge_runtime.interpreter import float_operators, open_interpreter
+from edgeclf.edge_runtime.tflite.interpreter import float_operators, open_interpreter
 
 QUICK = ("DenseNet121", "ResNet50V2", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0")
 SLOW = ("DenseNet169", "DenseNet201", "MobileNetV3Large")

@@ -20,8 +20,8 @@ from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.heatmap import HeatmapHead, overlay_heatmap
 from edgeclf.edge_runtime.images import read_image
-from edgeclf.edge_runtime.interpreter import open_interpreter
 from edgeclf.edge_runtime.model_file.container import flatbuffer_size, read_model, write_model
+from edgeclf.edge_runtime.tflite.interpreter import open_interpreter
 from edgeclf.edge_runtime.tflite.tflite_file import Operator, TFLiteFile, parse_tflite
 from edgeclf.models.float_model import FloatModel
 from edgeclf.models.photographs import load_photographs, run_photographs

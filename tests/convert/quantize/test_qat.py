@@ -24,7 +24,7 @@ from edgeclf.convert.quantize.ranges import calibrate_ranges
 from edgeclf.convert.techniques.equalize_concats import concat_parts, equalize_concats
 from edgeclf.convert.techniques.registry import apply_techniques, calibrate_int8, parse_techniques
 from edgeclf.edge_runtime import Classifier
-from edgeclf.edge_runtime.interpreter import float_operators, open_interpreter
+from edgeclf.edge_runtime.tflite.interpreter import float_operators, open_interpreter
 from edgeclf.edge_runtime.tflite.tflite_file import parse_tflite
 from edgeclf.models.data.augment import AugmentConfig
 from edgeclf.models.float_model import FloatModel

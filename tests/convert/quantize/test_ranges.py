@@ -9,7 +9,7 @@ from edgeclf.convert.quantize.emit import emit_tflite
 from edgeclf.convert.quantize.int16_headroom import add_headroom
 from edgeclf.convert.quantize.ranges import calibrate_ranges
 from edgeclf.convert.recipes import RECIPES
-from edgeclf.edge_runtime.interpreter import open_interpreter
+from edgeclf.edge_runtime.tflite.interpreter import open_interpreter
 from edgeclf.edge_runtime.tflite.tflite_file import parse_tflite
 
 RNG = np.random.default_rng(0)

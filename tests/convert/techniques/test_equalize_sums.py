@@ -22,7 +22,7 @@ from edgeclf.convert.quantize.calibrate import channel_ranges
 from edgeclf.convert.quantize.emit import emit_tflite
 from edgeclf.convert.recipes import RECIPES
 from edgeclf.convert.techniques.equalize_sums import Sums, equalize_sums, find_sums, summed
-from edgeclf.edge_runtime.interpreter import open_interpreter
+from edgeclf.edge_runtime.tflite.interpreter import open_interpreter
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (16, 8, 8, 3), np.uint8)

@@ -24,7 +24,7 @@ from edgeclf.convert.quantize.fake_quant import build_fake_quant
 from edgeclf.convert.quantize.ranges import calibrate_ranges
 from edgeclf.convert.recipes import RECIPES
 from edgeclf.convert.techniques.relative_logits import relative_logits
-from edgeclf.edge_runtime.interpreter import float_operators, open_interpreter
+from edgeclf.edge_runtime.tflite.interpreter import float_operators, open_interpreter
 from edgeclf.edge_runtime.tflite.tflite_file import parse_tflite
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (40, 8, 8, 3), np.uint8)

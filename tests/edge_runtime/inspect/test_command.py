@@ -19,8 +19,8 @@ from edgeclf.edge_runtime import Classifier
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.inspect.command import format_inspection
 from edgeclf.edge_runtime.inspect.inspection import inspect_file
-from edgeclf.edge_runtime.interpreter import float_operators
 from edgeclf.edge_runtime.model_file.container import flatbuffer_size, read_model, write_model
+from edgeclf.edge_runtime.tflite.interpreter import float_operators
 
 RECIPES = ("float32", "float16", "dynamic", "int8")
 FreshPython = Callable[..., subprocess.CompletedProcess[str]]

@@ -17,11 +17,11 @@ from skips import skip_without
 
 from edgeclf.edge_runtime import Classifier, read_image
 from edgeclf.edge_runtime.images.folders import find_images
-from edgeclf.edge_runtime.interpreter import open_interpreter
 from edgeclf.edge_runtime.model_file.container import flatbuffer_size, read_model, write_model
 from edgeclf.edge_runtime.model_file.metadata import METADATA_NAME, embed_metadata, read_metadata
 from edgeclf.edge_runtime.model_file.self_test import GRIDS, synthetic_input
 from edgeclf.edge_runtime.tflite.flatbuffer import FlatbufferError
+from edgeclf.edge_runtime.tflite.interpreter import open_interpreter
 from edgeclf.edge_runtime.tflite.runtime_versions import (
     RUNTIME_VERSION_NAME,
     runtime_requirement,

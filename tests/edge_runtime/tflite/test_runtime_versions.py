@@ -23,11 +23,11 @@ from ai_edge_litert.schema_py_generated import (
 from edgeclf.edge_runtime.doctor.model import model_checks
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.inspect.inspection import inspect_file
-from edgeclf.edge_runtime.interpreter import open_interpreter
 from edgeclf.edge_runtime.model_file.container import write_model
 from edgeclf.edge_runtime.model_file.metadata import embed_metadata
 from edgeclf.edge_runtime.model_file.spec import ModelSpec
 from edgeclf.edge_runtime.tflite import runtime_versions
+from edgeclf.edge_runtime.tflite.interpreter import open_interpreter
 from edgeclf.edge_runtime.tflite.operator_versions import first_release, parse_version
 from edgeclf.edge_runtime.tflite.runtime_versions import (
     RUNTIME_VERSION_NAME,

@@ -16,7 +16,7 @@ from edgeclf.convert.graph.to_keras import build_tf_keras
 from edgeclf.convert.quantize.emit import emit_int8
 from edgeclf.convert.quantize.ranges import calibrate_ranges
 from edgeclf.edge_runtime import EdgeclfError
-from edgeclf.edge_runtime.interpreter import float_operators, open_interpreter
+from edgeclf.edge_runtime.tflite.interpreter import float_operators, open_interpreter
 from edgeclf.models.networks.architectures import ARCHITECTURES, architecture
 from edgeclf.models.networks.classifier import FEATURES_NAME, build_classifier
 from edgeclf.models.networks.weights import download_imagenet, set_weights

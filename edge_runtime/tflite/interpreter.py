@@ -11,10 +11,10 @@ from typing import Any, Literal, Protocol, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import EdgeclfError
+from ..quiet import quiet_stderr
 from .compiled_model import CompiledModelInterpreter, compiled_model_classes
-from .errors import EdgeclfError
-from .quiet import quiet_stderr
-from .tflite.runtime_versions import explain_refusal
+from .runtime_versions import explain_refusal
 
 Runtime = Literal["interpreter", "compiled"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)

@@ -15,10 +15,10 @@ from click.testing import Result
 
 from edgeclf.benchmarks.results.schema import Benchmark
 from edgeclf.edge_runtime.classifier import Classifier
-from edgeclf.edge_runtime.compiled_model import compiled_model_classes
 from edgeclf.edge_runtime.errors import EdgeclfError
-from edgeclf.edge_runtime.interpreter import delegated_parts, float_operators
 from edgeclf.edge_runtime.model_file.self_test import synthetic_input
+from edgeclf.edge_runtime.tflite.compiled_model import compiled_model_classes
+from edgeclf.edge_runtime.tflite.interpreter import delegated_parts, float_operators
 
 RECIPES = ("float32", "float16", "dynamic", "int8")
 Cli = Callable[..., Result]

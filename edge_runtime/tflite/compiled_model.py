@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import EdgeclfError
-from .quiet import quiet_exit, quiet_stderr
-from .tflite.tflite_file import TFLiteFile, parse_tflite, read_quantization
+from ..errors import EdgeclfError
+from ..quiet import quiet_exit, quiet_stderr
+from .tflite_file import TFLiteFile, parse_tflite, read_quantization
 
 # The first whose CompiledModel takes a number of threads.
 OLDEST_LITERT = "2.1.6"
