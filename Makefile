@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo docs test test-lowest lint types layers pytest acceptance peers pi compat lock clean
+.PHONY: demo docs test test-lowest lint types layers pytest coverage acceptance peers pi compat lock clean
 
 demo: .venv/installed
 	$(BIN)/edgeclf demo --out demo-run
@@ -28,6 +28,10 @@ docs: .venv/installed
 	  --conf-dir docs/site --doctree-dir build/doctrees . build/site
 
 pytest: .venv/installed
+	$(BIN)/pytest -n 2 --dist loadfile
+
+# Which lines no test runs. Counting them makes the tests slower, so `make test` does not.
+coverage: .venv/installed
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term
 
 # Converts and trains on the real photographs beside the repository: three quarters of an hour.
