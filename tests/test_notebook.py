@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from nbclient import NotebookClient
 
 from edgeclf.benchmarks.demo.surfaces import draw_surface, write_surfaces
-from edgeclf.train.data_check import pictures
 from edgeclf.train.data_check.checking import DataCheck, check_data
+from edgeclf.train.data_check.report import pictures
 
 NOTEBOOK = REPOSITORY / "notebooks" / "exploration.ipynb"
 

@@ -94,7 +94,7 @@ def test_the_wheel_holds_the_package_and_no_test(wheel: Path) -> None:
         "benchmarks/report/benchmark.html",
         "models/report/base.html",
         "models/report/parts.html",
-        "train/data_check/data_check.html",
+        "train/data_check/report/data_check.html",
         "train/report/run.html",
     }
     assert {f"edgeclf/{name}" for name in templates} <= set(names)

@@ -11,8 +11,8 @@ from ...edge_runtime.files import check_folder, write_bytes, write_json
 from ...edge_runtime.text import csv_cell, printable_lines
 from ...models.run import SPLIT_NAME
 from .checking import DataCheck, check_data
-from .findings import MUST, findings, to_json
-from .text import check_text
+from .report.findings import MUST, findings, to_json
+from .report.text import check_text
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -100,7 +100,7 @@ def check(
     if groups_file and not scenes:
         raise EdgeclfError("--propose-groups needs the scenes; leave out --no-scenes")
     if report_file:
-        from . import page  # refuses a report without Jinja2
+        from .report import page  # refuses a report without Jinja2
     for file in (json_file, report_file, groups_file):
         if file:
             check_folder(file.parent)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ... import __version__
-from ...models.report.figures import count
-from .checking import DataCheck, Leak
-from .near_duplicates import Pair
+from .... import __version__
+from ....models.report.figures import count
+from ..checking import DataCheck, Leak
+from ..near_duplicates import Pair
 
 SCHEMA = 1
 

@@ -13,10 +13,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ...edge_runtime.images import RGBImage, read_image
-from .checking import DataCheck
-from .masks import find_masks
-from .outliers import Outlier
+from ....edge_runtime.images import RGBImage, read_image
+from ..checking import DataCheck
+from ..masks import find_masks
+from ..outliers import Outlier
 
 _MOST_CLASSES = 12
 _CELL_INCHES = 1.3

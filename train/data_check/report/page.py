@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...edge_runtime.files import write_text
-from ...models.report.figures import count
-from ...models.report.table import Table
-from ...models.report.templates import Tile, render_page
-from ...models.report.thumbnails import Thumbnails
-from .checking import DataCheck
+from ....edge_runtime.files import write_text
+from ....models.report.figures import count
+from ....models.report.table import Table
+from ....models.report.templates import Tile, render_page
+from ....models.report.thumbnails import Thumbnails
+from ..checking import DataCheck
+from ..near_duplicates import Pair
 from .findings import findings, leak_forms, leak_text
-from .near_duplicates import Pair
 from .text import verdict
 
 _TEMPLATE = Path(__file__).with_name("data_check.html")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from ...edge_runtime.table import format_table
-from ...models.report.figures import count
-from .checking import DataCheck
+from ....edge_runtime.table import format_table
+from ....models.report.figures import count
+from ..checking import DataCheck
+from ..near_duplicates import Pair
 from .findings import Finding, findings, leak_forms
-from .near_duplicates import Pair
 
 _MOST = 8  # lines of a section
 

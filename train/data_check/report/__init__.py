@@ -1,0 +1,1 @@
+"""What a check of data found, in sentences, pictures and a page."""
