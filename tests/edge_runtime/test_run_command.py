@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 from numpy.typing import NDArray
-from schemas import valid
+from schemas import valid, valid_rows
 
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.images import read_image
@@ -216,6 +216,7 @@ def test_a_folder_as_a_table(cli: Cli, model: Path, photos: Path, tmp_path: Path
     with table.open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     assert [Path(line["source"]).name for line in lines] == ["a.png", "b.png", "c.png", "d.png"]
+    assert [row["error"] is None for row in valid_rows("device/run-csv", table)] == [1, 0, 1, 1]
     for line, record in zip(lines, found, strict=True):
         refused = record.get("refused") or {}
         expected = record | {

@@ -1,6 +1,7 @@
 """The compatibility table: the cheap rows on a tiny model, the comparison, and what fails a run."""
 
 import base64
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.schema_py_generated import BuiltinOperator, ModelT
 from click.testing import CliRunner
-from schemas import valid_file
+from schemas import valid, valid_file
 from skips import skip_without
 
 from edgeclf.benchmarks.compat import compat, interpreters, vela_rows
@@ -99,7 +100,10 @@ def test_a_row_that_goes_wrong_is_an_outcome(case: Case, tmp_path: Path) -> None
     def run(_folder: Path, _work: Path) -> dict[str, Any]:
         raise EdgeclfError("no boot")
 
-    one = run_row(Row("broken", "bit-equal", run), case, {}, tmp_path)
+    row = Row("broken", "bit-equal", run)
+    one = run_row(row, case, {}, tmp_path)
+    report = compat._record([row], [case], {"broken": {"tiny": one}})
+    valid("models/compatibility", json.loads(json.dumps(report)))
     assert (one.state, one.passed, one.reason) == ("failed", False, "no boot")
     assert deviations({"broken": {"tiny": one}}) == [
         "broken: tiny: failed (expected bit-equal): no boot"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from benchmark_results import make_benchmark, with_error
+from schemas import valid_file
 
 from edgeclf.benchmarks.results.schema import SCHEMA, Benchmark, read_benchmark, write_benchmark
 from edgeclf.edge_runtime.errors import EdgeclfError
@@ -23,7 +24,7 @@ def test_what_is_written_is_read_back(benchmark: Benchmark, tmp_path: Path) -> N
     dead = with_error(benchmark, "int8", "int8.tflite: was killed")
     write_benchmark(file, dead)
     assert read_benchmark(file) == dead
-    assert json.loads(file.read_text())["schema"] == SCHEMA
+    assert valid_file("models/benchmark", file)["schema"] == SCHEMA
 
 
 def test_the_reference_is_the_model_that_says_so(benchmark: Benchmark) -> None:

@@ -31,9 +31,12 @@ def model(tiny_models: Path) -> Path:
     return tiny_models / "int8.tflite"
 
 
+def records_of(text: str) -> list[dict[str, Any]]:
+    return [valid("device/run-live", json.loads(line)) for line in text.splitlines()]
+
+
 def frames_of(text: str) -> list[dict[str, Any]]:
-    records = [json.loads(line) for line in text.splitlines()]
-    return [record for record in records if record["type"] == "frame"]
+    return [record for record in records_of(text) if record["type"] == "frame"]
 
 
 def endless(client: Connection) -> None:
@@ -90,8 +93,7 @@ def test_json_and_json_lines_are_the_same_records(
 ) -> None:
     file = tmp_path / "seen.jsonl"
     result = cli("run", model, camera, "--json", "--max-frames", 3, "--jsonl", file)
-    printed = [json.loads(line) for line in result.stdout.splitlines()]
-    written = [json.loads(line) for line in file.read_text().splitlines()]
+    printed, written = records_of(result.stdout), records_of(file.read_text())
     assert {record["type"] for record in printed} == {"frame", "event", "source"}
     for kind in ("frame", "event"):
         assert [one for one in printed if one["type"] == kind] == [
@@ -128,12 +130,11 @@ def test_the_news_goes_where_it_is_asked_to(
         *("--events", tmp_path / "events"),
     )
     assert "Live on http://127.0.0.1:" in result.stderr
-    lines = (tmp_path / "seen.jsonl").read_text().splitlines()
-    rows = [valid("device/live-jsonl", json.loads(line)) for line in lines]
+    rows = records_of((tmp_path / "seen.jsonl").read_text())
     frames = [row["frame"] for row in rows if row["type"] == "frame"]
     assert len(frames) == 5
     assert len((tmp_path / "seen.csv").read_text().splitlines()) == 6
-    assert [row["frame"] for row in valid_rows("device/live-csv", tmp_path / "seen.csv")] == frames
+    assert [row["frame"] for row in valid_rows("device/run-csv", tmp_path / "seen.csv")] == frames
     events = [row for row in rows if row["type"] == "event"]
     assert events[0]["previous"] is None
     assert len(list((tmp_path / "events").glob("*.jpg"))) == len(events)
@@ -171,7 +172,7 @@ def test_a_camera_that_refuses_is_dead(cli: Cli, model: Path) -> None:
 def test_damage_alone_does_not_hold_up_the_end(cli: Cli, model: Path) -> None:
     with serve(damaged) as port:
         result = cli("run", model, f"http://127.0.0.1:{port}/", "--duration", 2, "--json")
-    assert result.stdout == ""
+    assert {record["type"] for record in records_of(result.stdout)} == {"source"}
     assert "stale (nothing but damage: a damaged frame" in result.stderr
 
 
@@ -199,9 +200,9 @@ def test_a_video_with_a_colon_in_its_name(
     writer.release()
     name = "rtsp:12:30:00.avi"
     Path("clip.avi").rename(name)
-    for options in ((), ("--realtime",)):
-        result = cli("run", model, name, "--json", *options)
-        assert {json.loads(line)["source"] for line in result.stdout.splitlines()} == {name}
+    for schema, options in (("device/run", ()), ("device/run-live", ("--realtime",))):
+        lines = cli("run", model, name, "--json", *options).stdout.splitlines()
+        assert {valid(schema, json.loads(line))["source"] for line in lines} == {name}
 
 
 def test_a_video_without_frames_is_an_error(cli: Cli, model: Path, tmp_path: Path) -> None:
@@ -243,8 +244,8 @@ def test_new_images_are_classified_once_they_are_whole(
         str(folder / "growing.png"),
     ]
     expected = cli("run", model, *(row["source"] for row in rows), "--json")
-    for row, alone in zip(rows, frames_of(expected.stdout), strict=True):
-        assert row["top"] == alone["top"]
+    for row, line in zip(rows, expected.stdout.splitlines(), strict=True):
+        assert row["top"] == valid("device/run", json.loads(line))["top"]
 
 
 # What is refused.
@@ -341,8 +342,7 @@ def test_a_signal_ends_it_in_order(
         stdout, stderr = running.communicate(timeout=60)
     assert running.returncode == 0
     assert "Traceback" not in stderr
-    for line in stdout.splitlines():
-        json.loads(line)  # the last one is whole, too
+    records_of(stdout)  # the last one is whole, too
 
 
 @pytest.mark.parametrize(
@@ -417,5 +417,5 @@ def test_the_pictures_of_a_run_are_not_watched(cli: Cli, model: Path, tmp_path: 
         *("--json", "--max-frames", 2),
     )
     putting.join()
-    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    rows = frames_of(result.stdout)
     assert [row["source"] for row in rows] == [str(inbox / "first.png"), str(inbox / "zlast.png")]

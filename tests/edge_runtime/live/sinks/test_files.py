@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from live_news import EPOCH, event, health, observation, wait_until
+from schemas import valid, valid_rows
 from skips import require_linux, skip_without
 
 from edgeclf.edge_runtime.errors import EdgeclfError
@@ -211,7 +212,7 @@ def feed(outlet: Outlet[Any], count: int, **options: Any) -> QueuedSink[Any]:
 
 
 def json_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_bytes().splitlines()]
+    return [valid("device/run-live", json.loads(line)) for line in path.read_bytes().splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -281,9 +282,8 @@ def test_what_was_refused_is_written(tmp_path: Path) -> None:
     for row in json_lines(tmp_path / "news.jsonl"):
         assert row["label"] == "unknown"
         assert row["refused"] == {"label": "oil", "score": 0.5, "threshold": 0.6}
-    with (tmp_path / "news.csv").open(newline="") as file:
-        [line] = csv.DictReader(file)
-    assert (line["label"], line["refused"], line["threshold"]) == ("unknown", "oil", "0.6")
+    [row] = valid_rows("device/run-csv", tmp_path / "news.csv")
+    assert (row["label"], row["refused"], row["threshold"]) == ("unknown", "oil", 0.6)
 
 
 def test_json_lines_are_rotated_and_whole(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ def test_a_table_holds_no_formula(tmp_path: Path, label: str) -> None:
     feed(CsvTable(path, max_bytes=600), 1, label=label)
     with path.open(newline="") as stream:
         row = list(csv.reader(stream))[1]
-    assert row[2] == row[4] == f"'{label}"
+    assert row[4] == row[8] == f"'{label}"
 
 
 def test_lines_are_on_the_disk_once_a_file_is_closed(

@@ -164,11 +164,12 @@ def test_what_a_broker_hears(
         "good",
     )
     assert (answer["number"], answer["time"]) == (1, "2025-11-25T09:15:00.323Z")
-    states = listener.of("hall/camera/state")
+    states = [valid("device/mqtt-state", each) for each in listener.of("hall/camera/state")]
     assert [(state["frame"], state["label"]) for state in states] == [
         (0, "oil"), (2, "scratch"), (13, "scratch"),
     ]  # fmt: skip
-    assert listener.of("hall/camera/source")[-1]["state"] == "live"
+    cameras = [valid("device/mqtt-source", each) for each in listener.of("hall/camera/source")]
+    assert cameras[-1]["state"] == "live"
     assert listener.words("hall/camera/availability")[-2:] == ["online", "offline"]
     assert warnings == []
 
