@@ -271,8 +271,7 @@ class _Tables:
         total = int(counts.sum())
         if total > len(self.file.data) // width:
             raise FlatbufferError("its vectors overlap")
-        owners = np.repeat(np.arange(self.count), counts)
-        within = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+        owners, within = _items(counts)
         return self.file.read(dtype, starts[owners] + width * within), owners
 
     def integers(self, slot: int) -> tuple[Places, Places]:
@@ -284,7 +283,7 @@ class _Tables:
         """Return the tables of all vectors of tables in `slot`."""
         starts, counts = self.vectors(slot, 4)
         offsets, owners = self.gather(slot, "u4")
-        within = np.arange(owners.size) - np.repeat(np.cumsum(counts) - counts, counts)
+        _, within = _items(counts)
         return self.file.tables(starts[owners] + 4 * within + offsets)
 
     def child(self, slot: int) -> tuple["_Tables", Places]:
@@ -292,3 +291,10 @@ class _Tables:
         targets = self.targets(slot)
         owners = np.flatnonzero(targets)
         return self.file.tables(targets[owners]), owners
+
+
+def _items(counts: Places) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return of each item of vectors of these lengths whose it is, and its place in the vector."""
+    lengths = counts.astype(np.intp)  # `repeat` takes no int64 on 32 bits
+    owners = np.repeat(np.arange(len(lengths), dtype=np.intp), lengths)
+    return owners, np.arange(owners.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
