@@ -110,7 +110,7 @@ _TOO_FEW_IMAGES = 3
     help="Rule to bring an image to the input size, for --weights.",
 )
 @click.pass_context
-def convert(ctx: click.Context, **options: Any) -> None:
+def convert(ctx: click.Context, /, **options: Any) -> None:
     """Convert RUN, the folder that `edgeclf train` left, to TFLite.
 
     Each file is loaded in the device runtime and scored against the float model on RUN's test
