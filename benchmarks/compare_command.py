@@ -1,12 +1,16 @@
 """`edgeclf benchmark compare`: what changed from one benchmark to the next."""
 
+import json
 from pathlib import Path
 
 import click
 
 from ..edge_runtime.table import format_table
-from .results.changes import Change, find_changes, is_same_data
+from .results.changes import Change, Judgement, find_changes, is_same_data
 from .results.schema import read_benchmark
+
+_SCHEMA = 1
+_JUDGEMENTS: tuple[Judgement, ...] = ("worse", "better", "cannot_tell", "same")
 
 
 @click.command(context_settings={"show_default": True})
@@ -25,28 +29,53 @@ from .results.schema import read_benchmark
     type=click.FloatRange(min=0),
     help="Percentage points by which accuracy and recalls may drop.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object, with every recall.")
 @click.pass_context
-def compare(ctx: click.Context, old: Path, new: Path, tolerance: float, points: float) -> None:
+def compare(
+    ctx: click.Context, old: Path, new: Path, tolerance: float, points: float, as_json: bool
+) -> None:
     """Tell what changed from OLD.json to NEW.json, and whether it is more than chance.
 
     Both are what `edgeclf benchmark --json` wrote. The exit code is 1 if something
-    is significantly worse, by more than is tolerated. Brackets hold intervals of 95 %.
+    is significantly worse, by more than is tolerated. Where a change may be chance, and may be more
+    than is tolerated, the result is `cannot tell`. Brackets hold intervals of 95 %.
     """
     before, after = read_benchmark(old), read_benchmark(new)
     changes = find_changes(before, after, tolerance=tolerance, points=points)
     for path, benchmark in ((old, before), (new, after)):
         if benchmark.void:
             click.echo(f"Warning: {path}: its latencies do not count: {benchmark.void}", err=True)
-    if not is_same_data(before, after):
+    same_images = is_same_data(before, after)
+    if not same_images:
         click.echo("Note: other images, so accuracies are compared as unpaired ones", err=True)
-    header = ["model", "figure", "old", "new", "change", "result"]
-    click.echo(format_table(header, [_row(change) for change in changes]))
-    worse, better = (
-        sum(change.judgement == judgement for change in changes)
-        for judgement in ("worse", "better")
-    )
-    click.echo(f"{worse} worse, {better} better of {len(changes)} figures")
-    ctx.exit(1 if worse else 0)
+    counts = {each: sum(change.judgement == each for change in changes) for each in _JUDGEMENTS}
+    if as_json:
+        report = {
+            "schema": _SCHEMA,
+            "tolerance": tolerance,
+            "points": points,
+            "same_images": same_images,
+            "void": {"old": before.void, "new": after.void},
+            "counts": counts,
+            "changes": [change.to_json() for change in changes],
+        }
+        click.echo(json.dumps(report, indent=2, ensure_ascii=False))
+    else:
+        header = ["model", "figure", "old", "new", "change", "result"]
+        shown = [_row(change) for change in changes if _is_shown(change)]
+        click.echo(format_table(header, shown))
+        hidden = len(changes) - len(shown)
+        click.echo(
+            f"{counts['worse']} worse, {counts['better']} better, {counts['same']} the same, "
+            f"{counts['cannot_tell']} cannot tell, of {len(changes)} figures"
+            + (f"; {hidden} recalls that are neither better nor worse: --json" if hidden else "")
+        )
+    ctx.exit(1 if counts["worse"] else 0)
+
+
+def _is_shown(change: Change) -> bool:
+    """Tell whether the table has it: of a thousand recalls, those that became better or worse."""
+    return not change.figure.startswith("recall of ") or change.judgement in ("better", "worse")
 
 
 def _row(change: Change) -> list[str]:
@@ -55,14 +84,13 @@ def _row(change: Change) -> list[str]:
     text = "—" if change.change is None else f"{change.change:+.2f} {change.unit}"
     if change.interval:
         text += f" [{change.interval.low:+.2f}, {change.interval.high:+.2f}]"
-    result = "—" if change.judgement == "unjudged" else change.judgement
     return [
         change.model,
         change.figure,
         _value_text(change.old),
         _value_text(change.new),
         text,
-        result,
+        change.judgement.replace("_", " "),
     ]
 
 

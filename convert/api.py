@@ -44,9 +44,10 @@ def convert_model(
 ) -> Conversion:
     """Convert a run to .tflite files as `edgeclf convert` does, and return what was measured.
 
-    A file that fails the gate is no error: its `gate.passed` is False. None stands for the
-    command's default; the keywords are its options, with underscores. Progress goes to standard
-    output and warnings go to standard error.
+    A file that fails the gate is no error: its `gate.verdict` is `failed`, or `too_few_images`
+    where the loss may be chance, and its `gate.passed` is False. None stands for the command's
+    default; the keywords are its options, with underscores. Progress goes to standard output and
+    warnings go to standard error.
 
     Args:
         run: folder that a training left.

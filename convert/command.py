@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _PATH = click.Path(path_type=Path)
 _POINTS = click.FloatRange(0, 100)
+# 1 is a failure, 2 a wrong command line.
+_TOO_FEW_IMAGES = 3
 
 
 @click.command(context_settings={"show_default": True})
@@ -107,13 +109,14 @@ _POINTS = click.FloatRange(0, 100)
     type=click.Choice(RESIZE_RULES),
     help="Rule to bring an image to the input size, for --weights.",
 )
-def convert(**options: Any) -> None:
+@click.pass_context
+def convert(ctx: click.Context, /, **options: Any) -> None:
     """Convert RUN, the folder that `edgeclf train` left, to TFLite.
 
     Each file is loaded in the device runtime and scored against the float model on RUN's test
     images. A file that loses more than is allowed, or never predicts some class any more, is marked
-    as failed in conversion.json, and the exit code is 1. Without RUN, a weights file can be
-    converted:
+    as failed in conversion.json, and the exit code is 1. Where that loss may be chance, there are
+    too few images to tell, and the exit code is 3. Without RUN, a weights file can be converted:
 
     \b
     edgeclf convert --arch densenet121 --weights FILE --labels FILE
@@ -122,12 +125,19 @@ def convert(**options: Any) -> None:
     results, limits, classes = convert_with(**options)
     click.echo(result_table(results))
     click.echo(gate_summary(results, limits, classes=classes))
-    failed = [result.recipe for result in results if result.gate and not result.gate.passed]
-    if failed:
+    gates = [(result.recipe, result.gate) for result in results if result.gate]
+    if failed := [recipe for recipe, gate in gates if gate.verdict == "failed"]:
         raise EdgeclfError(
             f"{len(failed)} of {len(results)} models failed the gate: {', '.join(failed)}; ship "
             "another, or say with --max-drop and --max-class-drop what may be lost"
         )
+    if undecided := [recipe for recipe, gate in gates if gate.verdict == "too_few_images"]:
+        click.echo(
+            f"Too few images to tell for {len(undecided)} of {len(results)} models: "
+            f"{', '.join(undecided)}; add labelled images, or ship another",
+            err=True,
+        )
+        ctx.exit(_TOO_FEW_IMAGES)
 
 
 def convert_with(

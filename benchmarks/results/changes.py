@@ -1,9 +1,9 @@
 """What became better or worse from one benchmark to the next, beyond chance."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import exp
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,8 +20,8 @@ from ...models.metrics.statistics import (
 from .estimates import log_ratios
 from .schema import Benchmark, Model, Timing
 
-# `unjudged`: it is shown, but whether it is chance cannot be said.
-Judgement = Literal["better", "worse", "same", "unjudged"]
+# `cannot_tell`: too little was measured, or on machines that cannot be compared.
+Judgement = Literal["better", "worse", "same", "cannot_tell"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Change:
         change: from old to new, in `unit`; None without both.
         unit: of the change: `points` (percentage points) or `%` of the old.
         interval: of 95 % for the change; None for what is known exactly, or not repeated.
-        judgement: whether it is significant and more than what is tolerated.
+        judgement: better or worse where it is significant and more than what is tolerated; the same
+            where the answers are, or where even the interval is within what is tolerated.
     """
 
     model: str
@@ -47,6 +48,11 @@ class Change:
     unit: str
     interval: Interval | None
     judgement: Judgement
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the change as a JSON object; the interval is a list of its ends."""
+        interval = [self.interval.low, self.interval.high] if self.interval else None
+        return asdict(self) | {"interval": interval}
 
 
 def find_changes(
@@ -106,12 +112,10 @@ def _accuracies(
         ]
         if all(len(found) for found in of_class):
             # With many classes one would change by chance: Bonferroni.
-            change = _accuracy(
+            yield _accuracy(
                 before.name, f"recall of {label}", of_class, paired=paired, points=points,
                 tests=len(old.data.labels),
             )  # fmt: skip
-            if change.judgement != "same":
-                yield change
 
 
 def _accuracy(
@@ -131,9 +135,12 @@ def _accuracy(
         )
     interval = Interval(100 * shares.low, 100 * shares.high)
     change = 100 * float(after.mean() - before.mean())
+    judgement = _judge(change, interval, allowed=points, more_is_worse=False)
+    if paired and np.array_equal(before, after):
+        judgement = "same"
     return Change(
         model, figure, float(before.mean()), float(after.mean()), change, "points", interval,
-        _judge(change, interval, allowed=points, more_is_worse=False),
+        judgement,
     )  # fmt: skip
 
 
@@ -150,7 +157,7 @@ def _latencies(
         if ratios[0] is None or ratios[1] is None or _recipes(old) != _recipes(new):
             change = 100 * (other.p50_ms / one.p50_ms - 1)
             yield Change(
-                before.name, figure, one.p50_ms, other.p50_ms, change, "%", None, "unjudged"
+                before.name, figure, one.p50_ms, other.p50_ms, change, "%", None, "cannot_tell"
             )
             continue
         # All of them move with their one reference: Bonferroni, as among classes.
@@ -160,7 +167,7 @@ def _latencies(
         change = 100 * (second / first - 1)
         judgement = _judge(change, interval, allowed=tolerance, more_is_worse=True)
         if old.void or new.void:
-            judgement = "unjudged"
+            judgement = "cannot_tell"
         figure = figure.replace("ms", "/ reference")
         yield Change(before.name, figure, first, second, change, "%", interval, judgement)
 
@@ -180,9 +187,11 @@ def _sizes(before: Model, after: Model, *, tolerance: float) -> Iterator[Change]
 def _judge(
     change: float, interval: Interval | None, *, allowed: float, more_is_worse: bool
 ) -> Judgement:
-    is_chance = interval is not None and 0 in interval
-    if is_chance or not change or abs(change) <= allowed:
+    ends = (change, change) if interval is None else (interval.low, interval.high)
+    if max(map(abs, ends)) <= allowed:
         return "same"
+    if ends[0] <= 0 <= ends[1] or abs(change) <= allowed:
+        return "cannot_tell"
     return "worse" if (change > 0) == more_is_worse else "better"
 
 

@@ -1,12 +1,14 @@
 """The gate: whether a quantized model is as good as the float one, on the same labelled images.
 
-It judges what was measured, not what could be proven: a limit is broken by the measured drop, and
-the interval and the p-value beside it say how far that can be trusted. To wait for significance
-instead would pass whatever is tried on few images.
+A limit is broken by the measured drop. Where such a drop may be chance, the model neither passes
+nor fails: there are too few images to tell. So few good models fail, and a bad one passes no more
+often than if the measured drop alone decided.
 """
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from math import ceil, sqrt
+from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
@@ -14,10 +16,12 @@ import numpy as np
 from ...models.metrics.scoring import Drop, Labels, accuracy_drop, recall_drops
 
 Rule = Literal["max_drop", "max_class_drop", "class_never_predicted", "one_class_for_all"]
+Verdict = Literal["passed", "too_few_images", "failed"]
 
-# One image alone fails no model. Where 2 % of the images are lost and 2 % gained by chance, one
-# image would fail one in six healthy classes of ten images, two images one in seventy.
+# One image alone breaks no limit. Where 2 % of the images are lost and 2 % gained by chance, one
+# image would break that of one in six healthy classes of ten images, two images one in seventy.
 _ALWAYS_ALLOWED = 1
+_SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """Why a model fails.
+class Finding:
+    """What keeps a model from passing: a collapse, or a limit that it breaks.
 
     Attributes:
         rule: the limit that it breaks, or the kind of collapse.
@@ -44,6 +48,8 @@ class Failure:
         points: what it loses, in percentage points; None for a collapse.
         limit: what it may lose, in percentage points; None for a collapse.
         one_image_decides: whether it would pass with one image less.
+        images_needed: about how many images, of the class if there is a label, would fail the
+            model if it lost the same share of them; None where it fails already.
         message: all of this in words, on one line.
     """
 
@@ -52,6 +58,7 @@ class Failure:
     points: float | None
     limit: float | None
     one_image_decides: bool
+    images_needed: int | None
     message: str
 
 
@@ -62,17 +69,26 @@ class GateResult:
     Attributes:
         drop: accuracy lost, over all images.
         class_drops: recall lost, for each class that has images.
-        failures: why it fails; empty if it passes.
+        failures: why it fails.
+        undecided: limits that it breaks by what may be chance.
     """
 
     drop: Drop
     class_drops: tuple[Drop, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[Finding, ...]
+    undecided: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it passes, fails, or there are too few images to tell."""
+        if self.failures:
+            return "failed"
+        return "too_few_images" if self.undecided else "passed"
 
     @property
     def passed(self) -> bool:
-        """Whether no limit is broken and nothing collapsed."""
-        return not self.failures
+        """Whether no limit is broken, not even by chance, and nothing collapsed."""
+        return self.verdict == "passed"
 
     @property
     def worst_class(self) -> Drop | None:
@@ -83,8 +99,10 @@ class GateResult:
     def to_json(self) -> dict[str, Any]:
         """Return the result as a JSON object."""
         return {
+            "verdict": self.verdict,
             "passed": self.passed,
-            "failures": [asdict(failure) for failure in self.failures],
+            "failures": [asdict(finding) for finding in self.failures],
+            "undecided": [asdict(finding) for finding in self.undecided],
             "drop": self.drop.to_json(),
             "class_drops": [drop.to_json() for drop in self.class_drops],
         }
@@ -104,16 +122,38 @@ def judge(
     """
     drop = accuracy_drop(truth, reference=reference, guess=guess)
     class_drops = recall_drops(truth, reference=reference, guess=guess, labels=labels)
-    failures = [
+    findings = [
         *_collapses(truth, reference, guess, labels),
-        *_broken("max_drop", drop, limits.max_drop),
+        *_broken("max_drop", drop, limits.max_drop, tests=1),
     ]
     for class_drop in sorted(class_drops, key=lambda drop: -drop.points):
-        failures += _broken("max_class_drop", class_drop, limits.max_class_drop)
-    return GateResult(drop, class_drops, tuple(failures))
+        # Of many classes one would lose by chance: Bonferroni.
+        findings += _broken(
+            "max_class_drop", class_drop, limits.max_class_drop, tests=len(class_drops)
+        )
+    failures = tuple(finding for finding in findings if finding.images_needed is None)
+    undecided = tuple(finding for finding in findings if finding.images_needed is not None)
+    return GateResult(drop, class_drops, failures, undecided)
 
 
-def _broken(rule: Rule, drop: Drop, limit: float) -> Iterator[Failure]:
+def deciding_images(drop: Drop, *, tests: int) -> int:
+    """Return of about how many images the same shares lost and gained would be more than chance.
+
+    By McNemar's test with the correction for continuity, so at most a few images more than by the
+    exact one.
+
+    Args:
+        drop: must be above 0.
+        tests: number of drops among which this one is found.
+    """
+    net, changed = drop.lost - drop.gained, drop.lost + drop.gained
+    z = NormalDist().inv_cdf(1 - _SIGNIFICANT / tests / 2)
+    # The larger root of (net * x - 1) ** 2 = z ** 2 * changed * x, in multiples x of the images.
+    half = net + z**2 * changed / 2
+    return max(ceil(drop.images * (half + sqrt(half**2 - net**2)) / net**2), drop.images + 1)
+
+
+def _broken(rule: Rule, drop: Drop, limit: float, *, tests: int) -> Iterator[Finding]:
     allowed = _ALWAYS_ALLOWED if limit else 0
 
     def breaks(net: int) -> bool:
@@ -123,21 +163,28 @@ def _broken(rule: Rule, drop: Drop, limit: float) -> Iterator[Failure]:
     if not breaks(net):
         return
     decides = not breaks(net - 1)
+    chance = ""
+    if drop.p_value >= _SIGNIFICANT / tests:
+        chance = ", may be chance" + (f" in one of {tests} classes" if drop.is_significant else "")
+    # Where nothing may be lost, chance is no excuse.
+    needed = deciding_images(drop, tests=tests) if chance and limit else None
     what = "accuracy" if drop.label is None else f"recall of {drop.label!r}"
     remarks = [
         f"{drop.lost} lost and {drop.gained} gained of {drop.images} images",
         f"95 % interval {drop.interval.low:+.1f} to {drop.interval.high:+.1f}",
-        f"McNemar p {drop.p_value:.2g}" + ("" if drop.is_significant else ", may be chance"),
+        f"McNemar p {drop.p_value:.2g}{chance}",
     ]
     if decides:
         remarks.append("one image decides")
     message = f"loses {drop.points:.2f} points of {what}, limit {limit:g} ({'; '.join(remarks)})"
-    yield Failure(rule, drop.label, drop.points, limit, decides, message)
+    if needed is not None:
+        message += f": too few images to tell, the same share of about {needed} would"
+    yield Finding(rule, drop.label, drop.points, limit, decides, needed, message)
 
 
 def _collapses(
     truth: Labels, reference: Labels, guess: Labels, labels: tuple[str, ...]
-) -> Iterator[Failure]:
+) -> Iterator[Finding]:
     """Yield what the float model can do and the other cannot at all any more."""
     right = np.bincount(truth[reference == truth], minlength=len(labels))
     called = np.bincount(guess, minlength=len(labels))
@@ -153,7 +200,7 @@ def _collapses(
         yield _collapse("class_never_predicted", labels[index], images, message)
 
 
-def _collapse(rule: Rule, label: str, images: int, message: str) -> Failure:
+def _collapse(rule: Rule, label: str, images: int, message: str) -> Finding:
     decides = images == _ALWAYS_ALLOWED + 1
     message += " (one image decides)" if decides else ""
-    return Failure(rule, label, None, None, decides, message)
+    return Finding(rule, label, None, None, decides, None, message)

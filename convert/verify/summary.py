@@ -5,10 +5,15 @@ from collections.abc import Sequence
 from ...edge_runtime.table import format_table
 from ...models.metrics.registry import ACCURACY, AGREEMENT
 from ...models.report.figures import NONE, plain_figure
-from .gate import GateResult, Limits
+from .gate import GateResult, Limits, Verdict
 from .verify import ConversionResult, recommend
 
 _REASONS_SHOWN = 5
+_VERDICTS: dict[Verdict, str] = {
+    "passed": "passed",
+    "too_few_images": "too few images",
+    "failed": "FAILED",
+}
 
 
 def result_table(results: Sequence[ConversionResult]) -> str:
@@ -28,7 +33,7 @@ def result_table(results: Sequence[ConversionResult]) -> str:
                 _worst_class(result.gate),
                 plain_figure(AGREEMENT, result.agreement),
                 str(sum(result.float_operators.values())),
-                NONE if result.gate is None else "passed" if result.gate.passed else "FAILED",
+                NONE if result.gate is None else _VERDICTS[result.gate.verdict],
             ]
             for result in results
         ],
@@ -36,7 +41,7 @@ def result_table(results: Sequence[ConversionResult]) -> str:
 
 
 def gate_summary(results: Sequence[ConversionResult], limits: Limits, *, classes: int) -> str:
-    """Return in lines what was gated, why models failed, and which one to ship."""
+    """Return in lines what was gated, why models did not pass, and which one to ship."""
     gates = [(result.recipe, result.gate) for result in results if result.gate]
     if not gates:
         return "No gate and no recommendation: there are no labelled images; add --data FOLDER"
@@ -47,10 +52,10 @@ def gate_summary(results: Sequence[ConversionResult], limits: Limits, *, classes
         f"the recall of a class {_allowance(limits.max_class_drop)}"
     ]
     for recipe, gate in gates:
-        lines += [f"{recipe} {failure.message}" for failure in gate.failures[:_REASONS_SHOWN]]
-        if len(gate.failures) > _REASONS_SHOWN:
-            more = len(gate.failures) - _REASONS_SHOWN
-            lines.append(f"{recipe} fails for {more} more reasons, all in conversion.json")
+        findings = (*gate.failures, *gate.undecided)
+        lines += [f"{recipe} {finding.message}" for finding in findings[:_REASONS_SHOWN]]
+        if more := len(findings[_REASONS_SHOWN:]):
+            lines.append(f"{recipe} breaks {more} more limits, all in conversion.json")
     best = recommend(results)
     lines.append(f"Recommended: {best.recipe} ({best.reason})" if best else "Recommended: none")
     return "\n".join(lines)

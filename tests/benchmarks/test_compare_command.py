@@ -1,5 +1,6 @@
 """`edgeclf benchmark compare` tells what is worse from what is chance."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from benchmark_results import make_benchmark, with_error
 from click.testing import Result
+from schemas import valid
 
 from edgeclf.benchmarks.results.changes import find_changes
 from edgeclf.benchmarks.results.estimates import ratio_estimate
@@ -137,8 +139,75 @@ def test_latencies_of_a_machine_that_throttled_are_not_judged(
     slow = changed(old, "int8", lambda model: slower(model, 1.3, old.models[0]))
     void = replace(slow, void="the machine throttled: throttled now")
     assert compared(old, void) == []
+    latencies = [
+        one for one in find_changes(old, void, tolerance=5, points=0) if "p50" in one.figure
+    ]
+    assert {one.judgement for one in latencies} == {"cannot_tell"}
     result = cli("benchmark", "compare", tmp_path / "old.json", tmp_path / "new.json")
     assert "new.json: its latencies do not count: the machine throttled" in result.stderr
+
+
+def judgement_of(old: Benchmark, new: Benchmark, figure: str, **tolerated: float) -> str:
+    options = {"tolerance": 5.0, "points": 0.0} | tolerated
+    changes = find_changes(old, new, **options)
+    [change] = [one for one in changes if (one.model, one.figure) == ("int8", figure)]
+    return change.judgement
+
+
+def test_the_same_answers_are_the_same_and_two_others_cannot_tell(old: Benchmark) -> None:
+    assert judgement_of(old, old, "accuracy") == "same"
+    assert judgement_of(old, old, "recall of good") == "same"
+    lossy = changed(old, "int8", lambda model: wrong(model, range(2), 4))
+    assert judgement_of(old, lossy, "accuracy") == "cannot_tell"
+    # As good as the same where not even the end of the interval is more than is tolerated.
+    assert judgement_of(old, lossy, "accuracy", points=1) == "cannot_tell"
+    assert judgement_of(old, lossy, "accuracy", points=5) == "same"
+    # Other images: even the same share of right ones may be another accuracy.
+    others = replace(old, data=replace(old.data, digest="e" * 64))
+    assert judgement_of(old, others, "accuracy") == "cannot_tell"
+
+
+def test_a_significant_change_about_the_tolerance_cannot_tell(old: Benchmark) -> None:
+    slow = changed(old, "int8", lambda model: slower(model, 1.3, old.models[0]))
+    assert judgement_of(old, slow, "p50 / reference", tolerance=5) == "worse"
+    assert judgement_of(old, slow, "p50 / reference", tolerance=30.5) == "cannot_tell"
+    assert judgement_of(old, slow, "p50 / reference", tolerance=90) == "same"
+
+
+def test_the_table_says_cannot_tell_and_counts_what_it_leaves_out(
+    cli: Cli, compared: Any, old: Benchmark, tmp_path: Path
+) -> None:
+    lossy = changed(old, "int8", lambda model: wrong(model, range(2), 4))
+    assert compared(old, lossy) == []
+    lines = cli("benchmark", "compare", tmp_path / "old.json", tmp_path / "new.json").stdout
+    [line] = [line for line in lines.splitlines() if line.split()[:2] == ["int8", "accuracy"]]
+    assert line.endswith("cannot tell")
+    last = lines.splitlines()[-1]
+    assert last.startswith("0 worse, 0 better, ")
+    assert last.endswith("; 24 recalls that are neither better nor worse: --json")
+    assert "recall of" not in lines
+
+
+def test_json_holds_every_figure_as_its_schema_says(
+    cli: Cli, compared: Any, old: Benchmark, tmp_path: Path
+) -> None:
+    first = old.data.truth.count(0)
+    lossy = changed(old, "int8", lambda model: wrong(model, range(first // 2), 4))
+    lossy = replace(with_error(lossy, "float16", "killed"), void="the machine throttled")
+    compared(old, lossy, code=1)
+    files = tmp_path / "old.json", tmp_path / "new.json"
+    result = cli("benchmark", "compare", *files, "--json", "--points", 0.5, code=1)
+    shown = valid("models/benchmark-compare", json.loads(result.stdout))
+    assert (shown["points"], shown["tolerance"], shown["same_images"]) == (0.5, 5, True)
+    assert shown["void"] == {"old": None, "new": "the machine throttled"}
+    changes = shown["changes"]
+    for judgement, count in shown["counts"].items():
+        assert count == sum(change["judgement"] == judgement for change in changes)
+    worse = [(one["model"], one["figure"]) for one in changes if one["judgement"] == "worse"]
+    assert worse == [("float16", "runs"), ("int8", "accuracy"), ("int8", "recall of good")]
+    assert sum(one["figure"].startswith("recall of ") for one in changes) == 5 * 4
+    accuracy = next(one for one in changes if one["model"] == "int8")
+    assert accuracy["interval"][0] < accuracy["change"] < accuracy["interval"][1] < -0.5
 
 
 def test_other_classes_and_other_files_are_one_line(
@@ -181,7 +250,7 @@ def test_the_noise_of_one_reference_alarms_for_all_models_together_in_one_pair_o
     pairs = 400
     alarms = sum(
         any(
-            change.figure == "p50 / reference" and change.judgement != "same"
+            change.figure == "p50 / reference" and change.judgement in ("better", "worse")
             for change in find_changes(measured_again(), measured_again(), tolerance=0, points=0)
         )
         for _ in range(pairs)

@@ -39,7 +39,7 @@ def gate(
 
 
 def rules(result: GateResult) -> list[tuple[str, str | None]]:
-    return [(failure.rule, failure.label) for failure in result.failures]
+    return [(one.rule, one.label) for one in (*result.failures, *result.undecided)]
 
 
 def test_the_same_answers_pass_any_limit() -> None:
@@ -63,7 +63,7 @@ def test_the_limit_itself_is_allowed_and_more_is_not() -> None:
     assert gate(images, lost={0: 1, 1: 1, 2: 1}).passed  # 1.0 points
     result = gate(images, lost={0: 2, 1: 1, 2: 1})
     assert rules(result) == [("max_drop", None)]
-    [failure] = result.failures
+    [failure] = result.undecided
     assert failure.points == pytest.approx(4 / 3)
     assert failure.limit == 1
     assert failure.one_image_decides
@@ -92,12 +92,14 @@ def test_one_image_alone_fails_no_model() -> None:
     assert result.drop.points == pytest.approx(100 / 30)
     two = gate({0: 20, 1: 5, 2: 5}, lost={1: 2})
     assert rules(two) == [("max_drop", None), ("max_class_drop", "oil")]
-    assert all(failure.one_image_decides for failure in two.failures)
-    assert two.failures[1].points == 40
+    assert all(finding.one_image_decides for finding in two.undecided)
+    assert two.undecided[1].points == 40
 
 
 def test_a_limit_of_0_allows_not_even_one() -> None:
     images = {0: 20, 1: 5, 2: 5}
+    assert gate(images, lost={1: 1}, max_drop=0).verdict == "failed"
+    assert gate(images, lost={1: 1}, max_class_drop=0).verdict == "failed"
     assert rules(gate(images, lost={1: 1}, max_drop=0)) == [("max_drop", None)]
     assert rules(gate(images, lost={1: 1}, max_class_drop=0)) == [("max_class_drop", "oil")]
 
@@ -112,7 +114,7 @@ def test_a_clear_failure_does_not_rest_on_one_image() -> None:
 
 
 def test_the_message_says_what_the_failure_rests_on() -> None:
-    [overall, of_class] = gate({0: 20, 1: 5, 2: 5}, lost={1: 2}).failures
+    [overall, of_class] = gate({0: 20, 1: 5, 2: 5}, lost={1: 2}).undecided
     assert overall.message.startswith("loses 6.67 points of accuracy, limit 1 (2 lost and 0 gained")
     assert of_class.message.startswith("loses 40.00 points of recall of 'oil', limit 5 (2 lost")
     for words in ("of 5 images", "95 % interval", "McNemar p 0.5, may be chance", "one image deci"):
@@ -211,8 +213,10 @@ def test_against_plain_counting(seed: int) -> None:
 def test_json_holds_all_of_it() -> None:
     shown = gate({0: 20, 1: 5, 2: 5}, lost={1: 2}).to_json()
     assert shown["passed"] is False
-    assert shown["failures"][1]["rule"] == "max_class_drop"
-    assert shown["failures"][1]["label"] == "oil"
+    assert shown["verdict"] == "too_few_images"
+    assert shown["failures"] == []
+    assert shown["undecided"][1]["rule"] == "max_class_drop"
+    assert shown["undecided"][1]["label"] == "oil"
     assert shown["drop"]["label"] is None
     oil = shown["class_drops"][1]
     assert (oil["label"], oil["images"], oil["lost"], oil["points"]) == ("oil", 5, 2, 40)
@@ -325,11 +329,23 @@ def test_the_summary_names_limits_reasons_and_the_recommended() -> None:
     assert gate_summary(models[1:], Limits(), classes=3).endswith("Recommended: none")
 
 
+def test_the_summary_names_what_too_few_images_cannot_tell() -> None:
+    models = [conversion_result("int8", lost=4)]
+    lines = gate_summary(models, Limits(), classes=2).splitlines()
+    assert lines[1].startswith("int8 loses 2.00 points of accuracy")
+    assert lines[1].endswith("too few images to tell, the same share of about 284 would")
+    assert lines[2] == "Recommended: none"
+    table = result_table(models).splitlines()
+    assert table[2].endswith("too few images")
+    assert max(map(len, table)) <= 100
+
+
 def test_a_thousand_reasons_are_not_all_printed() -> None:
     labels = tuple(f"class {index}" for index in range(100))
     truth = np.repeat(np.arange(100), 4)
     result = judge(truth, reference=truth, guess=(truth + 1) % 100, labels=labels, limits=Limits())
-    assert len(result.failures) == 101
+    assert len(result.failures) == 1
+    assert len(result.undecided) == 100
     shown = gate_summary([replace(conversion_result("int8"), gate=result)], Limits(), classes=100)
     assert len(shown.splitlines()) == 8
-    assert "int8 fails for 96 more reasons, all in conversion.json" in shown
+    assert "int8 breaks 96 more limits, all in conversion.json" in shown
