@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import skips
 from click.testing import Result
+from schemas import valid, valid_file
 
 from edgeclf.benchmarks.results.schema import Benchmark
 from edgeclf.edge_runtime.classifier import Classifier
@@ -90,14 +91,17 @@ def test_run_and_inspect_take_it(cli: Cli, tiny_models: Path, tmp_path: Path) ->
     assert cv2.imwrite(str(photo), drawn)
     model = tiny_models / "int8.tflite"
     answers = [
-        json.loads(cli("run", model, photo, "--json", "--runtime", runtime).stdout)
+        valid(
+            "device/run",
+            json.loads(cli("run", model, photo, "--json", "--runtime", runtime).stdout),
+        )
         for runtime in ("interpreter", "compiled")
     ]
     for answer in answers:
-        del answer["ms"]
+        del answer["ms"], answer["time"]
     assert answers[0] == answers[1]
     tested = cli("inspect", model, "--self-test", "--runtime", "compiled", "--json")
-    report = json.loads(tested.stdout)["self_test"]
+    report = valid("models/inspect", json.loads(tested.stdout))["self_test"]
     assert report["passed"]
     assert report["delegated_parts"] is None
     assert report["runtime"].endswith(" CompiledModel")
@@ -124,12 +128,12 @@ def test_benchmark_measures_both(
     file = tmp_path / "both.json"
     options = ["--data", surfaces, "--queries", 10, "--rounds", 2, "--threads", 1, "--json", file]
     cli("benchmark", tiny_models / "int8.tflite", "--runtime", "both", *options)
-    one, other = json.loads(file.read_text())["models"]
+    one, other = valid_file("models/benchmark", file)["models"]
     assert (one["name"], other["name"]) == ("int8 (interpreter)", "int8 (compiled)")
     assert (one["runtime"], other["runtime"]) == ("interpreter", "compiled")
     assert one["sha256"] == other["sha256"]
     assert (one["reference"], other["reference"]) == (True, False)
-    assert other["accuracy"]["guesses"] == one["accuracy"]["guesses"]
+    assert other["metrics"]["guesses"] == one["metrics"]["guesses"]
     assert other["against"]["agreement"]["value"] == 1
     assert other["timings"][0]["ratio"]["value"] > 0
     older = json.loads(file.read_text())
