@@ -58,7 +58,7 @@ _PATH = click.Path(path_type=Path)
     "wanted",
     multiple=True,
     metavar="TEXT",
-    help="Name of a row to run, or a text in it; repeatable.",
+    help="Name or part of the name of a row to run; repeatable.",
 )
 @click.option("--json", "json_file", type=_PATH, help="JSON file of all results.")
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
