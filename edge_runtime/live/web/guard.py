@@ -69,12 +69,12 @@ class Guard:
             )
         if request.method not in {"GET", "HEAD"} and not _same_origin(request):
             return _error(HTTPStatus.FORBIDDEN, "asked by the page of another site")
-        if self.token is None or request.url.path in _OPEN_TO_ALL:
+        if self.token is None or request.scope["path"] in _OPEN_TO_ALL:
             return None
         return self._without_token(request)
 
     def _without_token(self, request: Request) -> Response | None:
-        is_page = request.url.path == "/"
+        is_page = request.scope["path"] == "/"
         if is_page and self._is_token(request.query_params.get("token", "")):
             return self._keep_token(request)
         if any(map(self._is_token, self._tokens(request))):
@@ -118,7 +118,10 @@ def _same_origin(request: Request) -> bool:
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return False
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    try:
+        return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    except ValueError:  # of an Origin such as http://[
+        return False
 
 
 def _error(status: HTTPStatus, reason: str, *, bearer: bool = False) -> Response:
