@@ -10,15 +10,15 @@ DEADLINE_S = 10.0
 
 
 class Connection(Protocol):
-    """An open connection.
+    """An open connection."""
 
-    Attributes:
-        network: who opened it, as `network_of` returns it.
-        since: when its time began, in seconds of a monotonic clock.
-    """
+    @property
+    def network(self) -> str:
+        """Who opened it, as `network_of` returns it."""
 
-    network: str
-    since: float
+    @property
+    def since(self) -> float:
+        """When its time began, in seconds of a monotonic clock."""
 
 
 _Connection = TypeVar("_Connection", bound=Connection)
