@@ -1,14 +1,22 @@
 """What is seen, as metrics that Prometheus fetches."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import EdgeclfError
 from ..observation import Decision, Event, Observation, SourceHealth, SourceState
+from ..serving.wsgi import BoundedServer
 from .queued import QueuedSink
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 _SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5)
+
+# A version in an Accept header that prometheus_client would fail to compare, with a traceback.
+_NO_VERSION = re.compile(r"version=(?!\d{1,9}(\.\d{1,9}){0,3}\s*(?:[;,]|$))", re.ASCII)
 
 _SOURCE_COUNTS = {
     "received": "Whole frames that came.",
@@ -42,7 +50,7 @@ class Prometheus:
                 Counter,
                 Gauge,
                 Histogram,
-                start_http_server,
+                make_wsgi_app,
             )
         except ModuleNotFoundError:
             raise EdgeclfError(
@@ -76,7 +84,7 @@ class Prometheus:
         )
         registry.register(self)
         try:
-            self._server, self._thread = start_http_server(port, host, registry)
+            self._server = BoundedServer(host, port, _with_checked_accept(make_wsgi_app(registry)))
         except OSError as error:
             raise EdgeclfError(
                 f"--prometheus {host}:{port}: cannot listen there ({error.strerror}); "
@@ -104,9 +112,7 @@ class Prometheus:
 
     def close(self) -> None:
         """Listen no longer."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(1.0)
+        self._server.close()
 
     def collect(self) -> Iterator[Any]:
         """Yield what is made of the newest frame and state, as prometheus_client asks for it."""
@@ -145,3 +151,14 @@ class Prometheus:
             lost.add_metric([sink.name], sink.lost)
         yield dropped
         yield lost
+
+
+def _with_checked_accept(app: "WSGIApplication") -> "WSGIApplication":
+    """Return `app`, which gets an Accept header only if it can be understood."""
+
+    def checked(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if _NO_VERSION.search(environ.get("HTTP_ACCEPT", "")):
+            del environ["HTTP_ACCEPT"]
+        return app(environ, start_response)
+
+    return checked

@@ -160,7 +160,7 @@ def _wants_heatmap(request: Request) -> bool:
 
 
 async def _file(request: Request) -> Response:
-    name, media_type = FILES[request.url.path]
+    name, media_type = FILES[request.scope["path"]]
     return Response(content(name), media_type=media_type)
 
 

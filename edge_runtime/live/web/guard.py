@@ -1,8 +1,9 @@
 """Who may ask (token, host, origin), and the headers that go with every answer."""
 
 import hmac
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit
 
@@ -11,11 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..serving.connections import network_of
 from .files import door
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN_TO_ALL = frozenset({"/page.css", "/icon.svg"})  # what the door is made of
 _COOKIE_LASTS = 30 * 24 * 3600
+# Requests that are answered at once; a page that is looked at needs two.
+_MOST_AT_ONCE = 100
+_MOST_OF_ONE = 50
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -30,6 +35,36 @@ HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
+
+
+@dataclass(frozen=True)
+class RequestLimit:
+    """Lets through to `app` as many requests at once as it can answer; `/healthz` always.
+
+    Attributes:
+        app: what answers.
+    """
+
+    app: ASGIApp
+    _answered: Counter[str] = field(default_factory=Counter)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        path, client = scope["path"], network_of((scope["client"] or ("",))[0])
+        if path in _OPEN_TO_ALL or path == "/healthz":
+            await self.app(scope, receive, send)
+            return
+        if self._answered.total() >= _MOST_AT_ONCE or self._answered[client] >= _MOST_OF_ONE:
+            refusal = _error(HTTPStatus.SERVICE_UNAVAILABLE, "too many viewers; come back later")
+            await refusal(scope, receive, send)
+            return
+        self._answered[client] += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._answered[client] -= 1
+            if not self._answered[client]:
+                del self._answered[client]
 
 
 @dataclass(frozen=True)
@@ -59,7 +94,11 @@ class Guard:
                     headers[name] = value
             await send(message)
 
-        answer = self._refusal(Request(scope)) or self.app
+        request = Request(scope)
+        refusal = self._refusal(request)
+        # What its connection goes by: who may not ask has a deadline and little room.
+        request.state.admitted = refusal is None and scope["path"] not in _OPEN_TO_ALL
+        answer = refusal or self.app
         await answer(scope, receive, send_with_headers)
 
     def _refusal(self, request: Request) -> Response | None:
@@ -69,12 +108,12 @@ class Guard:
             )
         if request.method not in {"GET", "HEAD"} and not _same_origin(request):
             return _error(HTTPStatus.FORBIDDEN, "asked by the page of another site")
-        if self.token is None or request.url.path in _OPEN_TO_ALL:
+        if self.token is None or request.scope["path"] in _OPEN_TO_ALL:
             return None
         return self._without_token(request)
 
     def _without_token(self, request: Request) -> Response | None:
-        is_page = request.url.path == "/"
+        is_page = request.scope["path"] == "/"
         if is_page and self._is_token(request.query_params.get("token", "")):
             return self._keep_token(request)
         if any(map(self._is_token, self._tokens(request))):
@@ -118,7 +157,10 @@ def _same_origin(request: Request) -> bool:
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return False
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    try:
+        return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    except ValueError:  # of an Origin such as http://[
+        return False
 
 
 def _error(status: HTTPStatus, reason: str, *, bearer: bool = False) -> Response:

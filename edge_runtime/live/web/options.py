@@ -99,7 +99,7 @@ def open_web(
         import uvicorn  # noqa: F401
 
         from .app import Answers
-        from .guard import Guard
+        from .guard import Guard, RequestLimit
     except ModuleNotFoundError as error:
         raise EdgeclfError(f"--serve needs {error.name}: pip install 'edgeclf[web]'") from None
     from .feed import Feed
@@ -125,7 +125,8 @@ def open_web(
         max_pixels=limits.pixels,
     )
     app = Answers(feed=feed, about=about, pictures=pictures, classify=classify).app()
-    view = WebView(feed, Guard(app, token=token, cookie=f"edgeclf-{port}"), listener)
+    guard = Guard(RequestLimit(app), token=token, cookie=f"edgeclf-{port}")
+    view = WebView(feed, guard, listener)
     url = f"http://{Address(_reachable(host), port)}/"
     view.url = None if is_loopback else url
     known = f"?token={made_up}" if made_up else ""

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _CLOSING_S = 1.0
-_CONNECTIONS = 100
 
 
 class WebView:
@@ -31,6 +30,8 @@ class WebView:
         """Serve `app`, which shows `feed`, on `listener`, which is bound, from now on."""
         import uvicorn
 
+        from ..serving.protocol import BACKLOG, BoundedProtocol
+
         self.feed = feed
         self.url: str | None = None
         self.port: int = listener.getsockname()[1]
@@ -38,13 +39,13 @@ class WebView:
         config = uvicorn.Config(
             app,
             loop="asyncio",
-            http="h11",
+            http=BoundedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=_CONNECTIONS,
+            backlog=BACKLOG,
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)

@@ -1,9 +1,12 @@
 """Prometheus metrics, fetched over HTTP and read by Prometheus's own parser."""
 
 import socket
+import struct
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.live.observation import SourceState
+from edgeclf.edge_runtime.live.serving import wsgi
 from edgeclf.edge_runtime.live.sinks.prometheus import Prometheus
 from edgeclf.edge_runtime.live.sinks.queued import Outlet, QueuedSink
 
@@ -117,6 +121,79 @@ def test_it_listens_on_loopback_only_and_closes(queued: QueuedSink[Any]) -> None
     assert threading.active_count() == before
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", prometheus.port), timeout=20)
+
+
+STARTS = {
+    "idle": b"",
+    "head": b"GET /metrics HTTP/1.1\r\nX-Drip: ",
+    "body": b"POST /metrics HTTP/1.1\r\nContent-Length: 100\r\n\r\n",
+}
+
+
+def connected(prometheus: Prometheus, sent: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", prometheus.port), timeout=60)
+    connection.sendall(sent)
+    return connection
+
+
+@pytest.mark.parametrize("sent", STARTS.values(), ids=STARTS)
+def test_open_connections_keep_nobody_out(prometheus: Prometheus, sent: bytes) -> None:
+    before = threading.active_count()
+    with ExitStack() as open_ones:
+        for _ in range(150):
+            open_ones.enter_context(connected(prometheus, sent))
+        assert fetch(prometheus)["edgeclf_frames_classified_total", ()] == 0
+        for _ in range(600):  # threads that were just woken end soon
+            if threading.active_count() <= before + 32:
+                break
+            time.sleep(0.05)
+        assert threading.active_count() <= before + 32
+
+
+def test_what_drips_has_a_deadline(prometheus: Prometheus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wsgi, "DEADLINE_S", 0.2)
+    with connected(prometheus, STARTS["head"]) as connection, suppress(OSError):
+        for _ in range(600):
+            connection.sendall(b"x")
+            time.sleep(0.05)
+        pytest.fail("the connection is still open")
+
+
+HOSTILE = [
+    b"GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text; version=a\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\nAccept: text/plain; version=1.a\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text;version=1..0\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text;version=\xb2\r\n\r\n",
+    b"GET /metrics?name[]=%ff&" + b"a&" * 2000 + b" HTTP/1.1\r\n\r\n",
+    b"GET \xff HTTP/1.1\r\nContent-Length: -1\r\n: \r\n\r\n",
+    b"\x16\x03\x01\x02\x00\r\n\r\n",
+    b"G" * 70_000 + b"\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("sent", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_request_writes_a_log(
+    prometheus: Prometheus, sent: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for is_read in (True, False):
+        with connected(prometheus, sent) as connection:
+            if is_read:
+                with suppress(ConnectionResetError):
+                    while connection.recv(65536):
+                        pass
+            else:  # ends with RST
+                linger = struct.pack("ii", 1, 0)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        assert fetch(prometheus)["edgeclf_frames_classified_total", ()] == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_prometheus_gets_the_format_that_it_accepts(prometheus: Prometheus) -> None:
+    accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"
+    url = f"http://127.0.0.1:{prometheus.port}/metrics"
+    asked = urllib.request.Request(url, headers={"Accept": accept})
+    with urllib.request.urlopen(asked, timeout=60) as response:
+        assert response.headers["Content-Type"].startswith("application/openmetrics-text")
 
 
 def test_a_port_that_is_taken(prometheus: Prometheus) -> None:

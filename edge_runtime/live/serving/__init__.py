@@ -1,0 +1,1 @@
+"""Limits on who connects to the page and to the metrics."""
