@@ -149,7 +149,7 @@ def _read_split(folder: Path, labels: tuple[str, ...]) -> tuple[SplitImage, ...]
         with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             images = tuple(
                 SplitImage(**{name: csv_text(cell) for name, cell in row.items()})
-                for row in csv.DictReader(file)
+                for row in csv.DictReader(file, restval="")
             )
     except (OSError, TypeError, AttributeError, csv.Error) as error:
         raise EdgeclfError(f"{path}: cannot be read ({error}); train again") from None

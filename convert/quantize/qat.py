@@ -247,7 +247,7 @@ class _State:
             return False
         try:
             with np.load(self._path) as archive:
-                state = json.loads(str(archive["state" if "state" in archive else "told"]))
+                state = json.loads(str(archive["state"]))
                 if state["key"] != self._key:
                     return False
                 saved = dict(archive)  # all of it, before any variable changes

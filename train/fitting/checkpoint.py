@@ -126,7 +126,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         """
         try:
             with np.load(self.path) as archive:
-                state = json.loads(str(archive["state" if "state" in archive else "told"]))
+                state = json.loads(str(archive["state"]))
                 theirs = state["key"]
                 saved = _Saved(state, _numbered(archive, "variable"), _numbered(archive, "best"))
                 self.history.rows = list(state["rows"])

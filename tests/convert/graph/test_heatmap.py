@@ -1,7 +1,7 @@
 """Two-headed files: the scores are those of one-headed ones, and heatmaps explain them."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -197,7 +197,7 @@ def test_a_one_headed_file_names_the_mend(cli, tiny_models, surfaces, tmp_path: 
 
 def test_run_writes_what_the_model_saw(cli, two_headed, surfaces, tmp_path: Path) -> None:
     folder, path = surfaces / "oil", two_headed / "float32.tflite"
-    shown = cli("run", path, folder, "--heatmap", tmp_path / "maps", "--threshold", 1).output
+    shown = cli("run", path, folder, "--heatmap", tmp_path / "maps", "--threshold", 1).stdout
     assert {path.name for path in (tmp_path / "maps").iterdir()} == {
         f"{photograph.stem}.heatmap.png" for photograph in folder.iterdir()
     }
@@ -289,7 +289,7 @@ def test_the_head_keeps_eleven_bits_of_any_kernel() -> None:
     head = HeatmapHead.from_kernel(kernel)
     assert head.class_weights().shape == (3, 5)
     np.testing.assert_allclose(head.class_weights().T, kernel, rtol=2**-11)
-    assert HeatmapHead.from_json(json.loads(json.dumps(vars(head)))) == head
+    assert HeatmapHead.from_json(json.loads(json.dumps(asdict(head)))) == head
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,16 +9,14 @@ import pytest
 from edgeclf.edge_runtime.errors import EdgeclfError
 
 
-@pytest.mark.parametrize("name", ["state", "told"])  # as checkpoints have it, and had it
-def test_a_checkpoint_is_read_under_both_names(tmp_path: Path, name: str) -> None:
+def test_a_checkpoint_is_read_by_its_own_training_alone(tmp_path: Path) -> None:
     from edgeclf.train.fitting.checkpoint import CHECKPOINT_NAME, Checkpoint
     from edgeclf.train.fitting.history import History
 
     rows = [{"phase": "head", "epoch": 1, "val_loss": 0.5}]
     state = {"key": {"seed": 0}, "phase": 1, "epochs": 3, "rows": rows, "seconds": 7.5}
     path = tmp_path / CHECKPOINT_NAME
-    arrays: dict[str, Any] = {name: np.array(json.dumps(state))}
-    np.savez(path, **arrays, variable0=np.ones(2), best0=np.zeros(2))
+    np.savez(path, state=np.array(json.dumps(state)), variable0=np.ones(2), best0=np.zeros(2))
     history = History(None, tmp_path)
     checkpoint = Checkpoint(tmp_path, key={"seed": 0}, history=history)
     checkpoint.read()
