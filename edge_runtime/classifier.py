@@ -21,6 +21,8 @@ from .prediction import UNKNOWN, FrameResult, Prediction, least_scores, name_bes
 from .preprocess import check_pixels, preprocess
 from .tflite.interpreter import Runtime, default_threads, open_interpreter
 
+_MOST_THREADS = 1024  # no machine has more to give to one image
+
 
 class Classifier:
     """A .tflite model of `edgeclf convert` in the device runtime.
@@ -46,7 +48,7 @@ class Classifier:
 
         Args:
             path: the .tflite file.
-            threads: of one inference, 1 or more; None for the usable cores, 4 at most.
+            threads: of one inference, 1 to 1024; None for the usable cores, 4 at most.
             thresholds: the least score by label, 0 to 1; goes before those of the file.
             runtime: what computes the model.
 
@@ -54,9 +56,10 @@ class Classifier:
             EdgeclfError: the file is missing, damaged or not of `edgeclf convert`, the runtime
                 refuses it, or `threads` or `thresholds` are not as above.
         """
-        if threads is not None and (not isinstance(threads, int) or threads < 1):
+        if threads is not None and not (isinstance(threads, int) and 1 <= threads <= _MOST_THREADS):
             raise EdgeclfError(
-                f"threads {threads!r}: give 1 or more, or None for the usable cores, 4 at most"
+                f"threads {threads!r}: give 1 to {_MOST_THREADS}, or None for the usable cores, "
+                "4 at most"
             )
         self.path = Path(path)
         data, self.spec = read_model(self.path)

@@ -48,9 +48,15 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Do what `whole_file` does, and raise the OSError as it comes.
 
     Args:
-        path: the file.
+        path: the file; of a link, what it leads to is replaced.
         durable: whether it is on the disk once the block is over, whatever happens to the power.
+
+    Raises:
+        EdgeclfError: there is something else than a file, such as a device or a pipe.
     """
+    given, path = path, Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise EdgeclfError(f"{given}: not a file that can be written anew; give another name")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
     os.close(handle)

@@ -60,6 +60,8 @@ def read_frames(path: Path) -> Iterator[Frame | ImageError]:
 
 
 def _find(source: str, warn: Callable[[str], object]) -> list[Path]:
+    if not source:
+        raise EdgeclfError("an empty name: give an image, a video, a folder or a glob")
     path = Path(source)
     if path.is_dir():
         scan = scan_folder(path, wanted=_is_readable)

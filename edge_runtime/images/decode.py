@@ -43,14 +43,19 @@ class ImageError(EdgeclfError):
     """An image file that cannot be read as the photograph it was meant to be.
 
     Attributes:
+        name: of the file.
         fault: which kind of error it is; `unknown` is a format that is not read here.
         reason: what is wrong, without the file's name.
     """
 
     def __init__(self, name: str, reason: str, fault: ImageFault = "damaged") -> None:
         """Complain of the file `name` for `reason`."""
-        super().__init__(f"{name}: {reason}")
-        self.reason, self.fault = reason, fault
+        super().__init__(name, reason, fault)  # all of them, so that it can be pickled
+        self.name, self.reason, self.fault = name, reason, fault
+
+    def __str__(self) -> str:
+        """Return the file's name and the reason."""
+        return f"{self.name}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,7 @@ def decode_bgr(
     Raises:
         ImageError: the bytes are no image, damaged, or too large for the memory.
     """
+    data = bytes(data)
     if not data:
         raise ImageError(name, "the file is empty", "empty")
     kind = image_format(data)

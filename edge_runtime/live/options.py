@@ -110,7 +110,7 @@ def _size(_ctx: object, _parameter: object, value: str | None) -> tuple[int, int
     if value is None:
         return None
     width, _, height = value.lower().partition("x")
-    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise click.BadParameter(f"{value!r}: width and height in pixels, like 1280x720")
     return int(width), int(height)
 

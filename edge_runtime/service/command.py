@@ -147,6 +147,11 @@ def _check_options(wanted: Service, options: tuple[str, ...]) -> None:
     if len(given["sources"]) > 1:
         raise EdgeclfError(f"{len(given['sources'])} sources to watch: give one; or quote a blank")
     live = given["live"]
+    if live is not None and live.watch:
+        raise EdgeclfError(
+            "--watch: not for a service, which systemd starts again when no frame comes for a "
+            "minute, and an idle folder gives none; watch the folder without systemd's watchdog"
+        )
     written = [given["heatmaps"], *(live.sinks.written if live else ())]
     for path in written:
         if path is not None and path.is_absolute() and not path.is_file():

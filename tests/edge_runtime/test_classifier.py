@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.errors import EdgeclfError
-from edgeclf.edge_runtime.images import find_images, read_image
+from edgeclf.edge_runtime.images import read_image
+from edgeclf.edge_runtime.images.folders import find_images
 from edgeclf.edge_runtime.model_file.container import flatbuffer_size, read_model, write_model
 from edgeclf.edge_runtime.prediction import UNKNOWN, Refusal
 
@@ -201,9 +202,9 @@ def test_an_input_of_another_size(classifier: Classifier) -> None:
         classifier.scores(np.zeros((8, 8, 3), np.uint8))
 
 
-@pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", 1025, 10**12])
 def test_threads_that_are_none(two_headed: Path, threads: Any) -> None:
-    with pytest.raises(EdgeclfError, match=f"^threads {threads!r}: give 1 or more"):
+    with pytest.raises(EdgeclfError, match=f"^threads {threads!r}: give 1 to 1024"):
         Classifier(two_headed, threads=threads)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import replacing, write_bytes, write_json, write_text
 
 
@@ -50,3 +51,17 @@ def test_text_of_any_name_is_written(tmp_path: Path) -> None:
     assert (tmp_path / "x").read_text() == r"M\udcfcller"
     write_json(tmp_path / "y", {"name": "M\udcfcller"})
     assert (tmp_path / "y").read_text() == '{\n  "name": "M\\udcfcller"\n}\n'
+
+
+def test_a_link_stays_one_and_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "target").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("target")
+    write_bytes(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"new"
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path(os.devnull), tmp_path):
+        with pytest.raises(EdgeclfError, match=f"^{path}: not a file that can be written anew"):
+            write_bytes(path, b"x")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)

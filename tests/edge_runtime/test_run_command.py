@@ -338,6 +338,12 @@ def test_the_good_images_among_bad_ones_are_classified(cli: Cli, model: Path, ph
     assert {tuple(one) for one in errors} == {("schema", "type", "time", "source", "error")}
 
 
+def test_an_empty_name_is_not_the_current_folder(cli: Cli, model: Path) -> None:
+    assert only_line(cli("run", model, "", code=1)).startswith(
+        "Error: an empty name: give an image"
+    )
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
@@ -368,8 +374,8 @@ def damaged_models(model: Path) -> dict[str, tuple[bytes | None, str]]:
         "cut": (data[: len(data) // 2], "cut short"),
         "cut by a byte": (data[:-1], "cut short"),
         "without spec": (data[:tail], "not written by edgeclf"),
-        "half a flatbuffer": (data[: tail // 2] + data[tail:], "the runtime refuses the model"),
-        "zeros": (data[:64] + bytes(tail - 64) + data[tail:], "the runtime refuses the model"),
+        "half a flatbuffer": (data[: tail // 2] + data[tail:], "damaged ("),
+        "zeros": (data[:64] + bytes(tail - 64) + data[tail:], "damaged ("),
     }
 
 

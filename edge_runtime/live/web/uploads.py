@@ -125,4 +125,5 @@ def decode_photograph(data: bytes, *, pixels: int) -> RGBImage:
         return decode_image(data, name="photograph", most_pixels=pixels)
     except ImageError as error:
         status, mend = _REFUSALS.get(error.fault, _DAMAGED)
-        raise RefusedError(status, f"{error}{mend}") from None
+        reason = "not an image" if error.fault == "unknown" else error.reason
+        raise RefusedError(status, f"{reason}{mend}") from None

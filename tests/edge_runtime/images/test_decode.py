@@ -1,5 +1,6 @@
 """Image files come in as upright RGB pixels, or as an error that names the file."""
 
+import pickle
 import struct
 import zlib
 from collections.abc import Callable
@@ -270,3 +271,16 @@ def test_fill_bytes_before_a_marker_are_allowed() -> None:
 )  # fmt: skip
 def test_images_are_known_by_their_names(name: str, expected: bool) -> None:
     assert is_image(Path("folder") / name) is expected
+
+
+def test_an_error_survives_a_process_pool() -> None:
+    with pytest.raises(ImageError) as caught:
+        decode_image(b"no image", name="x.jpg")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.fault) == (str(caught.value), "unknown")
+
+
+def test_any_bytes_are_decoded() -> None:
+    data = encode(".png", photograph())
+    for given in (bytearray(data), memoryview(data)):
+        np.testing.assert_array_equal(decode_image(given), decode_image(data))

@@ -95,7 +95,7 @@ def test_a_mutation_is_refused(tiny_models: Path, tmp_path: Path, recipe: str) -
     whole = (tiny_models / f"{recipe}.tflite").read_bytes()
     lines = [refusal(path, data) for data in mutations(whole, count=150, seed=1)]
     assert len(lines) > 140
-    assert sum("SHA-256" in line for line in lines) > 50
+    assert sum("SHA-256" in line for line in lines) > 30
     path.write_bytes(whole)
     assert Classifier(path).classify(IMAGE).score > 0
 

@@ -255,6 +255,8 @@ def test_what_run_would_refuse_is_refused_now(cli, model: Path, tmp_path: Path) 
     result = cli("service", model, "0", "--heatmap", tmp_path / "maps", code=1)
     assert "the service may write below /var/lib/edgeclf alone" in result.output
     cli("service", model, "0", "--heatmap", "maps")
+    result = cli("service", model, tmp_path, "--watch", code=1)
+    assert "--watch: not for a service" in result.output
 
 
 def test_a_model_that_the_service_could_not_read(cli, model: Path, monkeypatch) -> None:
