@@ -128,7 +128,7 @@ def name_best(
     return Prediction(
         label=labels[index] if sure[index] else UNKNOWN,
         score=float(scores[index]),
-        top=tuple((labels[i], float(scores[i])) for i in best_first),
+        top=tuple((labels[int(i)], float(scores[i])) for i in best_first),
         ms=ms,
         refused=refusal(scores, labels=labels, least=least),
     )

@@ -142,13 +142,14 @@ def run(
 
         if heatmaps is not None:
             raise EdgeclfError("--heatmap writes a file for each image; not for a live run")
-        if len(sources) > 1:
+        first, *others = sources
+        if others:
             raise EdgeclfError(
                 f"{len(sources)} sources to watch: give one; another one takes another edgeclf run"
             )
         run_live(
             model,
-            sources[0],
+            first,
             live or LiveOptions(),
             as_json=as_json,
             top=top,

@@ -1,6 +1,7 @@
 """Text of others, names of files and classes and cameras, made safe for where it is written."""
 
 import codecs
+import io
 import sys
 import unicodedata
 
@@ -70,7 +71,7 @@ def escape_what_output_cannot_write() -> None:
     """
     codecs.register_error("edgeclf", _escape_error)
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None and hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="edgeclf")
 
 

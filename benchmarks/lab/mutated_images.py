@@ -8,7 +8,7 @@ import resource
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ _JPEG: list[tuple[int, ...]] = [
     (cv2.IMWRITE_JPEG_RST_INTERVAL, 4),
     (cv2.IMWRITE_JPEG_OPTIMIZE, 1),
 ]
-_ENCODINGS: dict[str, list[tuple[tuple[int, ...], int]]] = {
+_ENCODINGS: dict[str, Sequence[tuple[tuple[int, ...], int]]] = {
     "jpg": [(flags, 3) for flags in _JPEG] + [((), 1)],
     "png": [((), 3), ((), 4), ((), 1)],
     "webp": [((cv2.IMWRITE_WEBP_QUALITY, q), c) for q in (80, 101) for c in (3, 4)],

@@ -27,7 +27,7 @@ def check_bmp(data: bytes, size_wh: tuple[int, int]) -> bool:
         (pixels, header) = struct.unpack_from("<II", data, 10)
         if header == _OS2_HEADER:
             (depth,) = struct.unpack_from("<H", data, 24)
-            compression = _RAW
+            compression, size = _RAW, 0
         else:
             depth, compression, size = struct.unpack_from("<HII", data, 28)
         mask = struct.unpack_from("<I", data, 66)[0] if header >= _HEADER_WITH_ALPHA else 0

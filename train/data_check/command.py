@@ -2,6 +2,7 @@
 
 import csv
 import io
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -100,7 +101,7 @@ def check(
     if groups_file and not scenes:
         raise EdgeclfError("--propose-groups needs the scenes; leave out --no-scenes")
     if report_file:
-        from .report import page  # refuses a report without Jinja2
+        import_module(".report.page", __package__)  # refuses a report without Jinja2
     for file in (json_file, report_file, groups_file):
         if file:
             check_folder(file.parent)
@@ -110,7 +111,9 @@ def check(
     if json_file:
         write_json(json_file, to_json(result, allowed=allow))
     if report_file:
-        page.write_page(report_file, result, allowed=allow)
+        from .report.page import write_page
+
+        write_page(report_file, result, allowed=allow)
     if groups_file:
         write_bytes(groups_file, _groups_csv(result).encode(errors="surrogateescape"))
     if any(each.must and each.kind not in allow for each in findings(result)):

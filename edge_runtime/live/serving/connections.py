@@ -15,10 +15,12 @@ class Connection(Protocol):
     @property
     def network(self) -> str:
         """Who opened it, as `network_of` returns it."""
+        ...
 
     @property
     def since(self) -> float:
         """When its time began, in seconds of a monotonic clock."""
+        ...
 
 
 _Connection = TypeVar("_Connection", bound=Connection)

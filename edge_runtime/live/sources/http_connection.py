@@ -89,16 +89,17 @@ class HttpConnection:
 
     def _follow(self, deadline: float) -> http.client.HTTPResponse:
         self._asked = self._address
-        for _ in range(_MOST_REDIRECTS):
+        asked = 0
+        while True:
             response = self._get(None, deadline)
             login = self._login(response)
             if login is not None:
                 response = self._get(login, deadline)
             target = self._redirected(response)
-            if target is None:
-                break
+            asked += 1
+            if target is None or asked == _MOST_REDIRECTS:
+                return response
             self._asked = target
-        return response
 
     def _get(self, authorization: str | None, deadline: float) -> http.client.HTTPResponse:
         self.close()
