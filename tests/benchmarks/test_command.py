@@ -356,8 +356,8 @@ def dying(name: str, when: str) -> type[Worker]:
     """A worker whose process is killed at a moment, if it holds the model of that name."""
 
     class Dying(Worker):
-        def __init__(self, path: Path, *, threads: int) -> None:
-            super().__init__(path, threads=threads)
+        def __init__(self, path: Path, **options: Any) -> None:
+            super().__init__(path, **options)
             self._dies = path.stem == name
 
         def __getattribute__(self, attribute: str) -> Any:
@@ -461,5 +461,5 @@ def test_two_measurements_can_be_compared(
     for name in ("old.json", "new.json"):
         (tmp_path / name).write_text(json.dumps(with_run[1]))
     result = cli("benchmark", "compare", tmp_path / "old.json", tmp_path / "new.json")
-    assert "\n0 worse, 0 better of " in result.stdout
+    assert "\n0 worse, 0 better, " in result.stdout
     assert isinstance(read_benchmark(tmp_path / "old.json"), Benchmark)

@@ -29,6 +29,7 @@ def model_file(name: str, recipe: str = "int8") -> ModelFile:
         sha256="0" * 64,
         bytes=1000,
         run=None,
+        runtime="interpreter",
     )
 
 
@@ -38,8 +39,9 @@ class Noting:
     calls: ClassVar[list[tuple[str, str, list[Path]]]] = []
     scored: ClassVar[list[str]] = []
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    def __init__(self, path: Path, *, threads: int, runtime: str) -> None:
         self._name = path.stem
+        assert runtime == "interpreter"
         self.calls.append((self._name, f"start {threads}", []))
 
     def __enter__(self) -> "Noting":
