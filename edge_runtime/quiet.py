@@ -41,10 +41,7 @@ def quiet_stderr() -> Iterator[list[str]]:
     """
     if sys.stderr is not None:  # it is None where the descriptor was closed at the start
         sys.stderr.flush()
-    try:
-        before = os.dup(2)
-    except OSError:
-        before = os.open(os.devnull, os.O_WRONLY)
+    before = copy_of_stderr()
     aside = unnamed_file()
     lines: list[str] = []
     os.dup2(aside, 2)
@@ -82,6 +79,14 @@ def quiet_exit() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
     atexit.register(silence)
+
+
+def copy_of_stderr() -> int:
+    """Return a copy of descriptor 2; one that leads to nowhere if whoever started us closed it."""
+    try:
+        return os.dup(2)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def unnamed_file() -> int:

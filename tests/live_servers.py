@@ -125,6 +125,15 @@ def serve(answer: Callable[[Connection], None], *, reads: bool = True) -> Iterat
             thread.join(5)
 
 
+def endless(client: Connection) -> None:
+    """Send one JPEG after another until the client goes."""
+    client.send(HEADER)
+    number = 0
+    while not client.released.wait(0.02):
+        client.send(part(jpeg(number % 256)))
+        number += 1
+
+
 def rtsp(frames: int, *, pause_s: float = 0.05) -> Callable[[Connection], None]:
     """Answer as an RTSP camera (RFC 2326) that sends so many frames by RTP/JPEG (RFC 2435)."""
 

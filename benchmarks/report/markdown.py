@@ -34,12 +34,7 @@ def _blocks(benchmark: Benchmark) -> Iterator[str]:
         yield escaped(warning)
     held = [model for model in benchmark.models if model.against]
     for table in (
-        tables.accuracy_table(benchmark),
-        tables.against_table(benchmark),
-        tables.latency_table(benchmark),
-        tables.stages_table(benchmark),
-        tables.recall_table(benchmark),
-        tables.recall_drop_table(benchmark),
+        *tables.model_tables(benchmark),
         *(tables.mistakes_table(benchmark, model) for model in held),
         *(_disagreements(benchmark, model) for model in held),
         *_sustained(benchmark),

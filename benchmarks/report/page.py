@@ -115,12 +115,7 @@ def _confusions(benchmark: Benchmark, differing: list[Model]) -> dict[str, Any]:
 def _figures(benchmark: Benchmark) -> dict[str, Any]:
     return {
         "figures": [
-            tables.accuracy_table(benchmark),
-            tables.against_table(benchmark),
-            tables.latency_table(benchmark),
-            tables.stages_table(benchmark),
-            tables.recall_table(benchmark),
-            tables.recall_drop_table(benchmark),
+            *tables.model_tables(benchmark),
             circumstances.files_table(benchmark),
         ],
         "machine": circumstances.machine_table(benchmark),

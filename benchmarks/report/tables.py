@@ -12,6 +12,18 @@ _MOST_CLASSES = 100
 _MOST_PAIRS = 20
 
 
+def model_tables(benchmark: Benchmark) -> tuple[Table, ...]:
+    """Return the tables that compare all models, in the order in which they are shown."""
+    return (
+        accuracy_table(benchmark),
+        against_table(benchmark),
+        latency_table(benchmark),
+        stages_table(benchmark),
+        recall_table(benchmark),
+        recall_drop_table(benchmark),
+    )
+
+
 def accuracy_table(benchmark: Benchmark) -> Table:
     """Return how each model fared on the images."""
     rows = [

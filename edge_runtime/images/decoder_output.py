@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import cv2
 
-from ..quiet import unnamed_file
+from ..quiet import copy_of_stderr, unnamed_file
 
 _WARNINGS = ("Corrupt JPEG", "Premature end of JPEG", "Inconsistent progression", "Invalid SOS")
 # Common USB cameras (Logitech's) put some bytes of padding before a restart marker, every few
@@ -33,7 +33,7 @@ class _Output:
         self._changed = threading.Condition()
         self._users = self._waiting = 0
         self._alone = False
-        self._file = self._kept = -1
+        self._file = self._original = -1
         self._passed_on = 0
 
     @contextmanager
@@ -72,10 +72,7 @@ class _Output:
         if not self._users:
             if self._file < 0:
                 self._file = unnamed_file()
-            try:
-                self._kept = os.dup(2)
-            except OSError:  # closed by whoever has started us
-                self._kept = os.open(os.devnull, os.O_WRONLY)
+            self._original = copy_of_stderr()
             os.dup2(self._file, 2)
         self._users += 1
         return self._size()
@@ -85,10 +82,10 @@ class _Output:
         size = self._size()
         written = os.pread(self._file, size - self._passed_on, self._passed_on)
         self._passed_on = size
-        found = _sort(written, self._kept)
+        found = _sort(written, self._original)
         if not self._users:
-            os.dup2(self._kept, 2)
-            os.close(self._kept)
+            os.dup2(self._original, 2)
+            os.close(self._original)
             if size:
                 os.ftruncate(self._file, 0)
                 os.lseek(self._file, 0, os.SEEK_SET)

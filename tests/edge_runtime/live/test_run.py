@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import pytest
 from click.testing import Result
-from live_servers import HEADER, Connection, jpeg, part, picture, serve
+from live_servers import HEADER, Connection, endless, jpeg, part, picture, serve
 from schemas import valid, valid_rows
 
 from edgeclf.edge_runtime.prediction import UNKNOWN
@@ -37,14 +37,6 @@ def records_of(text: str) -> list[dict[str, Any]]:
 
 def frames_of(text: str) -> list[dict[str, Any]]:
     return [record for record in records_of(text) if record["type"] == "frame"]
-
-
-def endless(client: Connection) -> None:
-    client.send(HEADER)
-    number = 0
-    while not client.released.wait(0.02):
-        client.send(part(jpeg(number % 256)))
-        number += 1
 
 
 def damaged(client: Connection) -> None:

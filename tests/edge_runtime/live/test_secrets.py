@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from live_servers import HEADER, Connection, jpeg, part, serve
+from live_servers import Connection, endless, serve
 
 from edgeclf.cli import main
 from edgeclf.edge_runtime.doctor import camera as doctor_camera
@@ -22,14 +22,6 @@ from edgeclf.edge_runtime.service import command as service_command
 SECRET, PART = "S3CRETw0rd", "P4RTw0rd"
 BROKER_SECRET = "br0kerw0rd"
 LONG = 60.0
-
-
-def stream(client: Connection) -> None:
-    client.send(HEADER)
-    number = 0
-    while not client.released.wait(0.02):
-        client.send(part(jpeg(number % 256)))
-        number += 1
 
 
 def says(head: str, *headers: str) -> Callable[[Connection], None]:
@@ -49,36 +41,36 @@ no_rtsp = says("RTSP/1.0 404 no PATH", "CSeq: 1")
 
 # The source, and what answers at {port}.
 SHAPES: dict[str, tuple[str, Callable[[Connection], None]]] = {
-    "password": ("http://me:{secret}@127.0.0.1:{port}/video", stream),
-    "user": ("http://{secret}@127.0.0.1:{port}/video", stream),
-    "upper case": ("HTTP://me:{secret}@127.0.0.1:{port}/video", stream),
-    "@ in a password": ("http://me:{part}@{secret}@127.0.0.1:{port}/video", stream),
+    "password": ("http://me:{secret}@127.0.0.1:{port}/video", endless),
+    "user": ("http://{secret}@127.0.0.1:{port}/video", endless),
+    "upper case": ("HTTP://me:{secret}@127.0.0.1:{port}/video", endless),
+    "@ in a password": ("http://me:{part}@{secret}@127.0.0.1:{port}/video", endless),
     "letters beyond ASCII": ("http://me:{secret}ü@127.0.0.1:{port}/video", basic),
     "line ends in a user": ("http://me%0d%0a{part}:{secret}@127.0.0.1:{port}/video", digest),
-    "query": ("http://127.0.0.1:{port}/video?password={secret}", stream),
-    "query of another name": ("http://127.0.0.1:{port}/video?x={part}&{secret}", stream),
-    "query without path": ("http://127.0.0.1:{port}?{secret}", stream),
-    "path": ("http://127.0.0.1:{port}/{secret}/video", stream),
-    "file": ("http://127.0.0.1:{port}/video/{secret}.mjpg", stream),
-    "pairs in a path": ("http://127.0.0.1:{port}/user=me&password={secret}&channel=1", stream),
-    "parameter of a path": ("http://127.0.0.1:{port}/video;{secret}", stream),
-    "letters beyond ASCII in a path": ("http://127.0.0.1:{port}/ü/{secret}", stream),
-    "fragment": ("http://127.0.0.1:{port}/video#{secret}", stream),
-    "# in a password": ("http://me:{part}#{secret}@127.0.0.1:{port}/video", stream),
-    "/ in a password": ("http://me:{part}/{secret}@127.0.0.1:{port}/video", stream),
-    "? in a password": ("http://me:{part}?{secret}@127.0.0.1:{port}/video", stream),
-    "blank in a password": ("http://me:{part} {secret}@127.0.0.1:{port}/video", stream),
-    "line end in a path": ("http://127.0.0.1:{port}/{part}\n{secret}", stream),
-    "backslashes": ("http:\\\\me:{secret}@127.0.0.1:{port}\\{part}", stream),
-    "no scheme": ("me:{secret}@127.0.0.1:{port}/video", stream),
-    "no scheme, slashes": ("//me:{secret}@127.0.0.1:{port}/video", stream),
-    "a slash too few": ("http:/me:{secret}@127.0.0.1:{port}/video", stream),
-    "no slash": ("rtsp:me:{secret}@127.0.0.1:{port}/video", stream),
-    "another scheme": ("rtmp://me:{secret}@127.0.0.1:{port}/{part}", stream),
-    "no host": ("http://me:{secret}@/video", stream),
-    "no port": ("http://me:{secret}@127.0.0.1:{part}/video", stream),
-    "port out of range": ("http://me:{secret}@127.0.0.1:99999/video", stream),
-    "half an IPv6": ("http://me:{secret}@[::1/video", stream),
+    "query": ("http://127.0.0.1:{port}/video?password={secret}", endless),
+    "query of another name": ("http://127.0.0.1:{port}/video?x={part}&{secret}", endless),
+    "query without path": ("http://127.0.0.1:{port}?{secret}", endless),
+    "path": ("http://127.0.0.1:{port}/{secret}/video", endless),
+    "file": ("http://127.0.0.1:{port}/video/{secret}.mjpg", endless),
+    "pairs in a path": ("http://127.0.0.1:{port}/user=me&password={secret}&channel=1", endless),
+    "parameter of a path": ("http://127.0.0.1:{port}/video;{secret}", endless),
+    "letters beyond ASCII in a path": ("http://127.0.0.1:{port}/ü/{secret}", endless),
+    "fragment": ("http://127.0.0.1:{port}/video#{secret}", endless),
+    "# in a password": ("http://me:{part}#{secret}@127.0.0.1:{port}/video", endless),
+    "/ in a password": ("http://me:{part}/{secret}@127.0.0.1:{port}/video", endless),
+    "? in a password": ("http://me:{part}?{secret}@127.0.0.1:{port}/video", endless),
+    "blank in a password": ("http://me:{part} {secret}@127.0.0.1:{port}/video", endless),
+    "line end in a path": ("http://127.0.0.1:{port}/{part}\n{secret}", endless),
+    "backslashes": ("http:\\\\me:{secret}@127.0.0.1:{port}\\{part}", endless),
+    "no scheme": ("me:{secret}@127.0.0.1:{port}/video", endless),
+    "no scheme, slashes": ("//me:{secret}@127.0.0.1:{port}/video", endless),
+    "a slash too few": ("http:/me:{secret}@127.0.0.1:{port}/video", endless),
+    "no slash": ("rtsp:me:{secret}@127.0.0.1:{port}/video", endless),
+    "another scheme": ("rtmp://me:{secret}@127.0.0.1:{port}/{part}", endless),
+    "no host": ("http://me:{secret}@/video", endless),
+    "no port": ("http://me:{secret}@127.0.0.1:{part}/video", endless),
+    "port out of range": ("http://me:{secret}@127.0.0.1:99999/video", endless),
+    "half an IPv6": ("http://me:{secret}@[::1/video", endless),
     "refused": ("http://me:{secret}@127.0.0.1:{port}/{part}", gone),
     "redirect with a password": (
         "http://127.0.0.1:{port}/video",
@@ -97,8 +89,8 @@ SHAPES: dict[str, tuple[str, Callable[[Connection], None]]] = {
     "RTSP path": ("RTSP://127.0.0.1:{port}/user=me&password={secret}", no_rtsp),
     "RTSP query": ("rtsp://127.0.0.1:{port}/live?{secret}", no_rtsp),
     "RTSP over TLS": ("rtsps://me:{secret}@127.0.0.1:{port}/{part}", no_rtsp),
-    "elsewhere": ("secret:CAM", stream),
-    "elsewhere, malformed": ("secret:BAD_CAM", stream),
+    "elsewhere": ("secret:CAM", endless),
+    "elsewhere, malformed": ("secret:BAD_CAM", endless),
 }  # fmt: skip
 
 
