@@ -55,6 +55,8 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         EdgeclfError: there is something else than a file, such as a device or a pipe.
     """
     given, path = path, Path(os.path.realpath(path))
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(given))
     if path.exists() and not path.is_file():
         raise EdgeclfError(f"{given}: not a file that can be written anew; give another name")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -60,7 +60,9 @@ def test_a_link_stays_one_and_what_is_no_file_is_refused(tmp_path: Path) -> None
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "target").read_bytes() == b"new"
     os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "pipe", Path(os.devnull), tmp_path):
+    with pytest.raises(EdgeclfError, match=r"cannot be written \(Is a directory\)"):
+        write_bytes(tmp_path, b"x")
+    for path in (tmp_path / "pipe", Path(os.devnull)):
         with pytest.raises(EdgeclfError, match=f"^{path}: not a file that can be written anew"):
             write_bytes(path, b"x")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
