@@ -57,6 +57,24 @@ def train_tiny(cli: Cli) -> Cli:
 
 
 @pytest.fixture(scope="session")
+def train_quick(train_tiny: Cli) -> Cli:
+    """Train one epoch, step by step in Python: for what a training does beside its steps.
+
+    To trace the graphs of the steps takes longer than these few steps do.
+    """
+    import tensorflow as tf
+
+    def train(data: Path, out: Path, *options: object, code: int = 0) -> Result:
+        tf.config.run_functions_eagerly(True)
+        try:
+            return train_tiny(data, out, "--epochs", 1, *options, code=code)
+        finally:
+            tf.config.run_functions_eagerly(False)
+
+    return train
+
+
+@pytest.fixture(scope="session")
 def tiny_run(train_tiny: Cli, surfaces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that a short training of the tiny DenseNet leaves."""
     out = tmp_path_factory.mktemp("run") / "run"

@@ -385,7 +385,7 @@ def test_ctrl_c(
 def test_ctrl_c_in_a_training_keeps_its_epochs(cli, tiny_run: Path, out: Path, monkeypatch) -> None:
     command = (
         *("convert", tiny_run, "--out", out, "--recipes", "int8-qat", "--qat-epochs", 1),
-        *("--max-drop", 100, "--max-class-drop", 100),
+        *("--techniques", "none", "--max-drop", 100, "--max-class-drop", 100),
     )
     with monkeypatch.context() as patch:  # after the training, while the file is scored
         patch.setattr(conversion, "verify", lambda *_, **__: signal.raise_signal(signal.SIGINT))

@@ -90,9 +90,8 @@ def test_the_same_seed_gives_the_same_run(train_tiny, data: Path, tmp_path: Path
     assert loss["a"] == loss["b"] != loss["c"]
 
 
-def test_two_phases_from_a_weights_file(cli, train_tiny, data: Path, tmp_path: Path) -> None:
-    train_tiny(data, tmp_path / "first")
-    start = tmp_path / "first" / "model.keras"
+def test_two_phases_from_a_weights_file(cli, tiny_run, data: Path, tmp_path: Path) -> None:
+    start = tiny_run / "model.keras"
     cli(
         *("train", data, "--out", tmp_path / "second", "--arch", "densenet-tiny"),
         *("--weights", start, "--head-epochs", 1, "--epochs", 2),
@@ -110,9 +109,8 @@ def test_two_phases_from_a_weights_file(cli, train_tiny, data: Path, tmp_path: P
     assert not np.array_equal(before["predictions"][0], after["predictions"][0])
 
 
-def test_the_head_phase_leaves_the_backbone_alone(cli, train_tiny, data, tmp_path: Path) -> None:
-    train_tiny(data, tmp_path / "first")
-    start = tmp_path / "first" / "model.keras"
+def test_the_head_phase_leaves_the_backbone_alone(cli, tiny_run, data, tmp_path: Path) -> None:
+    start = tiny_run / "model.keras"
     cli(
         *("train", data, "--out", tmp_path / "second", "--arch", "densenet-tiny"),
         *("--weights", start, "--head-epochs", 1, "--epochs", 0),
@@ -123,12 +121,12 @@ def test_the_head_phase_leaves_the_backbone_alone(cli, train_tiny, data, tmp_pat
     assert not np.array_equal(before["predictions"][0], after["predictions"][0])
 
 
-def test_groups_stay_on_one_side(train_tiny, data: Path, tmp_path: Path) -> None:
+def test_groups_stay_on_one_side(train_quick, data: Path, tmp_path: Path) -> None:
     groups = tmp_path / "groups.csv"
     paths = sorted(path.relative_to(data).as_posix() for path in data.rglob("*.png"))
     lines = [f"{path},{path[:-8]}{int(path[-8:-4]) // 2}" for path in paths[:-1]]
     groups.write_text("\n".join(["path,group", *lines]) + "\n")
-    result = train_tiny(data, tmp_path / "run", "--groups", groups)
+    result = train_quick(data, tmp_path / "run", "--groups", groups)
     side: dict[str, set[str]] = {}
     for row in rows(tmp_path / "run" / "split.csv"):
         if row["group"]:
@@ -145,19 +143,19 @@ def test_groups_stay_on_one_side(train_tiny, data: Path, tmp_path: Path) -> None
         ("path,group\nnowhere.png,1\n", "names none of the images"),
     ],
 )
-def test_a_useless_groups_file(train_tiny, data, tmp_path: Path, text: str, expected: str) -> None:
+def test_a_useless_groups_file(train_quick, data, tmp_path: Path, text: str, expected: str) -> None:
     groups = tmp_path / "groups.csv"
     groups.write_text(text)
-    result = train_tiny(data, tmp_path / "run", "--groups", groups, code=1)
+    result = train_quick(data, tmp_path / "run", "--groups", groups, code=1)
     assert expected in result.output
 
 
-def test_given_splits_are_kept_and_missing_ones_carved(train_tiny, data, tmp_path: Path) -> None:
+def test_given_splits_are_kept_and_missing_ones_carved(train_quick, data, tmp_path: Path) -> None:
     nested = tmp_path / "nested"
     shutil.copytree(data, nested / "train")
     write_surfaces(nested / "test", per_class=3, size=32, seed=9)
     shutil.rmtree(nested / "test-masks")
-    train_tiny(nested, tmp_path / "run")
+    train_quick(nested, tmp_path / "run")
     for row in rows(tmp_path / "run" / "split.csv"):
         assert (row["split"] == "test") == row["path"].startswith("test/")
     assert {row["split"] for row in rows(tmp_path / "run" / "split.csv")} == {
@@ -167,10 +165,10 @@ def test_given_splits_are_kept_and_missing_ones_carved(train_tiny, data, tmp_pat
     }
 
 
-def test_a_corrupt_image_is_skipped_and_listed(train_tiny, data: Path, tmp_path: Path) -> None:
+def test_a_corrupt_image_is_skipped_and_listed(train_quick, data: Path, tmp_path: Path) -> None:
     bad = data / "oil" / "oil_0003.png"
     bad.write_bytes(bad.read_bytes()[:200])
-    result = train_tiny(data, tmp_path / "run")
+    result = train_quick(data, tmp_path / "run")
     assert f"Warning: skipped {bad}: the image is cut short" in result.output
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["warnings"] == [f"skipped {bad}: the image is cut short"]
@@ -182,11 +180,11 @@ def test_a_corrupt_image_is_skipped_and_listed(train_tiny, data: Path, tmp_path:
 
 
 def test_a_class_that_is_lost_to_corruption_stops_with_every_file_named(
-    train_tiny, data: Path, tmp_path: Path
+    train_quick, data: Path, tmp_path: Path
 ) -> None:
     for path in (data / "oil").iterdir():
         path.write_bytes(b"no image")
-    result = train_tiny(data, tmp_path / "run", code=1)
+    result = train_quick(data, tmp_path / "run", code=1)
     assert result.output.count("not an image that OpenCV can decode") == 10
     assert "no image can be read of: oil" in result.output
 
@@ -247,26 +245,26 @@ def break_too_few(data: Path) -> None:
         (break_too_few, "class 'oil': 2 images"),
     ],
 )
-def test_bad_data_is_one_line(train_tiny, data, tmp_path: Path, break_it, expected: str) -> None:
+def test_bad_data_is_one_line(train_quick, data, tmp_path: Path, break_it, expected: str) -> None:
     break_it(data)
-    result = train_tiny(data, tmp_path / "run", code=1)
+    result = train_quick(data, tmp_path / "run", code=1)
     assert expected in result.output
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_is_not_overwritten_unasked(train_tiny, data: Path, tmp_path: Path) -> None:
+def test_a_run_is_not_overwritten_unasked(train_quick, data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    train_tiny(data, run)
+    train_quick(data, run)
     model = (run / "model.keras").read_bytes()
-    result = train_tiny(data, run, code=1)
+    result = train_quick(data, run, code=1)
     assert "holds a run already" in result.output
     assert (run / "model.keras").read_bytes() == model
-    train_tiny(data, run, "--overwrite", "--seed", 1)
+    train_quick(data, run, "--overwrite", "--seed", 1)
     assert (run / "model.keras").read_bytes() != model
 
 
 def test_splits_of_any_name_and_a_file_in_latin_1(
-    train_tiny, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    train_quick, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for split in ("Train", "valid", "TEST"):
         shutil.copytree(data, data.parent / "whole" / split)
@@ -275,7 +273,7 @@ def test_splits_of_any_name_and_a_file_in_latin_1(
     first.rename(first.with_name("M\udcfcller.png"))
     (root / "TEST" / "loose.png").touch()
     monkeypatch.chdir(root)
-    result = train_tiny(Path(), tmp_path / "run")
+    result = train_quick(Path(), tmp_path / "run")
     assert "skipped 1 image beside the folders of classes" in result.output
     run = read_run(tmp_path / "run")
     assert run.info.labels == ("good", "oil", "scratch", "stain")
@@ -283,20 +281,20 @@ def test_splits_of_any_name_and_a_file_in_latin_1(
 
 
 @pytest.mark.parametrize("inside", ["run", "good/run", ".", "link/run"])
-def test_a_run_does_not_lie_in_its_data(train_tiny, data: Path, inside: str) -> None:
+def test_a_run_does_not_lie_in_its_data(train_quick, data: Path, inside: str) -> None:
     (data.parent / "link").symlink_to(data)
     out = data.parent / inside if inside.startswith("link") else data / inside
     before = sorted(data.rglob("*"))
-    result = train_tiny(data, out, code=1)
+    result = train_quick(data, out, code=1)
     assert "lies in the data folder" in result.output
     assert sorted(data.rglob("*")) == before
 
 
 def test_the_run_before_stands_until_the_new_one_does(
-    train_tiny, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    train_quick, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "run"
-    train_tiny(data, run)
+    train_quick(data, run)
     model = (run / "model.keras").read_bytes()
 
     def fail(*_arguments: object, **_options: object) -> None:
@@ -304,11 +302,11 @@ def test_the_run_before_stands_until_the_new_one_does(
 
     with monkeypatch.context() as patched:
         patched.setattr(training, "fit", fail)
-        result = train_tiny(data, run, "--overwrite", "--seed", 1, code=1)
+        result = train_quick(data, run, "--overwrite", "--seed", 1, code=1)
     assert f"The run before is in {run / 'previous'}" in result.output
     assert (run / "previous" / "model.keras").read_bytes() == model
     assert read_run(run / "previous").seed == 0
-    train_tiny(data, run, "--overwrite", "--seed", 1)
+    train_quick(data, run, "--overwrite", "--seed", 1)
     assert not (run / "previous").exists()
     assert read_run(run).seed == 1
 
@@ -349,7 +347,7 @@ def _no_network(*_arguments: object, **_options: object) -> None:
 
 
 def test_an_interrupt_keeps_the_best_epoch(
-    train_tiny, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    train_quick, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = History.on_epoch_end
 
@@ -359,32 +357,32 @@ def test_an_interrupt_keeps_the_best_epoch(
 
     with monkeypatch.context() as patch:
         patch.setattr(History, "on_epoch_end", interrupted)
-        result = train_tiny(data, tmp_path / "run")
+        result = train_quick(data, tmp_path / "run", "--epochs", 2)
     assert "the best epoch so far is kept" in result.output
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["interrupted"]
     assert metrics["epochs"] == 1
     assert {path.name for path in (tmp_path / "run").iterdir()} == LEFT | {"checkpoint.npz"}
 
-    train_tiny(data, tmp_path / "run", "--resume")
+    train_quick(data, tmp_path / "run", "--epochs", 2, "--resume")
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert not metrics["interrupted"]
     assert metrics["epochs"] == 2
     assert {path.name for path in (tmp_path / "run").iterdir()} == LEFT
 
 
-def test_a_loss_that_explodes_is_named(train_tiny, data: Path, tmp_path: Path) -> None:
-    result = train_tiny(data, tmp_path / "run", "--learning-rate", 1e30, code=1)
+def test_a_loss_that_explodes_is_named(train_quick, data: Path, tmp_path: Path) -> None:
+    result = train_quick(data, tmp_path / "run", "--learning-rate", 1e30, code=1)
     assert "use a lower learning rate" in result.output
 
 
 def test_training_says_what_a_leaking_split_flatters(
-    cli, train_tiny, data: Path, tmp_path: Path
+    cli, train_quick, data: Path, tmp_path: Path
 ) -> None:
     for path in sorted((data / "scratch").glob("*.png"))[:6]:
         image = cv2.imread(str(path))
         cv2.imwrite(str(path.with_suffix(".jpg")), image, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    result = train_tiny(data, tmp_path / "leaking")
+    result = train_quick(data, tmp_path / "leaking")
     report = re.search(r"(\d+) of (\d+) test images \(\d+%\) have a near-duplicate", result.stderr)
     assert report
     seen, images = map(int, report.groups())
@@ -397,6 +395,6 @@ def test_training_says_what_a_leaking_split_flatters(
     groups = tmp_path / "groups.csv"
     cli("data", "check", data, "--propose-groups", groups)
     assert valid_rows("training/groups-csv", groups)
-    result = train_tiny(data, tmp_path / "honest", "--groups", groups)
+    result = train_quick(data, tmp_path / "honest", "--groups", groups)
     assert "near-duplicate" not in result.stderr
     assert "test_unseen" not in json.loads((tmp_path / "honest/metrics.json").read_text())

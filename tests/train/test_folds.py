@@ -52,13 +52,15 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def test_folds_are_runs_and_their_images_are_pooled(train_tiny, data: Path, tmp_path: Path) -> None:
+def test_folds_are_runs_and_their_images_are_pooled(
+    train_quick, data: Path, tmp_path: Path
+) -> None:
     groups = tmp_path / "groups.csv"
     paths = sorted(path.relative_to(data).as_posix() for path in data.rglob("*.png"))
     lines = [f"{path},{path.split('/')[0]}{index % 4}" for index, path in enumerate(paths)]
     groups.write_text("\n".join(["path,group", *lines]) + "\n")
     out = tmp_path / "cross"
-    result = train_tiny(data, out, "--folds", 2, "--groups", groups, "--epochs", 1)
+    result = train_quick(data, out, "--folds", 2, "--groups", groups)
     report = valid_file("training/folds", out / "folds.json")
     assert [fold["run"] for fold in report["folds"]] == ["fold-1", "fold-2"]
     assert not (out / "model.keras").exists()
@@ -84,16 +86,16 @@ def test_folds_are_runs_and_their_images_are_pooled(train_tiny, data: Path, tmp_
     assert low <= hits / 24 <= high
     assert re.search(rf"pooled +24 +{hits / 24:.3f} \[", result.output)
 
-    result = train_tiny(data, out, "--folds", 3, code=1)
+    result = train_quick(data, out, "--folds", 3, code=1)
     assert "is there already; choose another --out" in result.output
 
 
-def test_folds_that_cannot_be(train_tiny, data: Path, tmp_path: Path) -> None:
-    result = train_tiny(data, tmp_path / "out", "--folds", 7, code=1)
+def test_folds_that_cannot_be(train_quick, data: Path, tmp_path: Path) -> None:
+    result = train_quick(data, tmp_path / "out", "--folds", 7, code=1)
     assert "class 'good': 6 images in 6 groups cannot fill 7 folds" in result.output
     data.rename(tmp_path / "train")
     (tmp_path / "split").mkdir()
     (tmp_path / "train").rename(tmp_path / "split" / "train")
-    result = train_tiny(tmp_path / "split", tmp_path / "out", "--folds", 2, code=1)
+    result = train_quick(tmp_path / "split", tmp_path / "out", "--folds", 2, code=1)
     assert "the folder has a split of its own" in result.output
     assert not (tmp_path / "out").exists()

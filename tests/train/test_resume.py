@@ -21,11 +21,12 @@ KILLED = """
 import os, signal, sys
 from edgeclf.edge_runtime.quiet import quiet_tensorflow
 quiet_tensorflow()
-import numpy as np
+import numpy as np, tensorflow as tf
 from edgeclf.cli import main
 from edgeclf.train.fitting.history import History
 
-phase, epoch, moment, *arguments = sys.argv[1:]
+eager, phase, epoch, moment, *arguments = sys.argv[1:]
+tf.config.run_functions_eagerly(eager == "True")
 current = [None]
 begin, save = History.on_epoch_begin, np.savez
 
@@ -59,9 +60,12 @@ def options(tiny_run: Path, data: Path, out: Path) -> tuple[object, ...]:
     )
 
 
-def kill(phase: str, epoch: int, moment: str, arguments: tuple[object, ...]) -> str:
+def kill(
+    phase: str, epoch: int, moment: str, arguments: tuple[object, ...], *, eager: bool = False
+) -> str:
     """Run the command line until it kills itself, and return what it has printed."""
-    command = [sys.executable, "-c", KILLED, phase, str(epoch), moment, *map(str, arguments)]
+    given = map(str, (eager, phase, epoch, moment, *arguments))
+    command = [sys.executable, "-c", KILLED, *given]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     return done.stdout
@@ -175,17 +179,19 @@ def test_after_a_full_disk(cli, whole, tiny_run, surfaces: Path, copy: Path) -> 
     assert "holds a run already" in result.stderr
 
 
-def test_folds_go_on_in_the_one_that_was_killed(cli, surfaces: Path, tmp_path: Path) -> None:
-    command = ("train", surfaces, "--arch", "densenet-tiny", "--weights", "none", "--epochs", 2)
-    command = (*command, "--folds", 2, "--out")
-    cli(*command, tmp_path / "whole")
-    killed = (*command, tmp_path / "killed", "--resume")
-    kill("scratch", 2, "in a step", killed)
-    output = kill("scratch", 1, "in a step", killed)  # the first fold is beyond that
+def test_folds_go_on_in_the_one_that_was_killed(
+    train_quick, surfaces: Path, tmp_path: Path
+) -> None:
+    options = ("--epochs", 2, "--folds", 2)
+    train_quick(surfaces, tmp_path / "whole", *options)
+    killed = ("train", surfaces, "--arch", "densenet-tiny", "--weights", "none", *options)
+    killed = (*killed, "--out", tmp_path / "killed", "--resume")
+    kill("scratch", 2, "in a step", killed, eager=True)
+    output = kill("scratch", 1, "in a step", killed, eager=True)  # the first fold is beyond that
     assert "Going on after epoch 1 of" in output
     assert "Fold 2 of 2" in output
     first = contents(tmp_path / "killed" / "fold-1")
-    result = cli(*killed)
+    result = train_quick(surfaces, tmp_path / "killed", *options, "--resume")
     assert "fold-1: finished already" in result.output
     assert contents(tmp_path / "killed" / "fold-1") == first
     for name in ("fold-1", "fold-2"):

@@ -1,5 +1,6 @@
 """Quantization-aware training, and the recipes beyond the default ones."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -55,9 +56,9 @@ def graph(deploy: Graph, images: dict[str, np.ndarray]) -> Graph:
     return equalize_concats(deploy, channel_ranges(deploy, concat_parts(deploy), inputs))[0]
 
 
-@pytest.fixture
-def train(graph: Graph, images, tmp_path: Path) -> Callable[..., Trained]:
-    def call(config: QatConfig = CONFIG) -> Trained:
+@pytest.fixture(scope="module")
+def train(graph: Graph, images) -> Callable[..., Trained]:
+    def call(checkpoint: Path, config: QatConfig = CONFIG) -> Trained:
         return train_fake_quant(
             graph,
             calibrate_ranges(graph, images["train"]),
@@ -65,10 +66,22 @@ def train(graph: Graph, images, tmp_path: Path) -> Callable[..., Trained]:
             train=images["train"],
             val=images["val"],
             config=config,
-            checkpoint=tmp_path / "checkpoint.npz",
+            checkpoint=checkpoint,
         )
 
     return call
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint that `whole` leaves."""
+    return tmp_path_factory.mktemp("whole") / "checkpoint.npz"
+
+
+@pytest.fixture(scope="module")
+def whole(train, finished: Path) -> Trained:
+    """What a training that nothing interrupted brings."""
+    return train(finished)
 
 
 def kernels(trained: Trained) -> list[np.ndarray]:
@@ -129,17 +142,16 @@ def test_factors_are_divided_to_the_last_bit(divisor: float) -> None:
     np.testing.assert_array_equal(divide(values), values / np.float32(divisor))
 
 
-def test_training_brings_the_rounded_network_nearer_to_float(train) -> None:
-    divergences = [epoch.divergence for epoch in train().history]
+def test_training_brings_the_rounded_network_nearer_to_float(whole: Trained) -> None:
+    divergences = [epoch.divergence for epoch in whole.history]
     assert len(divergences) == 3
     assert min(divergences[1:]) < divergences[0]
 
 
 def test_an_interrupted_training_ends_as_if_it_had_not_been(
-    train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    train, whole: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
-    whole = train()
-    (tmp_path / "checkpoint.npz").unlink()
+    checkpoint = tmp_path / "checkpoint.npz"
     keep = qat._State.keep
 
     def interrupt(state: qat._State, measured: qat.QatEpoch) -> None:
@@ -150,9 +162,9 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(
     with monkeypatch.context() as patch:
         patch.setattr(qat._State, "keep", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            train()
+            train(checkpoint)
     capsys.readouterr()
-    resumed = train()
+    resumed = train(checkpoint)
     report = capsys.readouterr().out
     assert "Going on after epoch 1" in report
     assert "Epoch 1 of 2" not in report
@@ -161,10 +173,13 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-def test_a_checkpoint_of_another_training_is_not_taken_up(train, capsys) -> None:
-    train()
-    capsys.readouterr()
-    train(QatConfig(epochs=2, batch_size=16, augment=AugmentConfig(), seed=1))
+def test_a_checkpoint_of_another_training_is_not_taken_up(
+    train, whole: Trained, finished: Path, tmp_path: Path, capsys
+) -> None:
+    checkpoint = Path(shutil.copy(finished, tmp_path))
+    assert train(checkpoint).history == whole.history
+    assert "Going on after epoch 2" in capsys.readouterr().out
+    train(checkpoint, replace(CONFIG, epochs=1, seed=1))
     assert "Going on" not in capsys.readouterr().out
 
 
