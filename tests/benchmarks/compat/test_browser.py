@@ -33,7 +33,7 @@ from edgeclf.edge_runtime.tflite.interpreter import open_interpreter
 
 Run = Callable[[Path, Path], dict[str, Any]]
 
-DOCUMENT = REPOSITORY / "docs" / "browser.md"
+DOCUMENT = REPOSITORY / "docs/device/browser.md"
 RUNS = {
     "LiteRT.js": litert_run(RELAXED),
     "LiteRT.js without relaxed SIMD": litert_run(WITHOUT_RELAXED),
