@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 from numpy.typing import NDArray
+from repository import REPOSITORY
 from skips import require_program, skip_without
 
 from edgeclf.benchmarks.compat.browser.chromium import Page, open_browser

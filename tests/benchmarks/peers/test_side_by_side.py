@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import REPOSITORY
+from repository import REPOSITORY
 from scipy import stats
 
 from edgeclf.benchmarks.peers import comparison, environment

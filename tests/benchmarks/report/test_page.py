@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from benchmark_results import make_benchmark, with_error
-from conftest import Cli
+from click.testing import Result
 
 from edgeclf.benchmarks.demo.surfaces import draw_surface
 from edgeclf.benchmarks.report.charts.scatter import p50_interval
@@ -23,6 +23,8 @@ from edgeclf.benchmarks.results.schema import Benchmark, Model, read_benchmark, 
 from edgeclf.benchmarks.results.verdict import decide
 from edgeclf.models.report.figures import shortened
 from edgeclf.models.report.scales import Scale, scale_over, spread, tick_label
+
+Cli = Callable[..., Result]
 
 NASTY = '<b>&"'
 SECTIONS = [

@@ -15,10 +15,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 from live_news import LABELS, event, health, observation, wait_until
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
+from repository import REPOSITORY
 from schemas import valid
 from skips import require_program
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
+from repository import REPOSITORY
 
-SCHEMAS = Path(__file__).resolve().parents[1] / "docs" / "schemas"
+SCHEMAS = REPOSITORY / "docs" / "schemas"
 SUFFIX = ".schema.json"
 
 

@@ -1,6 +1,6 @@
 """What some tests need and not every machine has, in one table; `.ci/run` installs from it.
 
-`python3 tests/prerequisites.py` prints the Debian packages of the programs that are missing. That
+`python3 tests/support/prerequisites.py` prints the Debian packages of the missing programs. That
 happens before there is an environment, so nothing but the standard library is imported.
 """
 
