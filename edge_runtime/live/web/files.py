@@ -3,6 +3,8 @@
 from functools import cache
 from pathlib import Path
 
+_FOLDER = Path(__file__).with_name("static")
+
 # By the path that a browser asks for: the file and its type.
 FILES = {
     "/": ("page.html", "text/html"),
@@ -15,7 +17,7 @@ FILES = {
 @cache
 def content(name: str) -> bytes:
     """Return the bytes of one of the page's files."""
-    return Path(__file__).with_name(name).read_bytes()
+    return (_FOLDER / name).read_bytes()
 
 
 def door() -> bytes:

@@ -22,17 +22,17 @@ from skips import require_linux, skip_without
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.images import read_image
 from edgeclf.edge_runtime.live.observation import Event, Observation, SourceHealth, SourceState
-from edgeclf.edge_runtime.live.sinks import rotation
-from edgeclf.edge_runtime.live.sinks import video as record
-from edgeclf.edge_runtime.live.sinks.line_files import CsvTable, JsonLines
-from edgeclf.edge_runtime.live.sinks.pictures import (
+from edgeclf.edge_runtime.live.sinks.files import rotation
+from edgeclf.edge_runtime.live.sinks.files import video as record
+from edgeclf.edge_runtime.live.sinks.files.line_files import CsvTable, JsonLines
+from edgeclf.edge_runtime.live.sinks.files.pictures import (
     EventPictures,
     UncertainConfig,
     UncertainFrames,
 )
+from edgeclf.edge_runtime.live.sinks.files.rotation import LineFile
+from edgeclf.edge_runtime.live.sinks.files.video import VideoConfig, VideoFile
 from edgeclf.edge_runtime.live.sinks.queued import Outlet, QueuedSink, close_sinks
-from edgeclf.edge_runtime.live.sinks.rotation import LineFile
-from edgeclf.edge_runtime.live.sinks.video import VideoConfig, VideoFile
 from edgeclf.edge_runtime.prediction import CSV_COLUMNS, Refusal
 
 

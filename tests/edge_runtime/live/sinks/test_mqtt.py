@@ -24,9 +24,9 @@ from skips import require_program
 
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.live.observation import SourceState
-from edgeclf.edge_runtime.live.sinks.home_assistant import Device, discovery_messages
-from edgeclf.edge_runtime.live.sinks.mqtt import Mqtt
-from edgeclf.edge_runtime.live.sinks.mqtt_address import MqttAddress
+from edgeclf.edge_runtime.live.sinks.mqtt.address import MqttAddress
+from edgeclf.edge_runtime.live.sinks.mqtt.home_assistant import Device, discovery_messages
+from edgeclf.edge_runtime.live.sinks.mqtt.publisher import Mqtt
 from edgeclf.edge_runtime.live.sinks.queued import QueuedSink
 
 DEVICE = Device("densenet121, int8", "0.1.0", "http://192.0.2.7:8080/")
@@ -322,10 +322,10 @@ def test_the_will_says_offline(broker: Broker, listener: Listener, fresh_python:
     """A process that is killed leaves no time to say it."""
     code = f"""
 import os, sys, time
-sys.path.insert(0, {os.fspath(REPOSITORY / "tests")!r})
+sys.path.insert(0, {os.fspath(REPOSITORY / "tests/support")!r})
 from live_news import LABELS, health
-from edgeclf.edge_runtime.live.sinks.mqtt import Mqtt
-from edgeclf.edge_runtime.live.sinks.mqtt_address import MqttAddress
+from edgeclf.edge_runtime.live.sinks.mqtt.publisher import Mqtt
+from edgeclf.edge_runtime.live.sinks.mqtt.address import MqttAddress
 mqtt = Mqtt(MqttAddress.parse("mqtt://127.0.0.1:{broker.port}/a", {{}}), labels=LABELS, warn=print)
 mqtt.write(mqtt.pick_health(health()))
 while not mqtt._connected:

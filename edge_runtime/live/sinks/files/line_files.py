@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from ...prediction import CSV_COLUMNS, Record, csv_line, csv_row
-from ..observation import Event, Observation, SourceHealth
-from .queued import Outlet
+from ....prediction import CSV_COLUMNS, Record, csv_line, csv_row
+from ...observation import Event, Observation, SourceHealth
+from ..queued import Outlet
+from ..rows import event_row, health_row, observation_row
 from .rotation import LineFile
-from .rows import event_row, health_row, observation_row
 
 _MAX_BYTES = 16 << 20
 _KEEP = 4

@@ -24,13 +24,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import EdgeclfError
-from ...prediction import Record
-from ..observation import Event, Observation, SourceHealth, SourceState
+from ....errors import EdgeclfError
+from ....prediction import Record
+from ...observation import Event, Observation, SourceHealth, SourceState
+from ..queued import Outlet, Warn
+from ..rows import event_row, health_row, observation_row
+from .address import MqttAddress
 from .home_assistant import Device, discovery_messages
-from .mqtt_address import MqttAddress
-from .queued import Outlet, Warn
-from .rows import event_row, health_row, observation_row
 
 _STATE_EVERY_S = 1.0
 _KEEP_ALIVE_S = 20

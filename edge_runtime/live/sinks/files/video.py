@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...errors import EdgeclfError
-from ...files import check_folder
-from ..observation import Observation
+from ....errors import EdgeclfError
+from ....files import check_folder
+from ...observation import Observation
+from ..queued import Outlet
 from .drawing import caption, draw_caption
 from .pictures import Picture
-from .queued import Outlet
 from .rotation import rotate
 
 _FPS = 8

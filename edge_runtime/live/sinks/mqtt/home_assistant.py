@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...prediction import UNKNOWN
+from ....prediction import UNKNOWN
 
 _DISCOVERY = "homeassistant"
 _EXPIRES_S = 60  # a state that is not repeated: its sender hangs

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 
-from ...errors import EdgeclfError
-from ..credentials import read_secret
+from ....errors import EdgeclfError
+from ...credentials import read_secret
 
 PASSWORD_VARIABLE = "EDGECLF_MQTT_PASSWORD"
 DEFAULT_PREFIX = "edgeclf"

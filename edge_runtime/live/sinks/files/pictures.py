@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...files import check_folder, replacing
-from ..observation import Event, Observation
+from ....files import check_folder, replacing
+from ...observation import Event, Observation
+from ..queued import Outlet
+from ..rows import file_time
 from .drawing import caption, draw_caption
-from .queued import Outlet
-from .rows import file_time
 
 _EVENT_QUALITY = 90
 _UNCERTAIN_QUALITY = 95

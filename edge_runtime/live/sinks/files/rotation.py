@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ...errors import EdgeclfError
+from ....errors import EdgeclfError
 
 
 def rotate(path: Path, keep: int) -> None:
