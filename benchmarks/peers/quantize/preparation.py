@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeclf.benchmarks.peers.environment import run_there
-from edgeclf.benchmarks.peers.exchange import Exchange, write_array
+from edgeclf.benchmarks.peers.quantize.exchange import Exchange, write_array
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import sha256_of, write_bytes
 from edgeclf.edge_runtime.quiet import quiet_tensorflow
@@ -21,14 +21,17 @@ from edgeclf.edge_runtime.tflite.interpreter import default_threads
 from edgeclf.models.float_model import FloatModel, FloatModelInfo
 from edgeclf.models.photographs import Photographs, load_photographs
 
-_HERE = Path(__file__).resolve().parent
-_ROOT = _HERE.parent.parent
+_PEERS = Path(__file__).resolve().parents[1]
+_ROOT = _PEERS.parent.parent
 _SIZE = (224, 224)
 DEFAULT_WORK = Path.home() / ".cache" / "edgeclf-peers"
 
 # What the peers' models and scores hang on, and what ours do.
-_THEIRS = ("theirs.py", "runtimes.py", "onnx_graph.py", "requirements.txt")
-_OURS = ("models/**/*.py", "convert/**/*.py", "benchmarks/peers/ours.py", "constraints.txt")
+_THEIRS = ("quantize/theirs.py", "runtimes.py", "quantize/onnx_graph.py", "requirements.txt")
+_OURS = (
+    *("models/**/*.py", "convert/**/*.py"),
+    *("benchmarks/peers/quantize/ours.py", "constraints.txt"),
+)
 
 
 def prepare(
@@ -64,11 +67,11 @@ def prepare(
     if not exchange.is_made("float", source):
         _write_float(exchange, float_model())
         exchange.note_made("float", source)
-    run_there(python, "theirs", exchange.folder, str(default_threads()))
+    run_there(python, "quantize.theirs", exchange.folder, str(default_threads()))
     for seed in exchange.seeds:
         made = [f"seed{seed}/ours", *([f"seed{seed}/ours-int16x8"] if int16 else [])]
         if not all(exchange.is_made(name, source) for name in made):
-            from edgeclf.benchmarks.peers.ours import score_ours
+            from edgeclf.benchmarks.peers.quantize.ours import score_ours
 
             score_ours(exchange, float_model(), seed, int16=int16)
             for name in made:
@@ -93,7 +96,7 @@ def _exchange(work: Path, data: Path, weights: Path, seeds: int, count: int) -> 
     inputs, classes = load_photographs(photographs, size_hw=_SIZE, rule="crop")
     calibration = np.stack([_draw(len(inputs), count, seed) for seed in range(seeds)])
     pixels = hashlib.sha256(inputs.tobytes()).hexdigest()
-    theirs = _digest(_HERE / name for name in _THEIRS)
+    theirs = _digest(_PEERS / name for name in _THEIRS)
     key = "".join((pixels, str(count), sha256_of(weights), theirs))
     exchange = Exchange(work / hashlib.sha256(key.encode()).hexdigest()[:12])
     write_array(exchange.folder / "inputs.npy", inputs)

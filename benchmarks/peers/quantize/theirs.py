@@ -28,8 +28,8 @@ from onnxruntime.quantization.shape_inference import (  # type: ignore[import-no
     quant_pre_process,
 )
 
-from edgeclf.benchmarks.peers.exchange import Exchange
-from edgeclf.benchmarks.peers.onnx_graph import build_onnx, normalisation
+from edgeclf.benchmarks.peers.quantize.exchange import Exchange
+from edgeclf.benchmarks.peers.quantize.onnx_graph import build_onnx, normalisation
 from edgeclf.benchmarks.peers.runtimes import (
     Normalisation,
     open_ncnn,

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edgeclf.benchmarks.peers.exchange import Exchange
+from edgeclf.benchmarks.peers.quantize.exchange import Exchange
 from edgeclf.benchmarks.peers.runtimes import open_tflite
 from edgeclf.convert.graph.batch_norm import deploy_graph
 from edgeclf.convert.quantize.calibrate import pin_input_range
