@@ -53,6 +53,7 @@ _PROGRAMS = (
     _program("mosquitto", "MQTT against a real broker", "mosquitto"),
     _program("openssl", "MQTT over TLS", "openssl"),
     _program("systemd-analyze", "the service's unit as systemd reads it", "systemd"),
+    _program("git", "the limits of folders and files", "git"),
     _program("gcc", "the wheel on an emulated Raspberry Pi", "gcc", "libc6-dev"),
 )
 
