@@ -194,7 +194,7 @@ def test_a_sinks_thread_survives_any_exception_and_reports_it(
     gate.error = gate.error_at_close = error
     sink = QueuedSink(gate, bound=9, warn=warnings.append)
     sink.observe(observation(0))
-    wait_until(lambda: sink.lost == 1)
+    wait_until(lambda: (sink.lost, len(warnings)) == (1, 1))
     assert warnings[0].startswith(f"gate: {reason}")
     gate.error = None
     sink.observe(observation(1))
