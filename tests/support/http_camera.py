@@ -6,17 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from live_servers import (
-    HEADER,
-    Connection,
-    network_camera,
-    number_of,
-    serve,
-)
+from live_servers import HEADER, Connection, network_camera, number_of, serve
 
-from edgeclf.edge_runtime.live.sources.capture import (
-    CaptureError,
-)
+from edgeclf.edge_runtime.live.sources.capture import CaptureError
 from edgeclf.edge_runtime.live.sources.http_mjpeg import HttpMjpeg
 from edgeclf.edge_runtime.live.sources.jpeg import decode_jpeg
 

@@ -19,14 +19,7 @@ from http_camera import (
     stall,
     stream,
 )
-from live_servers import (
-    HEADER,
-    Connection,
-    jpeg,
-    network_camera,
-    part,
-    serve,
-)
+from live_servers import HEADER, Connection, jpeg, network_camera, part, serve
 
 from edgeclf.edge_runtime.live.sources.capture import (
     DamagedError,

@@ -2,17 +2,9 @@
 
 import pytest
 from http_camera import GONE, LONG, Answer, read, reading, stream
-from live_servers import (
-    HEADER,
-    Connection,
-    jpeg,
-    part,
-)
+from live_servers import HEADER, Connection, jpeg, part
 
-from edgeclf.edge_runtime.live.sources.capture import (
-    DamagedError,
-    LostError,
-)
+from edgeclf.edge_runtime.live.sources.capture import DamagedError, LostError
 from edgeclf.edge_runtime.live.sources.http_mjpeg import HttpMjpeg
 
 

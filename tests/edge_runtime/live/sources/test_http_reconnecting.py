@@ -10,25 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from http_camera import (
-    LARGE,
-    LONG,
-    Answer,
-    close,
-    corrupted,
-    stall,
-    stream,
-)
-from live_servers import (
-    HEADER,
-    Connection,
-    jpeg,
-    network_camera,
-    number_of,
-    part,
-    picture,
-    serve,
-)
+from http_camera import LARGE, LONG, Answer, close, corrupted, stall, stream
+from live_servers import HEADER, Connection, jpeg, network_camera, number_of, part, picture, serve
 from skips import require_linux
 
 from edgeclf.edge_runtime.live.observation import SourceCounts, SourceState

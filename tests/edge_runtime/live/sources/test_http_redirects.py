@@ -4,18 +4,9 @@ import time
 
 import pytest
 from http_camera import BASIC_ASKED, DIGEST_ASKED, LONG, md5, read, reading, redirect, refusal
-from live_servers import (
-    HEADER,
-    Connection,
-    jpeg,
-    network_camera,
-    part,
-    serve,
-)
+from live_servers import HEADER, Connection, jpeg, network_camera, part, serve
 
-from edgeclf.edge_runtime.live.sources.capture import (
-    RefusedError,
-)
+from edgeclf.edge_runtime.live.sources.capture import RefusedError
 from edgeclf.edge_runtime.live.sources.http_mjpeg import HttpMjpeg
 
 

@@ -10,15 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import numpy as np
 import pytest
 from schemas import valid
-from web_client import (
-    PATIENCE_S,
-    Seen,
-    decoded,
-    encoded,
-    opened,
-    photograph,
-    request,
-)
+from web_client import PATIENCE_S, Seen, decoded, encoded, opened, photograph, request
 
 from edgeclf.edge_runtime.images import RGBImage
 from edgeclf.edge_runtime.live.web.view import WebView
