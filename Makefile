@@ -46,12 +46,12 @@ DATA ?= ../shared/data/imagenet-samples
 peers: .venv/installed
 	$(BIN)/python benchmarks/peers/side_by_side.py --weights $(WEIGHTS) --data $(DATA) --out peers-run
 
-# A Raspberry Pi without a Raspberry Pi: the wheel on an emulated Pi 4 and Pi 5 (docs/pi.md).
+# A Raspberry Pi without a Raspberry Pi: the wheel on an emulated Pi 4 and Pi 5 (docs/develop/pi.md).
 # make pi PI=--update-budgets makes what is counted the budgets.
 pi: .venv/installed
 	$(BIN)/python benchmarks/pi_emulation/pi.py $(PI)
 
-# The files in every runtime that people have, compared bit by bit (docs/runtimes.md).
+# The files in every runtime that people have, compared bit by bit (docs/device/runtimes.md).
 # make compat COMPAT='--row tflite' runs the rows whose names hold that.
 compat: .venv/installed
 	$(BIN)/python benchmarks/compat/compat.py $(COMPAT)

@@ -1,6 +1,6 @@
 """edgeclf: labelled photographs in, a quantized classifier for the edge out.
 
-The names of `__all__` are the public API (docs/api.md); each is loaded when it is first used.
+The names of `__all__` are the public API (docs/reference/api.md); each is loaded when first used.
 """
 
 TYPE_CHECKING = False  # to type checkers True; importing typing takes longer than all else here

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import EdgeclfError, ScoresError
+from .errors import EdgeclfError
 from .images import RGBImage
 from .model_file.container import read_model
 from .model_file.self_test import SelfTestResult, run_self_test
@@ -20,6 +20,7 @@ from .model_file.spec import check_thresholds
 from .prediction import UNKNOWN, FrameResult, Prediction, least_scores, name_best
 from .preprocess import check_pixels, preprocess
 from .tflite.interpreter import Runtime, default_threads, open_interpreter
+from .tflite.model_tensors import ModelTensors
 
 _MOST_THREADS = 1024  # no machine has more to give to one image
 
@@ -73,30 +74,15 @@ class Classifier:
             notices=self.notices,
             runtime=runtime,
         )
-        self._lock = threading.Lock()  # around the tensors: set, invoke, get
+        self._tensors = ModelTensors(
+            self.interpreter,
+            name=str(path),
+            input_hw=self.spec.input_hw,
+            classes=len(self.spec.labels),
+            heatmap=self.spec.heatmap,
+        )
+        self._lock = threading.Lock()  # around the interpreter: set, invoke, get
         self._last_thread: int | None = None  # that has invoked
-        self._input = self.interpreter.get_input_details()[0]
-        self._output, *further = self.interpreter.get_output_details()
-        expected = (1, *self.spec.input_hw, 3)
-        if tuple(self._input["shape"]) != expected or self._input["dtype"] != np.uint8:
-            raise EdgeclfError(
-                f"{path}: expected an input of uint8 {expected}, got "
-                f"{np.dtype(self._input['dtype'])} {tuple(self._input['shape'])}; convert it again"
-            )
-        if self._output["shape"][-1] != len(self.spec.labels):
-            raise EdgeclfError(
-                f"{path}: {self._output['shape'][-1]} outputs for {len(self.spec.labels)} labels; "
-                "convert the model again"
-            )
-        if self.spec.heatmap is not None:
-            self._class_weights = self.spec.heatmap.class_weights()
-            self._features = further[0] if further else self._output
-            channels = self._features["shape"][3:]
-            if self._class_weights.shape != (len(self.spec.labels), *channels):
-                raise EdgeclfError(
-                    f"{path}: its weights for heatmaps do not fit its labels and its second "
-                    "output; convert the model again"
-                )
 
     def preprocess(self, rgb: RGBImage) -> RGBImage:
         """Return `rgb` as the model's input, uint8 of shape (height, width, 3).
@@ -143,15 +129,7 @@ class Classifier:
         Raises:
             ScoresError: they are not numbers.
         """
-        if output.dtype == np.float32:
-            if not np.isfinite(output).all():
-                raise ScoresError(
-                    f"{self.path}: it computes scores that are not numbers (NaN or infinite); "
-                    "convert the model again"
-                )
-            return np.asarray(output, np.float32)
-        scale, zero_point = self._output["quantization"]
-        return np.asarray((output.astype(np.int32) - zero_point) * scale, np.float32)
+        return self._tensors.dequantize(output)
 
     def class_activation_map(self, index: int) -> NDArray[np.float32]:
         """Return where the class `index` stands in the image that this thread scored last.
@@ -179,8 +157,8 @@ class Classifier:
                     f"{self.path}: the last image was not scored by this thread; "
                     "`classify(image, heatmap=True)` is safe on several threads"
                 )
-            features = self._feature_map()
-        return self._activation_map(features, index)
+            features = self._tensors.features()
+        return self._tensors.activation_map(features, index)
 
     def classify(
         self, rgb: RGBImage, *, top: int = 3, threshold: float = 0.0, heatmap: bool = False
@@ -268,7 +246,7 @@ class Classifier:
             our_turn = time.perf_counter()
             output = self._invoke(model_input)
             invoked = time.perf_counter()
-            features = self._feature_map() if heatmap else None
+            features = self._tensors.features() if heatmap else None
         scores = self.dequantize(output)
         steps = {"preprocess": preprocessed - start, "invoke": invoked - our_turn}
         ms = sum(steps.values()) * 1000
@@ -276,7 +254,7 @@ class Classifier:
         prediction = name_best(scores, labels=self.spec.labels, least=least, top=top, ms=ms)
         if features is not None:
             shown = prediction.top[0][0] if prediction.label == UNKNOWN else prediction.label
-            heatmap_of_it = self._activation_map(features, self.spec.labels.index(shown))
+            heatmap_of_it = self._tensors.activation_map(features, self.spec.labels.index(shown))
             prediction = replace(prediction, heatmap=heatmap_of_it)
         steps["postprocess"] = time.perf_counter() - invoked
         steps_ms = {step: seconds * 1000 for step, seconds in steps.items()}
@@ -285,21 +263,7 @@ class Classifier:
     def _invoke(self, model_input: RGBImage) -> NDArray[Any]:
         """Return the model's output; whoever calls holds the lock."""
         self._last_thread = threading.get_ident()
-        self.interpreter.set_tensor(self._input["index"], model_input[np.newaxis])
-        self.interpreter.invoke()
-        output: NDArray[Any] = self.interpreter.get_tensor(self._output["index"])[0]
-        return output
-
-    def _feature_map(self) -> NDArray[Any]:
-        """Return a copy of the last feature map; whoever calls holds the lock."""
-        features: NDArray[Any] = self.interpreter.get_tensor(self._features["index"])[0]
-        return features
-
-    def _activation_map(self, features: NDArray[Any], index: int) -> NDArray[np.float32]:
-        scale, zero_point = self._features["quantization"]
-        steps = np.subtract(features, zero_point, dtype=np.float32)
-        unit = np.float32(scale or 1.0)  # float maps have none
-        return np.asarray(steps @ self._class_weights[index] * unit)
+        return self._tensors.invoke(model_input)
 
     def _check_heatmap(self) -> None:
         if self.spec.heatmap is None:

@@ -1,7 +1,7 @@
 """Act on what a camera sees: python examples/camera_loop.py int8.tflite 0
 
 A plain loop of your own. `edgeclf run` does more: it reconnects, drops damaged and old frames, and
-steadies the label (docs/live.md); its `--json` is easy to read in a program.
+steadies the label (docs/device/live.md); its `--json` is easy to read in a program.
 """
 
 import sys

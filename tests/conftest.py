@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import skips
 from click.testing import CliRunner, Result
+from repository import REPOSITORY
 
 from edgeclf.benchmarks.demo.surfaces import write_surfaces
 from edgeclf.cli import main
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
 
 Cli = Callable[..., Result]

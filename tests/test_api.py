@@ -1,4 +1,4 @@
-"""The public API: what `import edgeclf` loads, and that docs/api.md and the examples are true."""
+"""The public API: what `import edgeclf` loads, and that its page and the examples are true."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ import pytest
 import edgeclf
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/reference/api.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 FreshPython = Callable[..., subprocess.CompletedProcess[str]]
@@ -119,7 +119,7 @@ def test_the_page_runs_from_top_to_bottom(
     names: dict[str, object] = {}
     assert len(BLOCKS) >= 4
     for block in BLOCKS:
-        exec(compile(block, "docs/api.md", "exec"), names)
+        exec(compile(block, "docs/reference/api.md", "exec"), names)
     assert set(edgeclf.__all__) <= names.keys()
     assert (workplace / "run" / "model.keras").exists()
     assert "int8" in capsys.readouterr().out

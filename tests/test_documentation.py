@@ -34,7 +34,7 @@ def test_no_page_of_the_site_fetches_from_another_host(tmp_path: Path) -> None:
     fetched = {"".join(parts) for text in texts for parts in _FETCHED.findall(text)}
     assert any(name.endswith("furo.css") or "furo.css?" in name for name in fetched)
     assert {name for name in fetched if "//" in name and not name.startswith("data:")} == set()
-    reference = (tmp_path / "site/docs/commands.html").read_text(encoding="utf-8")
+    reference = (tmp_path / "site/docs/reference/commands.html").read_text(encoding="utf-8")
     assert "--mqtt" in reference  # an option of live runs, which `run` leaves out elsewhere
 
 

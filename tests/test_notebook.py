@@ -7,9 +7,9 @@ import cv2
 import nbformat
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 from matplotlib.figure import Figure
 from nbclient import NotebookClient
+from repository import REPOSITORY
 
 from edgeclf.benchmarks.demo.surfaces import draw_surface, write_surfaces
 from edgeclf.train.data_check.checking import DataCheck, check_data

@@ -98,8 +98,8 @@ def test_the_wheel_holds_the_package_and_no_test(wheel: Path) -> None:
         "train/report/run.html",
     }
     assert {f"edgeclf/{name}" for name in templates} <= set(names)
-    page = {"door.html", "icon.svg", "page.css", "page.html", "page.js"}
-    assert {f"edgeclf/edge_runtime/live/web/{name}" for name in page} <= set(names)
+    page = {"door.html", "icon.svg", "page.css", "page.html", "page.js", "photographs.js"}
+    assert {f"edgeclf/edge_runtime/live/web/static/{name}" for name in page} <= set(names)
 
 
 def test_a_bare_install_classifies_without_tensorflow(

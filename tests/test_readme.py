@@ -11,7 +11,7 @@ from edgeclf.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PAGES = (*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md")))
+PAGES = (*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")))
 
 
 def read_commands(page: Path) -> list[str]:
@@ -51,7 +51,7 @@ def test_the_readme_is_read_in_two_minutes() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 900
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_to_files(page: Path) -> None:
     missing = [link for link in read_links(page) if not (page.parent / link).exists()]
     assert not missing
@@ -59,4 +59,4 @@ def test_links_lead_to_files(page: Path) -> None:
 
 def test_the_index_links_every_page() -> None:
     linked = {(DOCS / link).resolve() for link in read_links(DOCS / "index.md")}
-    assert set(DOCS.glob("*.md")) - {DOCS / "index.md"} <= linked
+    assert set(DOCS.rglob("*.md")) - {DOCS / "index.md"} <= linked

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from prerequisites import PREREQUISITES
 
-TESTS = Path(__file__).resolve().parent
+SUPPORT = Path(__file__).resolve().parent / "support"
 ALLOWED = ("shared/", "emulation", "Linux", "mount")
 REFUSED_CODE = """
 import pytest
@@ -93,7 +93,7 @@ def run_pytest(tmp_path_factory: pytest.TempPathFactory) -> Pytest:
             f"-n{workers}",
         ]
         env = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
-        env |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(TESTS), "COLUMNS": "200"}
+        env |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(SUPPORT), "COLUMNS": "200"}
         env |= {"CI": "true" if ci else ""}
         return subprocess.run(
             command, cwd=folder, env=env, capture_output=True, text=True, check=False
@@ -171,7 +171,7 @@ def test_no_reason_is_the_beginning_of_another() -> None:
 
 def listed_packages(path: Path) -> list[str]:
     done = subprocess.run(
-        [sys.executable, "-S", TESTS / "prerequisites.py"],
+        [sys.executable, "-S", SUPPORT / "prerequisites.py"],
         env={"PATH": str(path)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return done.stdout.split()

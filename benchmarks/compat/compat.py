@@ -9,7 +9,7 @@
     comparison.py   bit-equal, last bit, refused, …; each row says what must hold of it
     table.py        the table
 
-What is not as it must be is a line of its own, and the exit code is 1. See docs/runtimes.md.
+What is not as it must be is a line of its own, and the exit code is 1. See docs/device/runtimes.md.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """The rows of emulated Raspberry Pis: 64-bit with ai-edge-litert, 32-bit with tflite-runtime.
 
 The wheel is installed on the system, `edgeclf run` and the file's self-test must succeed there, and
-what the runtime gives is compared as in every other row. See docs/pi.md.
+what the runtime gives is compared as in every other row. See docs/develop/pi.md.
 """
 
 import base64

@@ -15,9 +15,9 @@ from pathlib import Path
 import click
 
 from edgeclf.benchmarks.peers.environment import peers_python
-from edgeclf.benchmarks.peers.exchange import Exchange
 from edgeclf.benchmarks.peers.figures import TITLES, cost, cost_table, mean_cost
-from edgeclf.benchmarks.peers.preparation import DEFAULT_WORK, prepare
+from edgeclf.benchmarks.peers.quantize.exchange import Exchange
+from edgeclf.benchmarks.peers.quantize.preparation import DEFAULT_WORK, prepare
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import check_folder, write_json
 from edgeclf.edge_runtime.table import format_table

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeclf.benchmarks.peers.environment import peers_command
-from edgeclf.benchmarks.peers.exchange import Exchange
+from edgeclf.benchmarks.peers.quantize.exchange import Exchange
 
 REFERENCE = "edgeclf-int8"
 

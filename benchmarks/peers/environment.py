@@ -57,7 +57,7 @@ def peers_python(work: Path) -> Path:
 
 
 def peers_command(python: Path, module: str, *arguments: str | Path) -> list[str]:
-    """Return the command that runs a module of this folder in the peers' environment."""
+    """Return the command that runs a module below this folder in the peers' environment."""
     return [str(python), "-m", f"edgeclf.benchmarks.peers.{module}", *map(str, arguments)]
 
 
@@ -67,7 +67,7 @@ def silent_environment() -> dict[str, str]:
 
 
 def run_there(python: Path, module: str, *arguments: str | Path) -> None:
-    """Run a module of this folder in the peers' environment, its output on our terminal."""
+    """Run a module below this folder in the peers' environment, its output on our terminal."""
     command = peers_command(python, module, *arguments)
     if subprocess.run(command, env=silent_environment(), check=False).returncode:
-        raise EdgeclfError(f"{module}.py failed in the peers' environment; see above")
+        raise EdgeclfError(f"{module} failed in the peers' environment; see above")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeclf.benchmarks.peers.exchange import Exchange, Scores
+from edgeclf.benchmarks.peers.quantize.exchange import Exchange, Scores
 from edgeclf.convert.techniques.catalogue import NAMES
 from edgeclf.edge_runtime.table import format_table
 

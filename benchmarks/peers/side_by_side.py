@@ -22,8 +22,8 @@ from edgeclf.benchmarks.measure.machine import BackgroundLoad, describe_machine
 from edgeclf.benchmarks.peers.comparison import Comparison, compare
 from edgeclf.benchmarks.peers.entries import ABSENT, ENTRIES, REFERENCE, no_network_failure
 from edgeclf.benchmarks.peers.environment import peers_python, silent_environment
-from edgeclf.benchmarks.peers.exchange import Exchange
-from edgeclf.benchmarks.peers.preparation import DEFAULT_WORK, prepare
+from edgeclf.benchmarks.peers.quantize.exchange import Exchange
+from edgeclf.benchmarks.peers.quantize.preparation import DEFAULT_WORK, prepare
 from edgeclf.benchmarks.peers.report import Row, markdown_table, rows_of
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import check_folder, sha256_of, write_json, write_text

@@ -3,7 +3,7 @@
     python benchmarks/pi_emulation/pi.py [--model NAME] [--update-budgets]
 
 Builds the wheel, sets up an arm64 system under QEMU in --work, installs the wheel there, makes the
-models, and runs them. The system and the models are kept for later runs. See docs/pi.md.
+models, and runs them. The system and the models are kept for later runs. See docs/develop/pi.md.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a benchmark measured, as frozen dataclasses and as JSON; docs/benchmark.md tells the schema.
+"""What a benchmark measured, as frozen dataclasses and as JSON (docs/convert/benchmark.md).
 
 All shares are 0 to 1, all intervals are of 95 %, all times are milliseconds unless named otherwise.
 """

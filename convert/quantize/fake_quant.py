@@ -21,57 +21,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from numpy.typing import NDArray
 
 from ..graph.nodes import Activation, Conv, Dense, Depthwise, Graph, Node, PixelPairs, Pool
 from ..graph.to_keras import build_tf_keras
+from .int8_steps import KERNELS, LINEAR, Steps, divided, kernel_step, own_kernel_step, whole
 from .ranges import TensorRange, keeps_values
 from .tfmot import By, Rounding, over_range, wrap
-
-_KERNELS = {Conv: "kernel", Dense: "kernel", Depthwise: "depthwise_kernel"}
-_LINEAR = (Conv, Dense, Depthwise)
-
-# TFLite's converter gives a smaller channel this width (`kNearZeroTolerance` is twice as much).
-_LEAST = 0.5e-6
-
-_STEPS = np.float32(127)
-
-
-@dataclass(frozen=True)
-class _Steps:
-    """What a tensor's whole numbers stand for.
-
-    Attributes:
-        size: real numbers from one to the next.
-        low: the least whole number.
-        high: the greatest.
-    """
-
-    size: np.float32
-    low: int
-    high: int
-
-    @classmethod
-    def over(cls, tensor: TensorRange) -> "_Steps":
-        # In double precision, as TFLite's converter has it.
-        low, high = float(np.float32(tensor.low)), float(np.float32(tensor.high))
-        size = (high - low) / 255
-        zero = round(-low / size)
-        return cls(np.float32(size), -zero, 255 - zero)
-
-    def nearest(self, values: Any) -> Any:
-        """Return the whole numbers next to `values`, a float32 tensor in steps."""
-        return tf.clip_by_value(_whole(values), self.low, self.high)
-
-    def average(self, values: Any) -> Any:
-        """Return the whole numbers that TFLite's average pooling makes of the means `values`.
-
-        One midway between two numbers of int8 goes to the one farther from their zero.
-        """
-        zero_point = -128 - self.low
-        stored = values + zero_point
-        farther = tf.sign(stored) * tf.floor(tf.abs(stored) + 0.5) - zero_point
-        return values + tf.stop_gradient(farther - values)
 
 
 def learned(graph: Graph, model: Any) -> Graph:
@@ -79,9 +34,9 @@ def learned(graph: Graph, model: Any) -> Graph:
     arrays = {variable.name.split(":")[0]: variable for variable in model.trainable_weights}
 
     def fill(node: Node) -> Node:
-        if not isinstance(node, _LINEAR):
+        if not isinstance(node, LINEAR):
             return node
-        kernel, bias = arrays[f"{node.name}/{_KERNELS[type(node)]}"], arrays[f"{node.name}/bias"]
+        kernel, bias = arrays[f"{node.name}/{KERNELS[type(node)]}"], arrays[f"{node.name}/bias"]
         return replace(node, kernel=kernel.numpy(), bias=bias.numpy())
 
     return Graph([fill(node) for node in graph])
@@ -94,18 +49,18 @@ def on_grid(graph: Graph, ranges: dict[str, TensorRange]) -> Graph:
     """
     return Graph(
         [
-            _on_grid(node, ranges.get(node.inputs[0])) if isinstance(node, _LINEAR) else node
+            _on_grid(node, ranges.get(node.inputs[0])) if isinstance(node, LINEAR) else node
             for node in graph
         ]
     )
 
 
 def _on_grid(node: Conv | Dense | Depthwise, read: TensorRange | None) -> Node:
-    step = _largest(node) / _STEPS
+    step = own_kernel_step(node)
     kernel = np.rint(node.kernel / step) * step
     bias = node.bias
     if read is not None:
-        unit = _Steps.over(read).size * step.ravel()
+        unit = Steps.over(read).size * step.ravel()
         bias = np.rint(bias / unit) * unit
     return replace(node, kernel=kernel.astype(np.float32), bias=bias.astype(np.float32))
 
@@ -183,18 +138,11 @@ def rounding_steps(graph: Graph, ranges: dict[str, TensorRange], model: Any) -> 
     """
     units = {}
     for node in graph:
-        if isinstance(node, _LINEAR):
-            units[f"{node.name}/{_KERNELS[type(node)]}"] = _largest(node) / _STEPS
+        if isinstance(node, LINEAR):
+            units[f"{node.name}/{KERNELS[type(node)]}"] = own_kernel_step(node)
             stored = ranges.get(node.name) or ranges[graph.consumers(node.name)[0].name]
-            units[f"{node.name}/bias"] = _Steps.over(stored).size
+            units[f"{node.name}/bias"] = Steps.over(stored).size
     return [tf.constant(units[weight.name.split(":")[0]]) for weight in model.trainable_weights]
-
-
-def _largest(node: Conv | Dense | Depthwise) -> NDArray[np.float32]:
-    axes = tuple(range(2 if isinstance(node, Depthwise) else node.kernel.ndim - 1))
-    largest: NDArray[np.float32] = np.abs(node.kernel).max(axes, keepdims=True)
-    wide: NDArray[np.float32] = np.maximum(largest, np.float32(_LEAST))
-    return wide
 
 
 class _FakeQuant:
@@ -205,7 +153,7 @@ class _FakeQuant:
         self._layers = build_tf_keras(graph)
         limited = {node.name for node in graph if isinstance(node, Dense) and node.limits}
         real = limited | {graph.output.name}
-        self._steps = {name: _Steps.over(ranges[name]) for name in ranges if name not in real}
+        self._steps = {name: Steps.over(ranges[name]) for name in ranges if name not in real}
         for node in graph:  # what a ReLU reads is never stored: it is made in the ReLU's steps
             if node.name not in self._steps and node.name not in real:
                 self._steps[node.name] = self._steps[graph.consumers(node.name)[0].name]
@@ -246,7 +194,7 @@ class _FakeQuant:
                 for tensor, unit in zip(read, units, strict=True)
             ]
             rounding = _round_reals(node, made)
-        elif isinstance(node, _LINEAR) and (unit := units[0]) is not None:
+        elif isinstance(node, LINEAR) and (unit := units[0]) is not None:
             rounding = _round_sums(node, layer, unit, made)
         elif not keeps_values(node) and isinstance(node, Pool):
             rounding = Rounding(output=By(made.average))
@@ -258,60 +206,39 @@ class _FakeQuant:
 def _counts(node: Node) -> bool:
     """Return whether `node` computes with whole numbers in int8."""
     relu = isinstance(node, Activation) and node.function == "relu"
-    return relu or keeps_values(node) or isinstance(node, (*_LINEAR, PixelPairs, Pool))
+    return relu or keeps_values(node) or isinstance(node, (*LINEAR, PixelPairs, Pool))
 
 
-def _round_sums(node: Node, layer: Any, read: _Steps, made: _Steps) -> Rounding:
+def _round_sums(node: Node, layer: Any, read: Steps, made: Steps) -> Rounding:
     """Return how a layer counts that reads steps, multiplies whole numbers and makes steps.
 
     The factor is XNNPACK's, in float32 and in this order: input step times kernel step by output
     step, https://github.com/google/XNNPACK/blob/master/src/operators/convolution-nhwc.c
     """
-    kernel = getattr(layer, _KERNELS[type(node)])
+    kernel = getattr(layer, KERNELS[type(node)])
 
     def unit() -> Any:
-        return tf.reshape(read.size * _kernel_step(node, kernel), [-1])
+        return tf.reshape(read.size * kernel_step(node, kernel), [-1])
 
     return Rounding(
         kernel=(
-            _KERNELS[type(node)],
-            By(lambda values: _whole(values / _kernel_step(node, values))),
+            KERNELS[type(node)],
+            By(lambda values: whole(values / kernel_step(node, values))),
         ),
-        bias=By(lambda values: _whole(values / unit())),
-        output=By(lambda sums: made.nearest(_whole(sums) * divided(unit(), made.size))),
+        bias=By(lambda values: whole(values / unit())),
+        output=By(lambda sums: made.nearest(whole(sums) * divided(unit(), made.size))),
     )
 
 
-def _round_reals(node: Node, made: _Steps | None) -> Rounding | None:
+def _round_reals(node: Node, made: Steps | None) -> Rounding | None:
     """Return what is rounded of a layer that computes in real numbers, if anything is."""
 
     def kernel(values: Any) -> Any:
-        step = _kernel_step(node, values)
-        return _whole(values / step) * step
+        step = kernel_step(node, values)
+        return whole(values / step) * step
 
     rounding = Rounding(
-        kernel=(_KERNELS[type(node)], By(kernel)) if isinstance(node, _LINEAR) else None,
+        kernel=(KERNELS[type(node)], By(kernel)) if isinstance(node, LINEAR) else None,
         output=made and By(lambda values: made.nearest(values / made.size)),
     )
     return rounding if rounding.kernel or rounding.output else None
-
-
-def _kernel_step(node: Node, kernel: Any) -> Any:
-    """Return the step of each output channel, of a shape that broadcasts against the kernel."""
-    axes = list(range(2 if isinstance(node, Depthwise) else len(kernel.shape) - 1))
-    largest = tf.maximum(tf.reduce_max(tf.abs(kernel), axes, keepdims=True), _LEAST)
-    return divided(tf.stop_gradient(largest), _STEPS)
-
-
-def divided(values: Any, divisor: np.float32) -> Any:
-    """Return the float32 next to `values / divisor`.
-
-    TensorFlow multiplies by the reciprocal of a constant, which is not the same in the last bit.
-    """
-    return tf.cast(tf.cast(values, tf.float64) / np.float64(divisor), tf.float32)
-
-
-@tf.custom_gradient  # type: ignore[untyped-decorator]
-def _whole(values: Any) -> Any:
-    """Round to the nearest whole number, half to even; gradients pass as if nothing was done."""
-    return tf.round(values), lambda gradient: gradient

@@ -1,8 +1,8 @@
 """Names, summaries and sources of the techniques; importing this loads nothing heavy.
 
 A technique's name is that of its module, of the function in it and of its option value. The help of
-`edgeclf convert`, the table in docs/quantization.md and the titles of benchmarks/peers come from
-here; `registry` says how each one is applied.
+`edgeclf convert`, the table in docs/convert/quantization.md and the titles of benchmarks/peers come
+from here; `registry` says how each one is applied.
 """
 
 from dataclasses import dataclass
@@ -77,6 +77,6 @@ def parse_names(text: str) -> tuple[str, ...]:
 
 
 def markdown_table() -> str:
-    """Return the table of docs/quantization.md, whose test compares the two."""
+    """Return the table of docs/convert/quantization.md, whose test compares the two."""
     rows = [f"| `{each.name}` | {each.text} | {each.source} |" for each in SUMMARIES]
     return "\n".join(["| technique | what it does | source |", "|---|---|---|", *rows])

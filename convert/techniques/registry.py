@@ -1,7 +1,7 @@
 """The techniques that prepare a float network for int8, and how they are applied one by one.
 
 To add one is to write its module, which ends in a `TECHNIQUE`, and to name it in `catalogue` and in
-the table of docs/quantization.md.
+the table of docs/convert/quantization.md.
 """
 
 from collections.abc import Sequence

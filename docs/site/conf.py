@@ -17,8 +17,8 @@ copyright = "the authors of edgeclf"  # noqa: A001 -- Sphinx's name
 # The source folder is the repository, so that a link leads to the same page here and there.
 root_doc = "docs/index"
 include_patterns = [
-    *("docs/*.md", "docs/schemas/*.md"),
-    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "RELEASING.md", "SECURITY.md"),
+    *("docs/*.md", "docs/*/*.md"),
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
 ]
 exclude_patterns = [".*", "**/.*"]
 extensions = ["myst_parser", "command_reference"]
@@ -36,12 +36,23 @@ html_show_sphinx = False
 
 # The sidebar. A page that stands nowhere in it is a warning, and so a failure.
 _NAVIGATION = {
-    "Begin": ["../README", "usage", "commands", "api"],
-    "Data and training": ["input", "data", "architectures", "training", "evaluation"],
-    "Quantization": ["quantization", "benchmark", "schemas/index"],
-    "On devices": ["raspberry-pi", "runtimes", "live", "records", "service", "browser", "pi"],
-    "Libraries": ["dependencies", "dependencies-train"],
-    "edgeclf itself": ["../CONTRIBUTING", "../SECURITY", "../RELEASING", "../CHANGELOG"],
+    "Begin": ["../README", "usage"],
+    "Data and training": [
+        *("train/data", "train/architectures", "train/training", "train/evaluation"),
+    ],
+    "Quantization": ["convert/quantization", "convert/benchmark"],
+    "On devices": [
+        *("device/raspberry-pi", "device/runtimes", "device/live", "device/service"),
+        "device/browser",
+    ],
+    "Reference": [
+        *("reference/commands", "reference/api", "reference/input", "reference/records"),
+        "schemas/index",
+    ],
+    "edgeclf itself": [
+        *("../CONTRIBUTING", "../SECURITY", "../CHANGELOG", "develop/releasing"),
+        *("develop/pi", "develop/dependencies", "develop/dependencies-train"),
+    ],
 }
 
 

@@ -19,7 +19,7 @@ from ..machine import (
 from ..tflite.interpreter import usable_cores
 from .check import Check, ok, skipped
 
-# A DenseNet121 in int8 peaks at 90 MB on a photograph (docs/pi.md); a camera comes on top.
+# A DenseNet121 in int8 peaks at 90 MB on a photograph (docs/develop/pi.md); a camera comes on top.
 _LEAST_MEMORY = 256 << 20
 _LEAST_DISK = 500 << 20
 # A Raspberry Pi begins to throttle here:

@@ -16,7 +16,7 @@ from ..tflite.interpreter import Runtime
 from .loop import run_loop, stop_on_signals
 from .observation import FrameSource, Sink
 from .options import LiveOptions
-from .sinks.home_assistant import Device
+from .sinks.mqtt.home_assistant import Device
 from .sinks.options import open_sinks
 from .sinks.queued import close_sinks
 from .sinks.terminal import JsonLines, StatusLine

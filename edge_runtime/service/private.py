@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import EdgeclfError
 from ..files import write_text
-from ..live.sinks.mqtt_address import PASSWORD_VARIABLE, MqttAddress
+from ..live.sinks.mqtt.address import PASSWORD_VARIABLE, MqttAddress
 from ..live.sources.address import SECRET, CameraAddress, without_secrets
 from ..live.web.options import TOKEN_VARIABLE
 

@@ -1,7 +1,7 @@
 """The metrics of a classifier, each a named value that every table, page and file is made of.
 
 A further metric is a row here, a field of `MetricsWithIntervals` with None as its default (so that
-older files are still read), and a row in docs/benchmark.md.
+older files are still read), and a row in docs/convert/benchmark.md.
 """
 
 from collections.abc import Callable

@@ -13,7 +13,7 @@ from ...text import printable
 # `edgeclf run photo.jpg` reads the options, too, and waits for no camera's code.
 if TYPE_CHECKING:
     from ..observation import Sink
-    from .home_assistant import Device
+    from .mqtt.home_assistant import Device
     from .queued import Outlet, Warn
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -159,29 +159,29 @@ def _outlets(
     options: SinkOptions, labels: Sequence[str], device: "Device | None", warn: "Warn"
 ) -> Iterator[tuple["Outlet[Any]", int]]:
     if options.jsonl is not None:
-        from .line_files import JsonLines
+        from .files.line_files import JsonLines
 
         yield JsonLines(options.jsonl), _ROWS_THAT_WAIT
     if options.csv is not None:
-        from .line_files import CsvTable
+        from .files.line_files import CsvTable
 
         yield CsvTable(options.csv), _ROWS_THAT_WAIT
     if options.events is not None:
-        from .pictures import EventPictures
+        from .files.pictures import EventPictures
 
         yield EventPictures(options.events), _PICTURES_THAT_WAIT
     if options.record is not None:
-        from .video import VideoFile
+        from .files.video import VideoFile
 
         yield VideoFile(options.record), _PICTURES_THAT_WAIT
     if options.uncertain is not None:
-        from .pictures import UncertainConfig, UncertainFrames
+        from .files.pictures import UncertainConfig, UncertainFrames
 
         config = UncertainConfig(cap_mb=options.uncertain_cap)
         yield UncertainFrames(options.uncertain, config), _PICTURES_THAT_WAIT
     if options.mqtt is not None:
-        from .mqtt import Mqtt
-        from .mqtt_address import MqttAddress
+        from .mqtt.address import MqttAddress
+        from .mqtt.publisher import Mqtt
 
         address = MqttAddress.parse(options.mqtt, os.environ)
         yield Mqtt(address, labels=labels, device=device, warn=warn), _ROWS_THAT_WAIT

@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 from numpy.typing import NDArray
+from repository import REPOSITORY
 from skips import require_program, skip_without
 
 from edgeclf.benchmarks.compat.browser.chromium import Page, open_browser
@@ -33,7 +33,7 @@ from edgeclf.edge_runtime.tflite.interpreter import open_interpreter
 
 Run = Callable[[Path, Path], dict[str, Any]]
 
-DOCUMENT = REPOSITORY / "docs" / "browser.md"
+DOCUMENT = REPOSITORY / "docs/device/browser.md"
 RUNS = {
     "LiteRT.js": litert_run(RELAXED),
     "LiteRT.js without relaxed SIMD": litert_run(WITHOUT_RELAXED),

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import REPOSITORY
+from repository import REPOSITORY
 from scipy import stats
 
 from edgeclf.benchmarks.peers import comparison, environment
 from edgeclf.benchmarks.peers.comparison import Comparison, Round
 from edgeclf.benchmarks.peers.entries import ENTRIES, REFERENCE, no_network_failure
-from edgeclf.benchmarks.peers.exchange import Exchange
 from edgeclf.benchmarks.peers.figures import TITLES
-from edgeclf.benchmarks.peers.preparation import prepare
+from edgeclf.benchmarks.peers.quantize.exchange import Exchange
+from edgeclf.benchmarks.peers.quantize.preparation import prepare
 from edgeclf.benchmarks.peers.report import markdown_table, rows_of
 from edgeclf.benchmarks.peers.runtimes import RUNTIMES
 from edgeclf.benchmarks.peers.side_by_side import main

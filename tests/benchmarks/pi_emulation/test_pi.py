@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from conftest import REPOSITORY
+from repository import REPOSITORY
 from schemas import valid_file
 from skips import require_program, skip_without
 

@@ -1,101 +1,25 @@
-"""The report of a benchmark: one page that holds all it shows, and the same as Markdown."""
+"""The page of a benchmark: it is whole, needs nothing else, and shows odd results."""
 
 import re
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
-from subprocess import CompletedProcess
 from xml.etree import ElementTree
 
 import cv2
 import numpy as np
 import pytest
+from benchmark_page import SECTIONS, headline_of, markdown_table, parsed, table_of, text_of
 from benchmark_results import make_benchmark, with_error
-from conftest import Cli
 
 from edgeclf.benchmarks.demo.surfaces import draw_surface
-from edgeclf.benchmarks.report.charts.scatter import p50_interval
 from edgeclf.benchmarks.report.markdown import markdown
 from edgeclf.benchmarks.report.page import page
-from edgeclf.benchmarks.results.schema import Benchmark, Model, read_benchmark, write_benchmark
+from edgeclf.benchmarks.results.schema import Benchmark
 from edgeclf.benchmarks.results.verdict import decide
-from edgeclf.models.report.figures import shortened
-from edgeclf.models.report.scales import Scale, scale_over, spread, tick_label
 
 NASTY = '<b>&"'
-SECTIONS = [
-    "Accuracy against latency",
-    "What is lost, what is gained",
-    "Latency",
-    "Class by class",
-    "Confusion",
-    "Where they differ",
-    "Continuous work",
-    "All figures",
-    "The machine",
-]
-
-
-@pytest.fixture(scope="module")
-def benchmark() -> Benchmark:
-    return make_benchmark()
-
-
-@pytest.fixture(scope="module")
-def root(benchmark: Benchmark) -> ElementTree.Element:
-    return parsed(page(benchmark))
-
-
-def parsed(html: str) -> ElementTree.Element:
-    """Parse the page as XML, which fails unless it is well-formed."""
-    first, rest = html.split("\n", maxsplit=1)
-    assert first == "<!DOCTYPE html>"
-    return ElementTree.fromstring(rest)
-
-
-def text_of(element: ElementTree.Element) -> str:
-    return "".join(element.itertext())
-
-
-def table_of(root: ElementTree.Element, title: str) -> list[list[str]]:
-    """Return the cells of the table with that caption, the header first."""
-    [table] = [t for t in root.iter("table") if text_of(t.find("caption")) == title]  # type: ignore[arg-type]
-    return [[text_of(cell) for cell in row] for row in table.iter("tr")]
-
-
-def markdown_table(text: str, title: str) -> list[list[str]]:
-    """Return the cells of the table under that heading, the header first, without escapes."""
-    block = text.split(f"## {title}\n\n")[1].split("\n\n", maxsplit=1)[0]
-    lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in block.splitlines()]
-    assert set("".join(lines[1])) <= set(" -:")
-    rows = [lines[0], *lines[2:]]
-    return [[re.sub(r"\\(.)", r"\1", cell.strip()) for cell in row] for row in rows]
-
-
-def headline_of(root: ElementTree.Element) -> str:
-    return text_of(next(root.iter("h1")))
-
-
-def timings_of(model: Model) -> list[list[str]]:
-    """Return the latency table's cells for the model, formatted apart from the report's code."""
-    rows = []
-    for timing in model.timings:
-        figures = [timing.p50_ms, timing.p90_ms, timing.p99_ms, timing.mean_ms]
-        ratio = timing.ratio
-        rows.append(
-            [model.name, str(timing.threads), str(timing.queries)]
-            + ["—" if figure is None else f"{figure:.2f}" for figure in figures]
-            + [f"{timing.throughput:.1f}"]
-            + [
-                f"{1 / ratio.value:.2f}× "
-                f"[{1 / ratio.interval.high:.2f}, {1 / ratio.interval.low:.2f}]"
-                if ratio
-                else "—"
-            ]
-        )
-    return rows
 
 
 def test_the_page_has_every_part(root: ElementTree.Element) -> None:
@@ -165,110 +89,6 @@ def test_colours_have_contrast_in_the_light_and_in_the_dark(root: ElementTree.El
             assert contrast("ink", "cell") >= 4.5, cell
         for mark in ("green", "purple", "orange", "sky", "olive", "bar"):
             assert contrast(mark, "ground") >= 3, mark
-
-
-def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path) -> None:
-    write_benchmark(tmp_path / "b.json", benchmark)
-    result_file = read_benchmark(tmp_path / "b.json")
-    text, root = markdown(result_file), parsed(page(result_file))
-    for tables in (lambda title: table_of(root, title), lambda title: markdown_table(text, title)):
-        rows = tables("Accuracy")[1:]
-        assert [row[0] for row in rows] == [model.name for model in benchmark.models]
-        for row, model in zip(rows, benchmark.models, strict=True):
-            assert model.metrics
-            top1 = model.metrics.accuracy
-            low, high = top1.interval.low, top1.interval.high
-            assert row[1] == f"{top1.value:.4f} [{low:.3f}, {high:.3f}]"
-            assert row[2] == "—"
-            assert row[3].startswith(f"{model.metrics.macro_f1.value:.4f} [")
-            assert row[5].startswith(f"{model.metrics.calibration_error.value:.4f} [")
-        expected = [row for model in benchmark.models for row in timings_of(model)]
-        assert sorted(tables("Latency")[1:]) == sorted(expected)
-        for row, model in zip(
-            tables("Against the reference")[1:], benchmark.models[1:], strict=True
-        ):
-            assert model.against
-            drop = model.against.drop
-            points = f"{drop.points:+.2f} [{drop.interval.low:+.2f}, {drop.interval.high:+.2f}]"
-            assert row[1].replace("−", "-") == points
-            assert row[2:4] == [str(drop.lost), str(drop.gained)]
-            assert row[6] == str(model.against.disagreements)
-        recalls = tables("Recall of each class")
-        for row, label in zip(recalls[1:], benchmark.data.labels, strict=True):
-            assert row[0] == label
-            for cell, model in zip(row[2:], benchmark.models, strict=True):
-                assert model.metrics
-                [one] = [c for c in model.metrics.classes if c.label == label]
-                assert cell.startswith(f"{one.hits / one.images:.4f} [")
-        stages = tables("Stages, load and memory")
-        assert len(stages) == 13
-        assert dict(zip(stages[0], stages[1], strict=True))["peak, MB"] == "649.0"
-        assert ["temperature, °C", "48.3", "61.2"] in tables("Its state")
-
-
-def test_the_verdict_stands_first(benchmark: Benchmark, root: ElementTree.Element) -> None:
-    verdict = benchmark.verdict
-    assert verdict
-    answer = headline_of(root)
-    assert answer.startswith(
-        "Ship int8-qat: as fast as any of those without a significant loss, it "
-    )
-    assert f"loses {verdict.drop.points:.2f} points of top-1 accuracy [" in answer
-    assert f"{1 / verdict.ratio.value:.2f} times as fast as keras [" in answer
-    assert answer.endswith(f"{100 * verdict.bytes_ratio:.0f} % of its size.")
-    assert f"**{answer}**" == markdown(benchmark).splitlines()[2].replace("\\", "")
-
-
-@pytest.mark.parametrize(
-    ("ms", "points", "shipped"),
-    [(12.3, 0.0, "int8"), (12.3, 0.5, "int8-qat"), (12.4, 0.0, "int8-qat")],
-)
-def test_of_two_as_fast_the_better_is_shipped(ms: float, points: float, shipped: str) -> None:
-    answer = make_benchmark(threads=(1,))
-    changed = []
-    for model in answer.models:
-        if model.name.startswith("int8"):
-            is_first = model.name == "int8"
-            assert model.against
-            drop = replace(model.against.drop, points=points if is_first else 0.1, p_value=1.0)
-            timing = replace(model.timings[0], p50_ms=ms if is_first else 12.1)
-            against = replace(model.against, drop=drop)
-            changed.append(replace(model, against=against, timings=(timing,)))
-        else:
-            changed.append(model)
-    verdict = decide(changed)
-    assert verdict
-    assert verdict.model == shipped
-
-
-def test_a_gain_is_reported_as_one(benchmark: Benchmark) -> None:
-    verdict = benchmark.verdict
-    assert verdict
-    drop = replace(verdict.drop, points=-0.5, interval=type(verdict.drop.interval)(-1.5, 0.25))
-    gained = replace(benchmark, verdict=replace(verdict, drop=drop))
-    assert "gains 0.50 points of top-1 accuracy [−0.25, 1.50]" in headline_of(parsed(page(gained)))
-
-
-def test_nothing_passes_is_said(benchmark: Benchmark) -> None:
-    verdict = benchmark.verdict
-    assert verdict
-    answer = headline_of(parsed(page(replace(benchmark, verdict=replace(verdict, loses=True)))))
-    assert answer.startswith("Nothing passes: every model loses significantly against keras")
-
-
-def test_a_void_run_says_so_first(benchmark: Benchmark) -> None:
-    void = replace(benchmark, void="the machine throttled: under-voltage")
-    answer = headline_of(parsed(page(void)))
-    assert answer == "Void, the latencies do not count: the machine throttled: under-voltage."
-    assert markdown(void).splitlines()[2] == f"**{answer}**"
-
-
-def test_a_busy_machine_is_warned_of(benchmark: Benchmark, root: ElementTree.Element) -> None:
-    busy = replace(benchmark, machine=replace(benchmark.machine, background_load=1.5))
-    line = "Other processes kept 1.5 of 4 cores busy"
-    assert line in text_of(parsed(page(busy)))
-    assert line in markdown(busy)
-    assert line not in text_of(root)
 
 
 def test_text_from_data_is_escaped() -> None:
@@ -342,53 +162,6 @@ def test_odd_results_have_a_page(
             assert line in text.replace("\\", "")
 
 
-def test_a_thousand_classes_show_the_most_changed() -> None:
-    labels = tuple(f"class number {i}" for i in range(1000))
-    # Of most classes there is no image: that of a thousand takes its time to draw.
-    answer = make_benchmark(labels=labels[:160], images=400, threads=(1,), queries=70)
-    answer = replace(answer, data=replace(answer.data, labels=labels))
-    html = page(answer)
-    assert len(html) < 1_000_000
-    root = parsed(html)
-    rows = table_of(root, "Recall lost")[1:]
-    assert len(rows) == 100
-    shown = {row[0] for row in rows}
-    for model in answer.models[1:]:
-        assert model.against
-        most = max(model.against.recall_drops, key=lambda drop: abs(drop.points))
-        shown_points = (
-            [abs(drop.points) for drop in model.against.recall_drops if drop.label in shown]
-            if most.points
-            else [0.0]
-        )
-        assert max(shown_points) == abs(most.points)
-        if model.against.disagreements:
-            assert table_of(root, f"Mistakes of {model.name}")[0][:2] == ["truth", "called"]
-
-
-def test_changed_mistakes_are_those_of_the_confusion_matrices(benchmark: Benchmark) -> None:
-    rows = markdown_table(markdown(benchmark), "Mistakes of int8")[1:]
-    reference, int8 = benchmark.models[0].metrics, benchmark.models[4].metrics
-    assert reference
-    assert int8
-    before, after = np.asarray(reference.confusion), np.asarray(int8.confusion)
-    labels = benchmark.data.labels
-    expected = {
-        (labels[i], labels[j], before[i, j], after[i, j])
-        for i, j in np.argwhere(before != after)
-        if i != j
-    }
-    assert {(row[0], row[1], int(row[2]), int(row[3])) for row in rows} == expected
-    cells = {
-        (label, text)
-        for g in parsed(page(benchmark)).iter("g")
-        if (label := (g.findtext("title") or "")) and (text := g.findtext("text"))
-    }
-    for truth, guess, one, other in expected:
-        answer = f"{other - one:+d}".replace("-", "−")
-        assert (f"{truth} called {guess}: {answer}", answer) in cells
-
-
 def test_thumbnails_lie_in_the_page_and_missing_files_are_named(
     benchmark: Benchmark, tmp_path: Path
 ) -> None:
@@ -409,106 +182,3 @@ def test_thumbnails_lie_in_the_page_and_missing_files_are_named(
     assert here.path in first
     assert f"truth{here.truth}keras{here.reference_guess} {here.reference_score:.2f}" in first
     assert f"int8-qat{here.guess} {here.score:.2f}" in first
-
-
-def test_the_interval_of_a_median_holds_it(benchmark: Benchmark) -> None:
-    for model in benchmark.models:
-        for timing in model.timings:
-            interval = p50_interval(timing)
-            assert timing.p50_ms in interval
-            assert interval.low < interval.high
-
-
-def test_the_command_reports_a_kept_result(cli: Cli, benchmark: Benchmark, tmp_path: Path) -> None:
-    result_file, html, text = (tmp_path / name for name in ("b.json", "out/b.html", "out/b.md"))
-    write_benchmark(result_file, benchmark)
-    done = cli("benchmark", "report", result_file, "--report", html, "--markdown", text)
-    assert done.output.split() == [str(html), str(text)]
-    assert html.read_text("utf-8") == page(benchmark)
-    assert text.read_text("utf-8") == markdown(benchmark)
-
-
-def test_the_command_says_what_is_wrong(cli: Cli, benchmark: Benchmark, tmp_path: Path) -> None:
-    result_file = tmp_path / "b.json"
-    write_benchmark(result_file, benchmark)
-    done = cli("benchmark", "report", result_file, code=1)
-    assert "nothing to write; add --report FILE.html" in done.output
-    done = cli("benchmark", "report", tmp_path / "no.json", "--report", tmp_path / "b.html", code=1)
-    assert "no.json: no such file" in done.output
-    done = cli("benchmark", "report", result_file, "--report", result_file / "b.html", code=1)
-    assert "cannot be a folder for files" in done.output
-    assert [path.name for path in tmp_path.iterdir()] == ["b.json"]
-
-
-def test_a_measurement_writes_its_report(cli: Cli, tiny_models: Path, surfaces: Path,
-                                         tmp_path: Path) -> None:  # fmt: skip
-    files = [tiny_models / "float32.tflite", tiny_models / "int8.tflite"]
-    options = ["--queries", 10, "--rounds", 2, "--threads", 1]
-    outputs = ["--report", tmp_path / "b.html", "--markdown", tmp_path / "b.md"]
-    cli("benchmark", *files, "--data", surfaces, *options, *outputs)
-    root = parsed((tmp_path / "b.html").read_text("utf-8"))
-    assert headline_of(root).startswith(("Ship int8", "Nothing passes"))
-    missing = [text_of(e) for e in root.iter("div") if e.get("class") == "missing"]
-    assert missing == []
-    assert "## Latency" in (tmp_path / "b.md").read_text("utf-8")
-
-
-def test_a_report_needs_no_tensorflow(
-    fresh_python: Callable[..., CompletedProcess[str]], benchmark: Benchmark, tmp_path: Path
-) -> None:
-    write_benchmark(tmp_path / "b.json", benchmark)
-    code = """
-import sys
-for name in ("tensorflow", "keras", "tf_keras", "h5py", "matplotlib", "ai_edge_litert"):
-    sys.modules[name] = None
-from edgeclf.cli import main
-main()
-"""
-    html = tmp_path / "b.html"
-    done = fresh_python(code, "benchmark", "report", tmp_path / "b.json", "--report", html)
-    assert done.stderr == ""
-    assert html.exists()
-
-
-def test_labels_are_spread_without_changing_their_order() -> None:
-    places = [10.0, 11.0, 12.0, 50.0, 97.0, 99.0]
-    moved = spread(places, gap=10, low=0, high=100)
-    assert all(b - a >= 10 - 1e-9 for a, b in pairwise(moved))
-    assert moved[0] >= 0
-    assert moved[-1] <= 100
-    assert moved[3] == 50
-    assert sum(moved[:3]) / 3 == pytest.approx(11)  # moved as little as it takes
-    assert spread([4.0, 2.0], gap=3, low=0, high=10) == [4.5, 1.5]
-    crowded = spread([1.0] * 11, gap=15, low=0, high=100)
-    assert np.diff(crowded) == pytest.approx(10)
-    assert spread([], gap=1, low=0, high=1) == []
-
-
-@pytest.mark.parametrize("log", [False, True])
-@pytest.mark.parametrize(("low", "high"), [(0.93, 0.99), (6.5, 70), (1e-3, 2e3), (58, 74), (5, 5)])
-def test_ticks_are_round_and_within(low: float, high: float, log: bool) -> None:
-    scale = scale_over([low, high], start=0, end=100, log=log)
-    assert 0 <= scale(low) <= scale(high) <= 100
-    ticks = scale.ticks(6)
-    assert 1 <= len(ticks) <= 6
-    assert all(scale.low <= tick <= scale.high for tick in ticks)
-    answer = [tick_label(tick, ticks) for tick in ticks]
-    assert len(set(answer)) == len(answer)
-    assert [float(t) for t in answer] == pytest.approx(ticks)
-
-
-def test_ticks_over_decades_have_their_own_decimals() -> None:
-    ticks = [0.05, 0.5, 5.0, 50.0]
-    assert [tick_label(tick, ticks) for tick in ticks] == ["0.05", "0.5", "5", "50"]
-    assert [tick_label(tick, [-1, 0, 1], signed=True) for tick in (-1, 0, 1)] == ["−1", "0", "+1"]
-
-
-def test_a_scale_runs_from_start_to_end() -> None:
-    scale = Scale(1, 100, 200, 0, log=True)
-    assert [scale(1), scale(10), scale(100)] == pytest.approx([200, 100, 0])
-    assert Scale(0, 10, 0, 50)(4) == 20
-
-
-def test_long_names_keep_both_ends() -> None:
-    assert shortened("class number 460", length=10) == "class…460"
-    assert shortened("oil", length=10) == "oil"

@@ -18,7 +18,8 @@ from edgeclf.convert.graph.to_keras import build_tf_keras
 from edgeclf.convert.quantize import qat
 from edgeclf.convert.quantize.calibrate import channel_ranges, pin_input_range
 from edgeclf.convert.quantize.emit import emit_int8
-from edgeclf.convert.quantize.fake_quant import build_fake_quant, divided, on_grid
+from edgeclf.convert.quantize.fake_quant import build_fake_quant, on_grid
+from edgeclf.convert.quantize.int8_steps import divided
 from edgeclf.convert.quantize.qat import QatConfig, Trained, train_fake_quant
 from edgeclf.convert.quantize.ranges import calibrate_ranges
 from edgeclf.convert.techniques.equalize_concats import concat_parts, equalize_concats

@@ -10,7 +10,7 @@ from edgeclf.convert.techniques.catalogue import NAMES, markdown_table, parse_na
 from edgeclf.convert.techniques.registry import TECHNIQUES
 from edgeclf.edge_runtime.errors import EdgeclfError
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "quantization.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs/convert/quantization.md"
 
 
 def test_the_documentation_has_the_table_that_the_catalogue_makes() -> None:

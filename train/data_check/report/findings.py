@@ -136,7 +136,7 @@ def _worth_a_look(check: DataCheck) -> Iterator[Finding]:
 
 
 def to_json(check: DataCheck, *, allowed: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the check as a JSON object of schema 1, which docs/data.md describes."""
+    """Return the check as a JSON object of schema 1, which docs/train/data.md describes."""
     photographs = check.photographs
 
     def paths(places: tuple[int, ...] | list[int]) -> list[str]:

@@ -1,0 +1,1 @@
+"""The sink that publishes to an MQTT broker, also for Home Assistant."""

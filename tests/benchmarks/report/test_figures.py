@@ -1,0 +1,127 @@
+"""The figures of a benchmark's report are those of its JSON."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from benchmark_page import markdown_table, parsed, table_of
+from benchmark_results import make_benchmark
+
+from edgeclf.benchmarks.report.charts.scatter import p50_interval
+from edgeclf.benchmarks.report.markdown import markdown
+from edgeclf.benchmarks.report.page import page
+from edgeclf.benchmarks.results.schema import Benchmark, Model, read_benchmark, write_benchmark
+
+
+def timings_of(model: Model) -> list[list[str]]:
+    """Return the latency table's cells for the model, formatted apart from the report's code."""
+    rows = []
+    for timing in model.timings:
+        figures = [timing.p50_ms, timing.p90_ms, timing.p99_ms, timing.mean_ms]
+        ratio = timing.ratio
+        rows.append(
+            [model.name, str(timing.threads), str(timing.queries)]
+            + ["—" if figure is None else f"{figure:.2f}" for figure in figures]
+            + [f"{timing.throughput:.1f}"]
+            + [
+                f"{1 / ratio.value:.2f}× "
+                f"[{1 / ratio.interval.high:.2f}, {1 / ratio.interval.low:.2f}]"
+                if ratio
+                else "—"
+            ]
+        )
+    return rows
+
+
+def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path) -> None:
+    write_benchmark(tmp_path / "b.json", benchmark)
+    result_file = read_benchmark(tmp_path / "b.json")
+    text, root = markdown(result_file), parsed(page(result_file))
+    for tables in (lambda title: table_of(root, title), lambda title: markdown_table(text, title)):
+        rows = tables("Accuracy")[1:]
+        assert [row[0] for row in rows] == [model.name for model in benchmark.models]
+        for row, model in zip(rows, benchmark.models, strict=True):
+            assert model.metrics
+            top1 = model.metrics.accuracy
+            low, high = top1.interval.low, top1.interval.high
+            assert row[1] == f"{top1.value:.4f} [{low:.3f}, {high:.3f}]"
+            assert row[2] == "—"
+            assert row[3].startswith(f"{model.metrics.macro_f1.value:.4f} [")
+            assert row[5].startswith(f"{model.metrics.calibration_error.value:.4f} [")
+        expected = [row for model in benchmark.models for row in timings_of(model)]
+        assert sorted(tables("Latency")[1:]) == sorted(expected)
+        for row, model in zip(
+            tables("Against the reference")[1:], benchmark.models[1:], strict=True
+        ):
+            assert model.against
+            drop = model.against.drop
+            points = f"{drop.points:+.2f} [{drop.interval.low:+.2f}, {drop.interval.high:+.2f}]"
+            assert row[1].replace("−", "-") == points
+            assert row[2:4] == [str(drop.lost), str(drop.gained)]
+            assert row[6] == str(model.against.disagreements)
+        recalls = tables("Recall of each class")
+        for row, label in zip(recalls[1:], benchmark.data.labels, strict=True):
+            assert row[0] == label
+            for cell, model in zip(row[2:], benchmark.models, strict=True):
+                assert model.metrics
+                [one] = [c for c in model.metrics.classes if c.label == label]
+                assert cell.startswith(f"{one.hits / one.images:.4f} [")
+        stages = tables("Stages, load and memory")
+        assert len(stages) == 13
+        assert dict(zip(stages[0], stages[1], strict=True))["peak, MB"] == "649.0"
+        assert ["temperature, °C", "48.3", "61.2"] in tables("Its state")
+
+
+def test_a_thousand_classes_show_the_most_changed() -> None:
+    labels = tuple(f"class number {i}" for i in range(1000))
+    # Of most classes there is no image: that of a thousand takes its time to draw.
+    answer = make_benchmark(labels=labels[:160], images=400, threads=(1,), queries=70)
+    answer = replace(answer, data=replace(answer.data, labels=labels))
+    html = page(answer)
+    assert len(html) < 1_000_000
+    root = parsed(html)
+    rows = table_of(root, "Recall lost")[1:]
+    assert len(rows) == 100
+    shown = {row[0] for row in rows}
+    for model in answer.models[1:]:
+        assert model.against
+        most = max(model.against.recall_drops, key=lambda drop: abs(drop.points))
+        shown_points = (
+            [abs(drop.points) for drop in model.against.recall_drops if drop.label in shown]
+            if most.points
+            else [0.0]
+        )
+        assert max(shown_points) == abs(most.points)
+        if model.against.disagreements:
+            assert table_of(root, f"Mistakes of {model.name}")[0][:2] == ["truth", "called"]
+
+
+def test_changed_mistakes_are_those_of_the_confusion_matrices(benchmark: Benchmark) -> None:
+    rows = markdown_table(markdown(benchmark), "Mistakes of int8")[1:]
+    reference, int8 = benchmark.models[0].metrics, benchmark.models[4].metrics
+    assert reference
+    assert int8
+    before, after = np.asarray(reference.confusion), np.asarray(int8.confusion)
+    labels = benchmark.data.labels
+    expected = {
+        (labels[i], labels[j], before[i, j], after[i, j])
+        for i, j in np.argwhere(before != after)
+        if i != j
+    }
+    assert {(row[0], row[1], int(row[2]), int(row[3])) for row in rows} == expected
+    cells = {
+        (label, text)
+        for g in parsed(page(benchmark)).iter("g")
+        if (label := (g.findtext("title") or "")) and (text := g.findtext("text"))
+    }
+    for truth, guess, one, other in expected:
+        answer = f"{other - one:+d}".replace("-", "−")
+        assert (f"{truth} called {guess}: {answer}", answer) in cells
+
+
+def test_the_interval_of_a_median_holds_it(benchmark: Benchmark) -> None:
+    for model in benchmark.models:
+        for timing in model.timings:
+            interval = p50_interval(timing)
+            assert timing.p50_ms in interval
+            assert interval.low < interval.high
