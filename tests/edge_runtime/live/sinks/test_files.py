@@ -233,7 +233,8 @@ def test_a_sinks_thread_survives_any_exception_and_reports_it(
     gate.error = gate.error_at_close = error
     sink = QueuedSink(gate, bound=9, warn=warnings.append)
     sink.observe(observation(0))
-    wait_until(lambda: sink.lost == 1)
+    wait_until(lambda: bool(warnings))  # it is counted first, then reported
+    assert sink.lost == 1
     assert warnings[0].startswith(f"gate: {reason}")
     gate.error = None
     sink.observe(observation(1))
@@ -429,6 +430,32 @@ def test_a_file_that_is_taken_away_is_begun_anew(tmp_path: Path, away: str) -> N
     file.append(b"2\n")
     file.close()
     assert path.read_bytes() == b"h\n2\n"
+
+
+def test_a_pipe_gets_the_lines_and_no_older_files(tmp_path: Path) -> None:
+    path, received = tmp_path / "pipe", []
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = LineFile(path, max_bytes=10, keep=3, header=b"h\n")
+    for number in range(9):
+        file.append(b"line %d\n" % number)
+        received.append(os.read(reader, 1000))
+    file.close()
+    os.close(reader)
+    assert received == [b"h\nline 0\n", *(b"line %d\n" % number for number in range(1, 9))]
+    assert [each.name for each in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_what_a_link_leads_to_is_rotated_and_the_link_stays(tmp_path: Path) -> None:
+    link, target = tmp_path / "stdout", tmp_path / "disk" / "x.jsonl"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    file = LineFile(link, max_bytes=5, keep=1)
+    file.append(b"one\n")
+    file.append(b"two\n")
+    file.close()
+    assert link.is_symlink()
+    assert (target.read_bytes(), target.with_name("x.1.jsonl").read_bytes()) == (b"two\n", b"one\n")
 
 
 def test_a_real_disk_that_is_full(tmp_path: Path) -> None:
