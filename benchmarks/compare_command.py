@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from ..edge_runtime.option_types import FiniteRange
 from ..edge_runtime.table import format_table
 from .results.changes import Change, Judgement, find_changes, is_same_data
 from .results.schema import read_benchmark
@@ -20,13 +21,13 @@ _JUDGEMENTS: tuple[Judgement, ...] = ("worse", "better", "cannot_tell", "same")
     "--tolerance",
     default=5.0,
     metavar="PERCENT",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     help="Percentage by which latency, size and memory may worsen.",
 )
 @click.option(
     "--points",
     default=0.0,
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     help="Percentage points by which accuracy and recalls may drop.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object, with every recall.")

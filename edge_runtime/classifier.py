@@ -21,7 +21,7 @@ from .prediction import UNKNOWN, FrameResult, Prediction, least_scores, name_bes
 from .preprocess import check_pixels, preprocess
 from .tflite.interpreter import Runtime, default_threads, open_interpreter
 
-_MOST_THREADS = 1024  # no machine has more to give to one image
+MOST_THREADS = 1024  # no machine has more to give to one image
 
 
 class Classifier:
@@ -56,9 +56,9 @@ class Classifier:
             EdgeclfError: the file is missing, damaged or not of `edgeclf convert`, the runtime
                 refuses it, or `threads` or `thresholds` are not as above.
         """
-        if threads is not None and not (isinstance(threads, int) and 1 <= threads <= _MOST_THREADS):
+        if threads is not None and not (isinstance(threads, int) and 1 <= threads <= MOST_THREADS):
             raise EdgeclfError(
-                f"threads {threads!r}: give 1 to {_MOST_THREADS}, or None for the usable cores, "
+                f"threads {threads!r}: give 1 to {MOST_THREADS}, or None for the usable cores, "
                 "4 at most"
             )
         self.path = Path(path)

@@ -16,6 +16,7 @@ from .errors import EdgeclfError
 from .files import check_folder, write_bytes
 from .heatmap import write_heatmap
 from .images import ImageError
+from .option_types import FiniteRange
 from .prediction import (
     CSV_COLUMNS,
     UNKNOWN,
@@ -89,7 +90,7 @@ def _find_cameras(
     "--threshold",
     default=0.0,
     show_default=True,
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     help=f"Least score of a label; the label is `{UNKNOWN}` below.",
 )
 @click.option(

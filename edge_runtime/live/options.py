@@ -8,6 +8,7 @@ import click
 
 from ..classifier import Classifier
 from ..model_file.spec import ModelSpec
+from ..option_types import FiniteRange, whole_number
 from .credentials import read_secret
 from .decision_options import DecisionOptions, decision_config, decision_options
 from .decisions import Decider
@@ -19,6 +20,9 @@ from .web.options import TOKEN_VARIABLE, Address, open_web, web_options
 from .web.view import WebView
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_LARGEST_SIDE = 65_535  # of a camera's frame, in pixels
+_LONGEST_TIMEOUT_S = 3600  # sockets and OpenCV take no number of seconds
 
 
 @dataclass(frozen=True)
@@ -109,10 +113,12 @@ class LiveOptions:
 def _size(_ctx: object, _parameter: object, value: str | None) -> tuple[int, int] | None:
     if value is None:
         return None
-    width, _, height = value.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise click.BadParameter(f"{value!r}: width and height in pixels, like 1280x720")
-    return int(width), int(height)
+    sides = [whole_number(side, most=_LARGEST_SIDE) for side in value.lower().split("x")]
+    if len(sides) != 2 or not sides[0] or not sides[1]:
+        raise click.BadParameter(
+            f"{value!r}: width and height in pixels, {_LARGEST_SIDE} at most, like 1280x720"
+        )
+    return sides[0], sides[1]
 
 
 _OWN = (
@@ -132,19 +138,19 @@ _OWN = (
         "--timeout",
         default=LiveOptions.timeout,
         show_default=True,
-        type=click.FloatRange(min=0.1),
+        type=FiniteRange(0.1, _LONGEST_TIMEOUT_S),
         help="Seconds to wait for a frame or a connection before connecting again.",
     ),
     click.option(
         "--frozen-after",
         default=LiveOptions.frozen_after,
         show_default=True,
-        type=click.FloatRange(min=0),
+        type=FiniteRange(min=0),
         help="Seconds of identical frames that count as a frozen camera; 0 for never.",
     ),
     click.option(
         "--max-fps",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         help="Limit of frames that are classified a second.",
     ),
     click.option(
@@ -154,7 +160,7 @@ _OWN = (
     ),
     click.option(
         "--duration",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         help="Seconds to classify before the run ends.",
     ),
 )
