@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import tempfile
@@ -140,11 +141,35 @@ def sha256_of(path: Path) -> str:
 def read_json(path: Path) -> Any:
     """Return what the JSON file holds; a file that is missing or damaged is an `EdgeclfError`."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise EdgeclfError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        return _parse_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        is_missing = isinstance(error, FileNotFoundError)
+        reason = "no such file" if is_missing else f"cannot be read ({error.strerror})"
+        raise EdgeclfError(f"{path}: {reason}; give a JSON file") from None
+    except ValueError as error:
         raise EdgeclfError(f"{path}: not valid JSON ({error}); write it again") from None
+
+
+def _parse_json(text: str) -> Any:
+    """Return what the JSON text holds; a ValueError also for NaN, for Infinity, for a number that
+    is too large and for what is too deep for the stack."""
+    try:
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        if "digits" in str(error):  # the interpreter's limit, with advice on how to lift it
+            raise ValueError("a whole number with thousands of digits") from None
+        raise
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text:.40} is no number of JSON, or too large")
+    return number
 
 
 def read_labels(path: Path) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from .statistics import Interval
 
 Record = TypeVar("Record")
 
+_LARGEST = 2**63
+
 
 def to_json(value: Any) -> Any:
     """Return a record as JSON: dataclasses as objects, tuples as lists, intervals as their ends."""
@@ -67,9 +69,10 @@ def _read(kind: Any, value: Any, where: str) -> Any:
 
 def _read_plain(kind: type, value: Any, where: str) -> Any:
     names = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if kind is float and type(value) is int and abs(value) < _LARGEST:
+        value = float(value)
     _check(type(value) is kind, names[kind], value, where)
+    _check(kind not in (int, float) or abs(value) < _LARGEST, "a number below 2^63", value, where)
     return value
 
 
@@ -81,7 +84,9 @@ def _member(value: dict[str, Any], name: str, where: str) -> Any:
 
 def _check(is_so: bool, expected: str, value: Any, where: str) -> None:
     if not is_so:
-        raise EdgeclfError(f"{where}: expected {expected}, got {value!r:.40}; measure again")
+        # The whole text of what is nested may be too deep to make.
+        got = {list: "a list", dict: "an object"}.get(type(value)) or f"{value!r:.40}"
+        raise EdgeclfError(f"{where}: expected {expected}, got {got}; measure again")
 
 
 @cache

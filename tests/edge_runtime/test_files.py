@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgeclf.edge_runtime.errors import EdgeclfError
-from edgeclf.edge_runtime.files import replacing, write_bytes, write_json, write_text
+from edgeclf.edge_runtime.files import read_json, replacing, write_bytes, write_json, write_text
 
 
 def traced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -67,3 +67,25 @@ def test_a_link_stays_one_and_what_is_no_file_is_refused(tmp_path: Path) -> None
             write_bytes(path, b"x")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
     assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" * 200_000, "nested too deeply"),
+        ("9" * 5000, "a whole number with thousands of digits"),
+        ("[1, NaN]", "NaN is no number of JSON"),
+        ("[-1e999]", "-1e999 is no number of JSON, or too large"),
+        ("{", "Expecting property name"),
+    ],
+)
+def test_json_is_read_strictly(tmp_path: Path, text: str, reason: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(EdgeclfError, match=rf"x\.json: not valid JSON \({reason}") as error:
+        read_json(path)
+    assert len(str(error.value)) < 300
+    path.write_text('{"a": [1, 2.5, "b", null]}')
+    assert read_json(path) == {"a": [1, 2.5, "b", None]}
+    with pytest.raises(EdgeclfError, match="cannot be read"):
+        read_json(tmp_path)
