@@ -18,7 +18,7 @@ class FiniteRange(click.FloatRange):
         """Return the number that `value` is, or refuse it."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
+            self.fail(f"{value!s:.40} is not a finite number.", param, ctx)
         return number
 
 
