@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,27 +137,14 @@ def run(
     edgeclf run int8.tflite inbox/ --watch
     """
     names = tuple(source for source in sources if isinstance(source, str))
-    if len(names) < len(sources) or (live is not None and (live.realtime or live.watch)):
-        from .live.options import LiveOptions
-        from .live.run import run_live
+    if is_live(sources, live):
+        from .live.run import check_live, run_live
 
-        if heatmaps is not None:
-            raise EdgeclfError("--heatmap writes a file for each image; not for a live run")
-        first, *others = sources
-        if others:
-            raise EdgeclfError(
-                f"{len(sources)} sources to watch: give one; another one takes another edgeclf run"
-            )
-        run_live(
-            model,
-            first,
-            live or LiveOptions(),
-            as_json=as_json,
-            top=top,
-            threshold=threshold,
-            threads=threads,
-            runtime=runtime,
-        )
+        checked = check_live(
+            model, sources, live,
+            heatmaps=heatmaps, threshold=threshold, threads=threads, runtime=runtime,
+        )  # fmt: skip
+        run_live(checked, as_json=as_json, top=top)
         return
     _check_no_live_option()
     classifier = Classifier(model, threads=threads, runtime=runtime)
@@ -182,6 +169,12 @@ def run(
         click.echo(results.summary(), err=True)
     if results.failures:
         raise EdgeclfError(f"{results.failures} of {len(files)} files could not be read to the end")
+
+
+def is_live(sources: "Sequence[str | CameraAddress]", live: "LiveOptions | None") -> bool:
+    """Tell whether `edgeclf run` watches its source, instead of classifying files."""
+    is_asked = live is not None and (live.realtime or live.watch)
+    return is_asked or not all(isinstance(source, str) for source in sources)
 
 
 def _classified(

@@ -16,7 +16,7 @@ from .loop import LoopConfig
 from .observation import Decides
 from .sinks.options import SinkOptions, sink_options
 from .sources.health import Patience
-from .web.options import TOKEN_VARIABLE, Address, open_web, web_options
+from .web.options import TOKEN_VARIABLE, Address, check_web, open_web, web_options
 from .web.view import WebView
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -62,6 +62,16 @@ class LiveOptions:
         """Return what is ours of the parameters of a command, by name."""
         own = {each.name: values[each.name] for each in fields(cls) if each.name in values}
         return cls(**own, decision=DecisionOptions.of(values), sinks=SinkOptions.of(values))
+
+    def check(self) -> None:
+        """Refuse what could not be opened later, such as the page without its package.
+
+        Raises:
+            EdgeclfError: names the option.
+        """
+        if self.serve is not None:
+            check_web(self.token or read_secret(TOKEN_VARIABLE))
+        self.sinks.check()
 
     def loop_config(self, *, top: int, threshold: float) -> LoopConfig:
         """Return how the loop goes."""

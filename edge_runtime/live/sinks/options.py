@@ -54,6 +54,27 @@ class SinkOptions:
         paths = (self.jsonl, self.csv, self.events, self.record, self.uncertain)
         return tuple(path for path in paths if path is not None)
 
+    def check(self) -> None:
+        """Refuse what could not be opened, whatever the disk and the network do.
+
+        Raises:
+            EdgeclfError: names the option or its value.
+        """
+        if self.record is not None:
+            from .video import check_name
+
+            check_name(self.record)
+        if self.mqtt is not None:
+            from .mqtt import require_paho
+            from .mqtt_address import MqttAddress
+
+            MqttAddress.parse(self.mqtt, os.environ)
+            require_paho()
+        if self.prometheus is not None:
+            from .prometheus import require_prometheus_client
+
+            require_prometheus_client()
+
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "SinkOptions":
         """Return what is ours of the parameters of a command, by name."""
