@@ -55,11 +55,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     Raises:
         EdgeclfError: there is something else than a file, such as a device or a pipe.
     """
-    given, path = path, Path(os.path.realpath(path))
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(given))
-    if path.exists() and not path.is_file():
-        raise EdgeclfError(f"{given}: not a file that can be written anew; give another name")
+    path = _written_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -103,6 +99,24 @@ def check_folder(path: Path) -> None:
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         reason = "no right to write there" if nearest.is_dir() else f"{nearest} is a file"
         raise EdgeclfError(f"{path}: cannot be a folder for files ({reason}); choose another")
+
+
+def check_file(path: Path) -> None:
+    """Complain now of a file that could not be written later."""
+    try:
+        check_folder(_written_path(path).parent)
+    except IsADirectoryError:
+        raise EdgeclfError(f"{path}: is a folder; give the name of a file") from None
+
+
+def _written_path(path: Path) -> Path:
+    """Return what is replaced: of a link, what it leads to; it is a file or nothing yet."""
+    found = Path(os.path.realpath(path))
+    if found.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if found.exists() and not found.is_file():
+        raise EdgeclfError(f"{path}: not a file that can be written anew; give another name")
+    return found
 
 
 def write_bytes(path: Path, data: bytes) -> None:

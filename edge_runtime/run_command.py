@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from .cameras import find_camera
 from .classifier import Classifier
 from .errors import EdgeclfError
-from .files import check_folder, write_bytes
+from .files import check_file, check_folder, write_bytes
 from .heatmap import write_heatmap
 from .images import ImageError
 from .option_types import FiniteRange
@@ -154,7 +154,7 @@ def run(
         _check_names(files)
     csv_file = live.sinks.csv if live else None
     if csv_file is not None:
-        check_folder(csv_file.parent)
+        check_file(csv_file)
     results = _Results(keeps_lines=csv_file is not None)
     for path in files:
         for record, shown in _classified(

@@ -8,7 +8,7 @@ import click
 
 from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.files import check_folder, write_json
+from ...edge_runtime.files import check_file, write_json
 from ...edge_runtime.option_types import FiniteRange
 from ...edge_runtime.table import format_table
 from ...models.masks import MaskedImages, load_masked_images
@@ -89,7 +89,7 @@ def heatmaps(
     edgeclf benchmark heatmaps models/*.tflite --run RUN --masks masks/
     """
     if json_file:
-        check_folder(json_file.parent)
+        check_file(json_file)
     paths = tuple(dict.fromkeys(models))
     model_files = [read_model_file(path) for path in paths]
     check_alike(model_files)

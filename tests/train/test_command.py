@@ -254,6 +254,14 @@ def test_bad_data_is_one_line(train_tiny, data, tmp_path: Path, break_it, expect
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_that_cannot_be_a_folder_is_refused_before_the_data_is_read(
+    train_tiny, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    result = train_tiny(tmp_path / "gone", tmp_path / "file", code=1)
+    assert "cannot be a folder for files" in result.output
+
+
 def test_a_run_is_not_overwritten_unasked(train_tiny, data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train_tiny(data, run)
