@@ -1,5 +1,6 @@
 """The arguments of the public API: of another type than they should be is one line, too."""
 
+import math
 import operator
 from collections.abc import Collection
 from numbers import Real
@@ -53,9 +54,14 @@ def as_score(value: Any, *, name: str) -> float:
     Raises:
         EdgeclfError: it is none.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
+    try:
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        score = float(value) if is_number else math.nan
+    except OverflowError:
+        score = math.inf
+    if not 0 <= score <= 1:
         raise EdgeclfError(f"{name} {_shown(value)}: give a score from 0 to 1")
-    return float(value)
+    return score
 
 
 def check_choice(value: Any, *, name: str, known: Collection[str]) -> None:

@@ -67,7 +67,7 @@ def command_values(
         raise EdgeclfError(line) from None
 
 
-def _words(name: str, value: object, types: Mapping[str, click.ParamType]) -> list[str]:
+def _words(name: str, value: object, types: Mapping[str, object]) -> list[str]:
     option = f"--{name.replace('_', '-')}"
     if value is None or value is False:
         return []

@@ -58,8 +58,9 @@ def service(
     """
     if source.startswith("-"):
         raise EdgeclfError(f"{source}: an option in place of SOURCE; give MODEL and SOURCE first")
+    read_model(model)  # by the name that was given: an address of a camera is known in an error
     model = _absolute(model)
-    _check_model(model)
+    _check_readable(model)
     camera = find_camera(source)
     if camera is None and is_image(Path(source)):
         raise EdgeclfError(f"{source}: a photograph, which soon is classified; give a camera")
@@ -126,8 +127,7 @@ def _check_root() -> None:
         raise EdgeclfError(f"{_UNITS}: only root can write there; sudo {sys.argv[0]} service …")
 
 
-def _check_model(model: Path) -> None:
-    read_model(model)
+def _check_readable(model: Path) -> None:
     for folder in _TEMPORARY:
         if folder in model.parents:
             raise EdgeclfError(

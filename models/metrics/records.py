@@ -98,7 +98,8 @@ def _member(value: dict[str, Any], name: str, where: str) -> Any:
 def _check(is_so: bool, expected: str, value: Any, where: str) -> None:
     if not is_so:
         # The whole text of what is nested may be too deep to make.
-        got = {list: "a list", dict: "an object"}.get(type(value)) or f"{value!r:.40}"
+        kinds: dict[type, str] = {list: "a list", dict: "an object"}
+        got = kinds.get(type(value)) or f"{value!r:.40}"
         raise ValueError(f"{where}: expected {expected}, got {got}")
 
 

@@ -82,6 +82,7 @@ def test_options_of_a_classifier(tiny_models: Path, options: dict[str, Any], rea
         ({"top": True}, "top True: give the number"),
         ({"top": None}, "top None: give the number"),
         ({"threshold": "0.5"}, "threshold '0.5': give a score from 0 to 1"),
+        ({"threshold": 10**5000}, "threshold of type int: give a score"),
         ({"threshold": None}, "threshold None: give a score"),
         ({"threshold": float("nan")}, "threshold nan: give a score"),
         ({"threshold": np.array([0.5, 0.5])}, "threshold array.*: give a score"),
