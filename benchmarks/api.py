@@ -1,10 +1,11 @@
 """The benchmark from Python."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from os import PathLike
 from typing import TYPE_CHECKING
 
+from ..edge_runtime.errors import EdgeclfError
 from ..models.command_line import command_values
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def benchmark_models(
         EdgeclfError: an option cannot serve, no model or no image can be read, or the models
             differ in classes or input.
     """
+    if isinstance(models, str | bytes | PathLike) or not isinstance(models, Iterable):
+        raise EdgeclfError(f"models {models!r:.80}: give a list of paths, also for one model")
     from .command import measure
     from .measure.benchmark import measure_benchmark
     from .results.conditions import Settings

@@ -5,6 +5,8 @@ from typing import Literal
 
 import click
 
+from ..edge_runtime.classifier import MOST_THREADS
+from ..edge_runtime.option_types import SEED, FiniteRange, whole_number
 from ..edge_runtime.tflite.interpreter import RUNTIMES, Runtime, default_threads
 from .compare_command import compare
 from .heatmaps.command import heatmaps
@@ -28,11 +30,14 @@ def _thread_counts(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[int, ...]:
     parts = (str(default_threads()) if value is None else value).split(",")
-    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+    counts = [count for part in parts if (count := whole_number(part, most=MOST_THREADS))]
+    if len(counts) < len(parts):
         raise click.BadParameter(
-            f"{value!r} is no list of whole numbers from 1, as 1,2,4", ctx=ctx, param=param
+            f"{value!r} is no list of whole numbers from 1 to {MOST_THREADS}, as 1,2,4",
+            ctx=ctx,
+            param=param,
         )
-    return tuple(dict.fromkeys(int(part) for part in parts))
+    return tuple(dict.fromkeys(counts))
 
 
 @click.group(cls=_MeasureByDefault)
@@ -74,7 +79,7 @@ benchmark.add_command(report)
 @click.option(
     "--min-seconds",
     default=0.0,
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     help="Least number of seconds to time per model.",
 )
 @click.option(
@@ -100,12 +105,10 @@ benchmark.add_command(report)
     "sustained_minutes",
     default=0.0,
     metavar="MINUTES",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     help="Minutes to run the last .tflite without a pause after the measurement.",
 )
-@click.option(
-    "--seed", default=0, type=click.IntRange(min=0), help="Seed of the order of measurement."
-)
+@click.option("--seed", default=0, type=SEED, help="Seed of the order of measurement.")
 @click.pass_context
 def measure(
     ctx: click.Context,

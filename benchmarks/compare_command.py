@@ -5,12 +5,13 @@ from pathlib import Path
 
 import click
 
+from ..edge_runtime.option_types import FiniteRange
 from ..edge_runtime.table import format_table
 from .results.changes import Change, Judgement, find_changes, is_same_data
 from .results.schema import read_benchmark
 
 _SCHEMA = 1
-_JUDGEMENTS: tuple[Judgement, ...] = ("worse", "better", "cannot_tell", "same")
+_JUDGEMENTS: tuple[Judgement, ...] = ("worse", "better", "cannot_tell", "same", "not_measured")
 
 
 @click.command(context_settings={"show_default": True})
@@ -20,13 +21,13 @@ _JUDGEMENTS: tuple[Judgement, ...] = ("worse", "better", "cannot_tell", "same")
     "--tolerance",
     default=5.0,
     metavar="PERCENT",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     help="Percentage by which latency, size and memory may worsen.",
 )
 @click.option(
     "--points",
     default=0.0,
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     help="Percentage points by which accuracy and recalls may drop.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object, with every recall.")
@@ -37,7 +38,8 @@ def compare(
     """Tell what changed from OLD.json to NEW.json, and whether it is more than chance.
 
     Both are what `edgeclf benchmark --json` wrote. The exit code is 1 if something
-    is significantly worse, by more than is tolerated. Where a change may be chance, and may be more
+    is significantly worse, by more than is tolerated. A model that NEW.json lacks is listed as
+    `not measured`, and counts as neither. Where a change may be chance, and may be more
     than is tolerated, the result is `cannot tell`. Brackets hold intervals of 95 %.
     """
     before, after = read_benchmark(old), read_benchmark(new)
@@ -64,10 +66,11 @@ def compare(
         header = ["model", "figure", "old", "new", "change", "result"]
         shown = [_row(change) for change in changes if _is_shown(change)]
         click.echo(format_table(header, shown))
-        hidden = len(changes) - len(shown)
+        hidden, missing = len(changes) - len(shown), counts["not_measured"]
         click.echo(
             f"{counts['worse']} worse, {counts['better']} better, {counts['same']} the same, "
             f"{counts['cannot_tell']} cannot tell, of {len(changes)} figures"
+            + (f"; {missing} not measured in {new}" if missing else "")
             + (f"; {hidden} recalls that are neither better nor worse: --json" if hidden else "")
         )
     ctx.exit(1 if counts["worse"] else 0)
@@ -80,7 +83,8 @@ def _is_shown(change: Change) -> bool:
 
 def _row(change: Change) -> list[str]:
     if change.figure == "runs":
-        return [change.model, change.figure, "yes", "no", "—", change.judgement]
+        runs = "—" if change.new is None else "no"
+        return [change.model, change.figure, "yes", runs, "—", change.judgement.replace("_", " ")]
     text = "—" if change.change is None else f"{change.change:+.2f} {change.unit}"
     if change.interval:
         text += f" [{change.interval.low:+.2f}, {change.interval.high:+.2f}]"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import check_folder
+from ..edge_runtime.files import check_file
 from .report.markdown import write_markdown
 from .results.schema import Benchmark, read_benchmark
 
@@ -34,7 +34,7 @@ def check_reports(report_file: Path | None, *files: Path | None) -> None:
 
     for file in (report_file, *files):
         if file:
-            check_folder(file.parent)
+            check_file(file)
 
 
 def write_reports(

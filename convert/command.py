@@ -7,6 +7,7 @@ import click
 
 from ..edge_runtime.errors import EdgeclfError, Interrupted
 from ..edge_runtime.files import check_folder, read_labels
+from ..edge_runtime.option_types import SEED, FiniteRange
 from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
 from ..models.float_model import FloatModelInfo
 from ..models.networks.architectures import ARCHITECTURES, architecture
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from .verify.verify import ConversionResult
 
 _PATH = click.Path(path_type=Path)
-_POINTS = click.FloatRange(0, 100)
+_POINTS = FiniteRange(0, 100)
 # 1 is a failure, 2 a wrong command line.
 _TOO_FEW_IMAGES = 3
 
@@ -58,7 +59,7 @@ _TOO_FEW_IMAGES = 3
 @click.option(
     "--seed",
     default=0,
-    type=click.IntRange(min=0),
+    type=SEED,
     help="Seed of the choice of calibration images and of int8-qat.",
 )
 @click.option(

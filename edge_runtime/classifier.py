@@ -5,13 +5,13 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import as_path, as_score, as_whole, check_choice
 from .errors import EdgeclfError
 from .images import RGBImage
 from .model_file.container import read_model
@@ -19,10 +19,10 @@ from .model_file.self_test import SelfTestResult, run_self_test
 from .model_file.spec import check_thresholds
 from .prediction import UNKNOWN, FrameResult, Prediction, least_scores, name_best
 from .preprocess import check_pixels, preprocess
-from .tflite.interpreter import Runtime, default_threads, open_interpreter
+from .tflite.interpreter import RUNTIMES, Runtime, default_threads, open_interpreter
 from .tflite.model_tensors import ModelTensors
 
-_MOST_THREADS = 1024  # no machine has more to give to one image
+MOST_THREADS = 1024  # no machine has more to give to one image
 
 
 class Classifier:
@@ -57,12 +57,13 @@ class Classifier:
             EdgeclfError: the file is missing, damaged or not of `edgeclf convert`, the runtime
                 refuses it, or `threads` or `thresholds` are not as above.
         """
-        if threads is not None and not (isinstance(threads, int) and 1 <= threads <= _MOST_THREADS):
-            raise EdgeclfError(
-                f"threads {threads!r}: give 1 to {_MOST_THREADS}, or None for the usable cores, "
-                "4 at most"
-            )
-        self.path = Path(path)
+        if threads is not None:
+            mend = f"give 1 to {MOST_THREADS}, or None for the usable cores, 4 at most"
+            threads = as_whole(threads, name="threads", least=1, most=MOST_THREADS, mend=mend)
+        if not isinstance(thresholds, Mapping | None):
+            raise EdgeclfError(f"thresholds {thresholds!r:.80}: give scores by label, as a dict")
+        check_choice(runtime, name="runtime", known=RUNTIMES)
+        self.path = as_path(path, name="path")
         data, self.spec = read_model(self.path)
         self.thresholds = dict(self.spec.thresholds or {}) | dict(thresholds or {})
         check_thresholds(self.thresholds, self.spec.labels)
@@ -128,6 +129,7 @@ class Classifier:
 
         Raises:
             ScoresError: they are not numbers.
+            EdgeclfError: `output` is nothing that `infer` returns.
         """
         return self._tensors.dequantize(output)
 
@@ -147,10 +149,14 @@ class Classifier:
             places divide the model's input evenly.
 
         Raises:
-            EdgeclfError: the file has no feature map among its outputs, or another thread has
-                scored an image since.
+            EdgeclfError: the file has no feature map among its outputs, there is no such class, or
+                another thread has scored an image since.
         """
         self._check_heatmap()
+        last = len(self.spec.labels) - 1
+        index = as_whole(
+            index, name="class", least=0, most=last, mend=f"give its index, 0 to {last}"
+        )
         with self._lock:
             if self._last_thread != threading.get_ident():
                 raise EdgeclfError(
@@ -194,6 +200,8 @@ class Classifier:
         Raises:
             EdgeclfError: an image is not as `classify` takes it; its place in the batch is named.
         """
+        if not isinstance(images, Iterable):
+            raise EdgeclfError(f"images {images!r:.80}: give a list or another iterable of arrays")
         predictions = []
         for place, rgb in enumerate(images):
             try:
@@ -234,7 +242,9 @@ class Classifier:
     def _classify(
         self, pixels: RGBImage, *, is_bgr: bool, top: int, threshold: float, heatmap: bool
     ) -> FrameResult:
-        _check_choices(top, threshold)
+        mend = "give the number of classes to list, 1 or more"
+        top = as_whole(top, name="top", least=1, mend=mend)
+        threshold = as_score(threshold, name="threshold")
         if heatmap:
             self._check_heatmap()
         start = time.perf_counter()
@@ -270,10 +280,3 @@ class Classifier:
             raise EdgeclfError(
                 f"{self.path}: it makes no heatmaps; convert the model with --heatmap"
             )
-
-
-def _check_choices(top: int, threshold: float) -> None:
-    if not isinstance(top, int) or top < 1:
-        raise EdgeclfError(f"top {top!r}: give the number of classes to list, 1 or more")
-    if not 0 <= threshold <= 1:
-        raise EdgeclfError(f"threshold {threshold!r}: give a score from 0 to 1")

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import tempfile
@@ -54,11 +55,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     Raises:
         EdgeclfError: there is something else than a file, such as a device or a pipe.
     """
-    given, path = path, Path(os.path.realpath(path))
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(given))
-    if path.exists() and not path.is_file():
-        raise EdgeclfError(f"{given}: not a file that can be written anew; give another name")
+    path = _written_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -104,6 +101,24 @@ def check_folder(path: Path) -> None:
         raise EdgeclfError(f"{path}: cannot be a folder for files ({reason}); choose another")
 
 
+def check_file(path: Path) -> None:
+    """Complain now of a file that could not be written later."""
+    try:
+        check_folder(_written_path(path).parent)
+    except IsADirectoryError:
+        raise EdgeclfError(f"{path}: is a folder; give the name of a file") from None
+
+
+def _written_path(path: Path) -> Path:
+    """Return what is replaced: of a link, what it leads to; it is a file or nothing yet."""
+    found = Path(os.path.realpath(path))
+    if found.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if found.exists() and not found.is_file():
+        raise EdgeclfError(f"{path}: not a file that can be written anew; give another name")
+    return found
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all."""
     with whole_file(path) as temporary:
@@ -140,11 +155,35 @@ def sha256_of(path: Path) -> str:
 def read_json(path: Path) -> Any:
     """Return what the JSON file holds; a file that is missing or damaged is an `EdgeclfError`."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise EdgeclfError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        return _parse_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        is_missing = isinstance(error, FileNotFoundError)
+        reason = "no such file" if is_missing else f"cannot be read ({error.strerror})"
+        raise EdgeclfError(f"{path}: {reason}; give a JSON file") from None
+    except ValueError as error:
         raise EdgeclfError(f"{path}: not valid JSON ({error}); write it again") from None
+
+
+def _parse_json(text: str) -> Any:
+    """Return what the JSON text holds; a ValueError also for NaN, for Infinity, for a number that
+    is too large and for what is too deep for the stack."""
+    try:
+        return json.loads(text, parse_constant=_finite, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        if "digits" in str(error):  # the interpreter's limit, with advice on how to lift it
+            raise ValueError("a whole number with thousands of digits") from None
+        raise
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text:.40} is no number of JSON, or too large")
+    return number
 
 
 def read_labels(path: Path) -> tuple[str, ...]:

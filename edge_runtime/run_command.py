@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,10 @@ from click.core import ParameterSource
 from .cameras import find_camera
 from .classifier import Classifier
 from .errors import EdgeclfError
-from .files import check_folder, write_bytes
+from .files import check_file, check_folder, write_bytes
 from .heatmap import write_heatmap
 from .images import ImageError
+from .option_types import FiniteRange
 from .prediction import (
     CSV_COLUMNS,
     UNKNOWN,
@@ -89,7 +90,7 @@ def _find_cameras(
     "--threshold",
     default=0.0,
     show_default=True,
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     help=f"Least score of a label; the label is `{UNKNOWN}` below.",
 )
 @click.option(
@@ -136,27 +137,14 @@ def run(
     edgeclf run int8.tflite inbox/ --watch
     """
     names = tuple(source for source in sources if isinstance(source, str))
-    if len(names) < len(sources) or (live is not None and (live.realtime or live.watch)):
-        from .live.options import LiveOptions
-        from .live.run import run_live
+    if is_live(sources, live):
+        from .live.run import check_live, run_live
 
-        if heatmaps is not None:
-            raise EdgeclfError("--heatmap writes a file for each image; not for a live run")
-        first, *others = sources
-        if others:
-            raise EdgeclfError(
-                f"{len(sources)} sources to watch: give one; another one takes another edgeclf run"
-            )
-        run_live(
-            model,
-            first,
-            live or LiveOptions(),
-            as_json=as_json,
-            top=top,
-            threshold=threshold,
-            threads=threads,
-            runtime=runtime,
-        )
+        checked = check_live(
+            model, sources, live,
+            heatmaps=heatmaps, threshold=threshold, threads=threads, runtime=runtime,
+        )  # fmt: skip
+        run_live(checked, as_json=as_json, top=top)
         return
     _check_no_live_option()
     classifier = Classifier(model, threads=threads, runtime=runtime)
@@ -166,7 +154,7 @@ def run(
         _check_names(files)
     csv_file = live.sinks.csv if live else None
     if csv_file is not None:
-        check_folder(csv_file.parent)
+        check_file(csv_file)
     results = _Results(keeps_lines=csv_file is not None)
     for path in files:
         for record, shown in _classified(
@@ -181,6 +169,12 @@ def run(
         click.echo(results.summary(), err=True)
     if results.failures:
         raise EdgeclfError(f"{results.failures} of {len(files)} files could not be read to the end")
+
+
+def is_live(sources: "Sequence[str | CameraAddress]", live: "LiveOptions | None") -> bool:
+    """Tell whether `edgeclf run` watches its source, instead of classifying files."""
+    is_asked = live is not None and (live.realtime or live.watch)
+    return is_asked or not all(isinstance(source, str) for source in sources)
 
 
 def _classified(

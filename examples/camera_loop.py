@@ -4,6 +4,7 @@ A plain loop of your own. `edgeclf run` does more: it reconnects, drops damaged 
 steadies the label (docs/device/live.md); its `--json` is easy to read in a program.
 """
 
+import argparse
 import sys
 
 import cv2
@@ -33,8 +34,11 @@ def main(model: str, camera: str) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    for name in ("model", "camera"):
+        parser.add_argument(name)
     try:
-        main(*sys.argv[1:3])
+        main(**vars(parser.parse_args()))
     except EdgeclfError as error:
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """Sort a folder by what the model sees: python examples/folder.py int8.tflite photos/ sorted/"""
 
+import argparse
 import shutil
 import sys
 from collections import Counter
@@ -19,16 +20,19 @@ def main(model: str, photographs: str, out: str) -> None:
             print(f"Warning: {error}", file=sys.stderr)
             label = "unreadable"
         counts[label] += 1
-        # Images of the same name in different folders would replace each other.
-        name = "_".join(path.relative_to(photographs).parts)
-        (Path(out) / label).mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, Path(out) / label / name)
+        # The folders stay, for images of the same name in different ones.
+        copy = Path(out) / label / path.relative_to(photographs)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
     for label, count in counts.most_common():
         print(f"{count:6}  {label}")
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    for name in ("model", "photographs", "out"):
+        parser.add_argument(name)
     try:
-        main(*sys.argv[1:4])
+        main(**vars(parser.parse_args()))
     except EdgeclfError as error:
         sys.exit(f"Error: {error}")

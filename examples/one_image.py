@@ -1,5 +1,6 @@
 """Classify one image: python examples/one_image.py int8.tflite photo.jpg"""
 
+import argparse
 import sys
 
 from edgeclf import Classifier, EdgeclfError, read_image
@@ -16,7 +17,10 @@ def main(model: str, photograph: str) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    for name in ("model", "photograph"):
+        parser.add_argument(name)
     try:
-        main(*sys.argv[1:3])
+        main(**vars(parser.parse_args()))
     except EdgeclfError as error:  # one line with the mend; anything else is a bug
         sys.exit(f"Error: {error}")

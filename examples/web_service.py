@@ -6,6 +6,7 @@ It listens on this machine alone: put a proxy with TLS and a password before it 
 `pip install 'edgeclf[web]'`.
 """
 
+import argparse
 import sys
 
 import uvicorn
@@ -45,7 +46,11 @@ def service(model: str) -> Starlette:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model")
+    parser.add_argument("port", type=int)
+    arguments = parser.parse_args()
     try:
-        uvicorn.run(service(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]))
+        uvicorn.run(service(arguments.model), host="127.0.0.1", port=arguments.port)
     except EdgeclfError as error:
         sys.exit(f"Error: {error}")

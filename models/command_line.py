@@ -1,14 +1,17 @@
 """The commands as functions: their options, defaults and checks serve the Python API too."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Real
+from os import PathLike
 from typing import Any
 
 import click
 
+from ..edge_runtime.arguments import as_path
 from ..edge_runtime.errors import EdgeclfError
 
+_LARGEST = 2**63
 # The extra that brings each package, by the name that is imported.
 _EXTRAS = {
     "keras": "train",
@@ -34,7 +37,7 @@ def missing_extra(error: ModuleNotFoundError) -> str | None:
 @contextmanager
 def command_values(
     command: click.Command,
-    *arguments: str | os.PathLike[str],
+    *arguments: str | PathLike[str],
     options: Mapping[str, object],
 ) -> Iterator[dict[str, Any]]:
     """Yield the values of a command's parameters, checked as on the command line.
@@ -46,11 +49,13 @@ def command_values(
             True is a flag, and a list or a tuple is separated by commas.
 
     Raises:
-        EdgeclfError: an option does not exist or has no such value, or, while the block runs, a
-            package of the extra `train` or `report` is missing.
+        EdgeclfError: an argument is no path, an option does not exist or has no such value, or,
+            while the block runs, a package of the extra `train` or `report` is missing.
     """
-    words = [word for name, value in options.items() for word in _words(name, value)]
-    words += ["--", *(str(argument) for argument in arguments)]
+    types = {option: each.type for each in command.params for option in each.opts}
+    words = [word for name, value in options.items() for word in _words(name, value, types)]
+    places = [str(as_path(each, name=command.params[0].name or "argument")) for each in arguments]
+    words += ["--", *places]
     try:
         with command.make_context(command.name or "", words) as context:
             yield context.params
@@ -62,12 +67,18 @@ def command_values(
         raise EdgeclfError(line) from None
 
 
-def _words(name: str, value: object) -> list[str]:
+def _words(name: str, value: object, types: Mapping[str, object]) -> list[str]:
     option = f"--{name.replace('_', '-')}"
     if value is None or value is False:
         return []
     if value is True:
         return [option]
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(types.get(option), click.Path):
+        return [f"{option}={as_path(value, name=name)}"]
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [f"{option}={','.join(map(str, value))}"]
+    if isinstance(value, int) and abs(value) >= _LARGEST:
+        raise EdgeclfError(f"{name}: a number of more than 64 bits; give a smaller one")
+    if not isinstance(value, str | PathLike | Real):
+        raise EdgeclfError(f"{name} {value!r:.80}: give a text, a number, or a list of these")
     return [f"{option}={value}"]

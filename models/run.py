@@ -15,6 +15,7 @@ from ..edge_runtime.text import csv_cell, csv_text
 from .data.augment import AugmentConfig
 from .data.class_folders import SPLITS
 from .float_model import FloatModelInfo
+from .metrics.records import from_json
 from .metrics.registry import BRIEF_METRICS
 from .score_calibration import CALIBRATION_NAME, read_calibration
 
@@ -23,6 +24,8 @@ LABELS_NAME = "labels.txt"
 SPLIT_NAME = "split.csv"
 CONFIG_NAME = "config.json"
 METRICS_NAME = "metrics.json"
+_LARGEST_SIDE = 8192  # pixels of an input
+_SIDES = f"sides of 1 to {_LARGEST_SIDE} pixels"
 # What makes a run.
 RUN_NAMES = (MODEL_NAME, LABELS_NAME, SPLIT_NAME, CONFIG_NAME, METRICS_NAME, CALIBRATION_NAME)
 
@@ -89,6 +92,19 @@ class Run:
         }
 
 
+@dataclass(frozen=True)
+class _Config:
+    """What is read of a run's `config.json`; the rest of it is for people."""
+
+    data: str
+    architecture: str
+    input_hw: tuple[int, ...]
+    resize: str
+    batch_size: int
+    seed: int
+    augment: AugmentConfig
+
+
 def read_run(folder: Path) -> Run:
     """Read the run in `folder`.
 
@@ -100,30 +116,36 @@ def read_run(folder: Path) -> Run:
             raise EdgeclfError(
                 f"{folder}: no run: it holds no {name}; give the --out folder of `edgeclf train`"
             )
-    config = read_json(folder / CONFIG_NAME)
-    try:
-        labels = read_labels(folder / LABELS_NAME)
-        info = FloatModelInfo(
-            architecture=config["architecture"],
-            labels=labels,
-            input_hw=(int(config["input_hw"][0]), int(config["input_hw"][1])),
-            resize=RESIZE_RULES[RESIZE_RULES.index(config["resize"])],
-            weights=folder / MODEL_NAME,
-            calibration=read_calibration(folder, labels),
-        )
-        return Run(
-            folder=folder,
-            data=Path(config["data"]),
-            info=info,
-            images=_read_split(folder, labels),
-            seed=int(config["seed"]),
-            batch_size=int(config["batch_size"]),
-            augment=AugmentConfig(**config["augment"]),
-        )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise EdgeclfError(
-            f"{folder / CONFIG_NAME}: damaged or of another version ({error!r}); train again"
-        ) from None
+    path = folder / CONFIG_NAME
+    mend = "damaged or of another version, train again"
+    config = from_json(_Config, read_json(path), where=str(path), mend=mend)
+    for fits, place, expected in (
+        (config.resize in RESIZE_RULES, "resize", f"one of {', '.join(RESIZE_RULES)}"),
+        (len(config.input_hw) == 2, "input_hw", "a height and a width"),
+        (all(1 <= side <= _LARGEST_SIDE for side in config.input_hw), "input_hw", _SIDES),
+        (config.batch_size > 0, "batch_size", "1 or more"),
+        (0 <= config.seed < 2**32, "seed", "0 to 4294967295"),
+    ):
+        if not fits:
+            raise EdgeclfError(f"{path}.{place}: expected {expected}; {mend}")
+    labels = read_labels(folder / LABELS_NAME)
+    info = FloatModelInfo(
+        architecture=config.architecture,
+        labels=labels,
+        input_hw=(config.input_hw[0], config.input_hw[1]),
+        resize=RESIZE_RULES[RESIZE_RULES.index(config.resize)],
+        weights=folder / MODEL_NAME,
+        calibration=read_calibration(folder, labels),
+    )
+    return Run(
+        folder=folder,
+        data=Path(config.data),
+        info=info,
+        images=_read_split(folder, labels),
+        seed=config.seed,
+        batch_size=config.batch_size,
+        augment=config.augment,
+    )
 
 
 def write_config(folder: Path, config: dict[str, Any]) -> None:

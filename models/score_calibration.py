@@ -1,13 +1,12 @@
 """What was chosen on the validation images of a run: its temperature and its thresholds."""
 
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json, write_json
 from ..edge_runtime.model_file.spec import check_thresholds
+from .metrics.records import from_json
 
 CALIBRATION_NAME = "calibration.json"
 
@@ -30,6 +29,16 @@ class Calibration:
     thresholds: dict[str, float] | None = None
 
 
+@dataclass(frozen=True)
+class _File:
+    """The fields of a `Calibration`, of which a file has all."""
+
+    temperature: float
+    images: int
+    recall: float | None
+    thresholds: dict[str, float] | None
+
+
 def write_calibration(folder: Path, calibration: Calibration) -> None:
     """Write a run's `calibration.json`."""
     write_json(folder / CALIBRATION_NAME, asdict(calibration))
@@ -40,26 +49,15 @@ def read_calibration(folder: Path, labels: tuple[str, ...]) -> Calibration:
     path = folder / CALIBRATION_NAME
     if not path.exists():
         return Calibration()
-    values: Any = read_json(path)
-    try:
-        thresholds = values["thresholds"]
-        calibration = Calibration(
-            temperature=float(values["temperature"]),
-            images=int(values["images"]),
-            recall=None if values["recall"] is None else float(values["recall"]),
-            thresholds=None
-            if thresholds is None
-            else {str(label): float(value) for label, value in thresholds.items()},
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise EdgeclfError(f"{path}: damaged ({error!r}); `edgeclf evaluate` again") from None
-    if not 0 < calibration.temperature < math.inf:
+    mend = "`edgeclf evaluate` again"
+    found = from_json(_File, read_json(path), where=str(path), mend=f"damaged, {mend}")
+    calibration = Calibration(**vars(found))
+    if calibration.temperature <= 0:
         raise EdgeclfError(
-            f"{path}: a temperature of {calibration.temperature:g}, which is not above 0; "
-            "`edgeclf evaluate` again"
+            f"{path}: a temperature of {calibration.temperature:g}, which is not above 0; {mend}"
         )
     try:
         check_thresholds(calibration.thresholds or {}, labels)
     except EdgeclfError as error:
-        raise EdgeclfError(f"{path}: {error}; `edgeclf evaluate` again") from None
+        raise EdgeclfError(f"{path}: {error}; {mend}") from None
     return calibration

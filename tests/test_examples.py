@@ -45,6 +45,14 @@ def test_one_image(model: Path, surfaces: Path) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_a_missing_argument_is_a_line_on_the_usage(name: str) -> None:
+    done = run(name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"usage: {name} [-h] model ")
+    assert "the following arguments are required" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["one_image.py", "camera_loop.py"])
 def test_a_model_that_is_not_there_is_one_line(name: str, tmp_path: Path) -> None:
     done = run(name, tmp_path / "gone.tflite", tmp_path / "photo.png")
@@ -59,6 +67,7 @@ def test_a_folder_is_sorted(model: Path, surfaces: Path, tmp_path: Path) -> None
     for place, path in enumerate(find_images(surfaces)[::8]):
         folder = photographs if place % 2 else photographs / "deeper"
         (folder / f"{place // 2}.png").write_bytes(path.read_bytes())
+    (photographs / "deeper_0.png").write_bytes((photographs / "deeper" / "0.png").read_bytes())
     (photographs / "bad.png").write_bytes(b"no image")
     done = run("folder.py", model, photographs, out)
     assert done.returncode == 0
@@ -69,10 +78,10 @@ def test_a_folder_is_sorted(model: Path, surfaces: Path, tmp_path: Path) -> None
         label = (
             "unreadable" if is_bad else classifier.classify(read_image(path), threshold=0.5).label
         )
-        name = "_".join(path.relative_to(photographs).parts)
-        assert (out / label / name).read_bytes() == path.read_bytes()
+        assert (out / label / path.relative_to(photographs)).read_bytes() == path.read_bytes()
     counts = dict(reversed(line.split()) for line in done.stdout.splitlines())
-    assert counts == {folder.name: str(len(list(folder.iterdir()))) for folder in out.iterdir()}
+    assert counts == {folder.name: str(len(find_images(folder))) for folder in out.iterdir()}
+    assert sum(map(int, counts.values())) == len(find_images(photographs))
 
 
 def test_a_camera_loop(model: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ..edge_runtime.option_types import FiniteRange
 from ..edge_runtime.table import format_table
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -14,7 +15,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--data", type=_FOLDER, help="Folder of RUN's data, if moved.")
 @click.option(
     "--recall",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=FiniteRange(0, 1, min_open=True),
     help="Recall that a threshold per class must reach. [default: RUN's]",
 )
 @click.option(

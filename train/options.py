@@ -6,6 +6,7 @@ from typing import Any, TypeVar, get_args
 
 import click
 
+from ..edge_runtime.option_types import SEED, FiniteRange
 from ..edge_runtime.preprocess import RESIZE_RULES
 from ..models.data.augment import Flip
 from ..models.data.examples import ClassWeights, Sampling
@@ -16,7 +17,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _POSITIVE = click.IntRange(min=1)
 _COUNT = click.IntRange(min=0)
-_SHARE = click.FloatRange(0, 1, max_open=True)
+_SHARE = FiniteRange(0, 1, max_open=True)
 _OPTIONS = (
     click.option(
         "--out", required=True, type=click.Path(path_type=Path), help="Folder to write the run to."
@@ -55,13 +56,13 @@ _OPTIONS = (
     click.option(
         "--val-fraction",
         default=0.15,
-        type=click.FloatRange(0.01, 0.5),
+        type=FiniteRange(0.01, 0.5),
         help="Share of the images for validation.",
     ),
     click.option(
         "--test-fraction",
         default=0.2,
-        type=click.FloatRange(0.01, 0.5),
+        type=FiniteRange(0.01, 0.5),
         help="Share of the images for the test.",
     ),
     click.option("--batch-size", default=16, type=_POSITIVE, help="Images of a training step."),
@@ -86,7 +87,7 @@ _OPTIONS = (
     click.option(
         "--head-learning-rate",
         default=3e-3,
-        type=click.FloatRange(0, min_open=True),
+        type=FiniteRange(0, min_open=True),
         help="Learning rate of the head alone.",
     ),
     click.option(
@@ -94,7 +95,7 @@ _OPTIONS = (
     ),
     click.option(
         "--learning-rate",
-        type=click.FloatRange(0, min_open=True),
+        type=FiniteRange(0, min_open=True),
         help="Learning rate of the whole network. [default: 1e-4; 2e-3 with --weights none]",
     ),
     click.option(
@@ -106,7 +107,7 @@ _OPTIONS = (
     click.option(
         "--layer-decay",
         default=1.0,
-        type=click.FloatRange(0, 1, min_open=True),
+        type=FiniteRange(0, 1, min_open=True),
         help="Share of --learning-rate that the first layer gets; the last one gets all.",
     ),
     click.option(
@@ -142,13 +143,13 @@ _OPTIONS = (
     click.option(
         "--rotation",
         default=15.0,
-        type=click.FloatRange(0, 180),
+        type=FiniteRange(0, 180),
         help="Degrees by which training images are rotated at most.",
     ),
     click.option(
         "--zoom",
         default=0.1,
-        type=click.FloatRange(0, 0.9),
+        type=FiniteRange(0, 0.9),
         help="Share by which training images grow or shrink at most.",
     ),
     click.option(
@@ -160,7 +161,7 @@ _OPTIONS = (
     click.option(
         "--brightness",
         default=0.1,
-        type=click.FloatRange(0, 1),
+        type=FiniteRange(0, 1),
         help="Share of the full range by which training images get lighter or darker at most.",
     ),
     click.option(
@@ -172,19 +173,19 @@ _OPTIONS = (
     click.option(
         "--randaugment-magnitude",
         default=0.3,
-        type=click.FloatRange(0, 1),
+        type=FiniteRange(0, 1),
         help="Strength of the operations of --randaugment.",
     ),
     click.option(
         "--mixup",
         default=0.0,
-        type=click.FloatRange(0),
+        type=FiniteRange(0),
         help="Alpha of Mixup; 0 is off, 0.2 is usual.",
     ),
     click.option(
         "--cutmix",
         default=0.0,
-        type=click.FloatRange(0),
+        type=FiniteRange(0),
         help="Alpha of CutMix; 0 is off, 1 is usual.",
     ),
     click.option(
@@ -196,13 +197,13 @@ _OPTIONS = (
     click.option(
         "--distill-temperature",
         default=4.0,
-        type=click.FloatRange(0, min_open=True),
+        type=FiniteRange(0, min_open=True),
         help="Temperature by which teacher's and student's logits are divided.",
     ),
     click.option(
         "--distill-weight",
         default=0.9,
-        type=click.FloatRange(0, 1),
+        type=FiniteRange(0, 1),
         help="Share of the teacher's scores in the loss; the rest is the labels'.",
     ),
     click.option(
@@ -211,7 +212,7 @@ _OPTIONS = (
         type=_POSITIVE,
         help="Versions of each test image, all but one augmented, that are averaged; 1 is off.",
     ),
-    click.option("--seed", default=0, type=_COUNT, help="Seed of split, order and augmentation."),
+    click.option("--seed", default=0, type=SEED, help="Seed of split, order and augmentation."),
     click.option(
         "--folds",
         type=click.IntRange(min=2),
@@ -219,7 +220,7 @@ _OPTIONS = (
     ),
     click.option(
         "--recall",
-        type=click.FloatRange(0, 1, min_open=True),
+        type=FiniteRange(0, 1, min_open=True),
         help="Recall that a threshold per class must reach on the validation images.",
     ),
     click.option(

@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import remove_leftovers, sha256_of, write_text
+from ..edge_runtime.files import check_folder, remove_leftovers, sha256_of, write_text
 from ..edge_runtime.text import printable
 from ..models.float_model import FloatModel
 from ..models.metrics.scoring import Metrics, score_predictions
@@ -74,7 +74,9 @@ def run_training(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Metric
 
 
 def check_out(out: Path, options: RunOptions) -> None:
-    """Raise EdgeclfError if `out` holds what `options` do not allow to replace or to finish."""
+    """Raise EdgeclfError if `out` holds what `options` do not allow to replace or to finish, or
+    cannot be a folder."""
+    check_folder(out)
     unfinished = (out / CHECKPOINT_NAME).exists()
     if unfinished and not options.resume and not options.overwrite:
         raise EdgeclfError(

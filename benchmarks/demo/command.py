@@ -9,6 +9,7 @@ import click
 
 from ...convert.recipes import DEFAULT_RECIPES
 from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.option_types import SEED
 from ...models.run import read_run
 from .surfaces import SURFACE_CLASSES, write_surfaces
 
@@ -33,7 +34,7 @@ _SIZE = 64
 @click.option(
     "--seed",
     default=0,
-    type=click.IntRange(min=0),
+    type=SEED,
     help="Seed of the drawn images and of the training.",
 )
 def demo(out: Path, per_class: int, epochs: int, seed: int) -> None:

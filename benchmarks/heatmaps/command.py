@@ -8,7 +8,8 @@ import click
 
 from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.files import check_folder, write_json
+from ...edge_runtime.files import check_file, write_json
+from ...edge_runtime.option_types import FiniteRange
 from ...edge_runtime.table import format_table
 from ...models.masks import MaskedImages, load_masked_images
 from ...models.metrics.records import to_json
@@ -60,12 +61,12 @@ class HeatmapBenchmark:
 @click.option(
     "--tolerance",
     default=TOLERANCE,
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     help="Pixels from the defect that still count as a hit.",
 )
 @click.option(
     "--cut",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     help="Share of a map's maximum that counts as marked. [default: the best on RUN's validation "
     f"images, else {CUT}]",
 )
@@ -88,7 +89,7 @@ def heatmaps(
     edgeclf benchmark heatmaps models/*.tflite --run RUN --masks masks/
     """
     if json_file:
-        check_folder(json_file.parent)
+        check_file(json_file)
     paths = tuple(dict.fromkeys(models))
     model_files = [read_model_file(path) for path in paths]
     check_alike(model_files)

@@ -28,6 +28,7 @@ from ...edge_runtime.live.sources.address import CameraAddress
 from ...edge_runtime.live.sources.grabber import Grabber
 from ...edge_runtime.live.sources.http_mjpeg import HttpMjpeg
 from ...edge_runtime.live.sources.jpeg import decode_jpeg
+from ...edge_runtime.option_types import FiniteRange
 from ...edge_runtime.quiet import quiet_opencv
 from ...models.metrics.statistics import Estimate
 from ..measure.memory import memory_of_our_own
@@ -192,14 +193,14 @@ def _growth_mb_an_hour(samples: NDArray[np.float64], *, warm_up_minutes: float) 
     "--minutes",
     default=30.0,
     show_default=True,
-    type=click.FloatRange(min=0.1),
+    type=FiniteRange(min=0.1),
     help="Minutes to run.",
 )
 @click.option(
     "--fps",
     default=100.0,
     show_default=True,
-    type=click.FloatRange(min=1),
+    type=FiniteRange(min=1),
     help="Frames that the camera sends a second.",
 )
 @click.option(

@@ -20,8 +20,9 @@ from ...models.metrics.statistics import (
 from .estimates import log_ratios
 from .schema import Benchmark, Model, Timing
 
-# `cannot_tell`: too little was measured, or on machines that cannot be compared.
-Judgement = Literal["better", "worse", "same", "cannot_tell"]
+# `cannot_tell`: too little was measured, or on machines that cannot be compared. `not_measured`:
+# the model is not among those of the newer benchmark.
+Judgement = Literal["better", "worse", "same", "cannot_tell", "not_measured"]
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,13 @@ def find_changes(
     changes: list[Change] = []
     for model in old.models:
         other = after.get(model.name)
+        if model.error is not None:
+            continue
         if other is None or other.error:
-            if model.error is None:
-                changes.append(
-                    Change(model.name, "runs", 1, 0, None, "", interval=None, judgement="worse")
-                )
-        elif model.error is None:
+            runs: int | None = None if other is None else 0
+            judgement: Judgement = "not_measured" if other is None else "worse"
+            changes.append(Change(model.name, "runs", 1, runs, None, "", None, judgement))
+        else:
             changes += _accuracies(old, new, model, other, points=points)
             changes += _latencies(old, new, model, other, tolerance=tolerance, tests=ratios)
             changes += _sizes(model, other, tolerance=tolerance)

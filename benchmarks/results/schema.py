@@ -278,9 +278,14 @@ def read_benchmark(path: Path) -> Benchmark:
     """Read what `write_benchmark` wrote.
 
     Raises:
-        EdgeclfError: the file is missing, damaged or of another schema.
+        EdgeclfError: the file is missing, damaged or of another schema, or its parts do not fit
+            together.
     """
-    return Benchmark.from_json(read_json(path), name=str(path))
+    from .consistency import check_consistency
+
+    benchmark = Benchmark.from_json(read_json(path), name=str(path))
+    check_consistency(benchmark, name=str(path))
+    return benchmark
 
 
 def write_benchmark(path: Path, benchmark: Benchmark) -> None:

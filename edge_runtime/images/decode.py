@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import as_path, as_whole
 from ..errors import EdgeclfError
 from .damage import CUT_SHORT, DamageError
 from .decoder_output import decode_watched
@@ -91,6 +92,7 @@ def read_image(path: str | PathLike[str], *, background: int = _WHITE) -> RGBIma
 
     Raises:
         ImageError: the file is missing, empty, damaged, too large for the memory or no image.
+        EdgeclfError: an argument is of another type, or out of its range.
     """
     try:
         data = Path(path).read_bytes()
@@ -98,6 +100,9 @@ def read_image(path: str | PathLike[str], *, background: int = _WHITE) -> RGBIma
         raise ImageError(str(path), f"cannot be read ({error.strerror})", "unreadable") from None
     except ValueError:  # a null byte in the name
         raise ImageError(str(path), "no name of a file", "unreadable") from None
+    except TypeError:
+        as_path(path, name="path")
+        raise
     return decode_image(data, name=str(path), background=background)
 
 
@@ -126,8 +131,20 @@ def decode_bgr(
 
     Raises:
         ImageError: the bytes are no image, damaged, or too large for the memory.
+        EdgeclfError: an argument is of another type, or out of its range.
     """
-    data = bytes(data)
+    if most_pixels is not None:
+        mend = "give a number of pixels, or None"
+        most_pixels = as_whole(most_pixels, name="most_pixels", least=1, mend=mend)
+    grey = "give a grey from 0 to 255"
+    background = as_whole(background, name="background", least=0, most=255, mend=grey)
+    if not isinstance(data, bytes):
+        try:
+            data = bytes(memoryview(data))
+        except TypeError:
+            raise EdgeclfError(
+                f"{name}: data of type {type(data).__name__}; give the bytes of an image file"
+            ) from None
     if not data:
         raise ImageError(name, "the file is empty", "empty")
     kind = image_format(data)

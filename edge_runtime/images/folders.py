@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
+from ..arguments import as_path
 from ..errors import EdgeclfError
 from ..text import printable
 from .names import is_image
@@ -47,8 +48,12 @@ def _by_count(item: tuple[str, int]) -> tuple[int, str]:
 
 
 def find_images(folder: str | PathLike[str]) -> list[Path]:
-    """Return the image files at any depth below `folder`, sorted; hidden ones are left out."""
-    return list(scan_folder(folder).files)
+    """Return the image files at any depth below `folder`, sorted; hidden ones are left out.
+
+    Raises:
+        EdgeclfError: `folder` cannot be read, or is no path.
+    """
+    return list(scan_folder(as_path(folder, name="folder")).files)
 
 
 def scan_folder(

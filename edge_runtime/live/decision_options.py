@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..option_types import FiniteRange, whole_number
+
 # `edgeclf run photo.jpg` reads the options, too, and waits for no camera's code.
 if TYPE_CHECKING:
     from .decisions import DecisionConfig
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _DEFAULT_SMOOTH_S = 0.5
+_MOST_VOTES = 1000  # the scores of so many frames are kept
 _UNKNOWN_S = 1.0  # a shorter `unknown` between two labels is no event
 
 
@@ -42,13 +45,12 @@ class DecisionOptions:
 def _read_vote(_ctx: Any, _option: Any, value: str | None) -> tuple[int, int] | None:
     if value is None:
         return None
-    try:
-        k, n = map(int, value.split("/"))
-    except ValueError:
-        k = n = 0
-    if not 1 <= k <= n:
-        raise click.BadParameter(f"{value!r}: give K/N with 1 <= K <= N, such as 3/5")
-    return k, n
+    numbers = [whole_number(part, most=_MOST_VOTES) or 0 for part in value.split("/")]
+    if len(numbers) != 2 or not 1 <= numbers[0] <= numbers[1]:
+        raise click.BadParameter(
+            f"{value!r}: give K/N with 1 <= K <= N, such as 3/5; N at most {_MOST_VOTES}"
+        )
+    return numbers[0], numbers[1]
 
 
 def _read_thresholds(
@@ -70,7 +72,7 @@ def _read_thresholds(
 _OPTIONS = (
     click.option(
         "--smooth",
-        type=click.FloatRange(min=0),
+        type=FiniteRange(min=0),
         metavar="SECONDS",
         help="Time constant by which scores are averaged. "
         f"[default: {_DEFAULT_SMOOTH_S:g}; 0 with --vote]",
@@ -85,7 +87,7 @@ _OPTIONS = (
         "--min-duration",
         default=0.0,
         show_default=True,
-        type=click.FloatRange(min=0),
+        type=FiniteRange(min=0),
         metavar="SECONDS",
         help="Seconds that a new label must last before an event is reported.",
     ),

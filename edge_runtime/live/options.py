@@ -8,6 +8,7 @@ import click
 
 from ..classifier import Classifier
 from ..model_file.spec import ModelSpec
+from ..option_types import FiniteRange, whole_number
 from .credentials import read_secret
 from .decision_options import DecisionOptions, decision_config, decision_options
 from .decisions import Decider
@@ -15,10 +16,13 @@ from .loop import LoopConfig
 from .observation import Decides
 from .sinks.options import SinkOptions, sink_options
 from .sources.health import Patience
-from .web.options import TOKEN_VARIABLE, Address, open_web, web_options
+from .web.options import TOKEN_VARIABLE, Address, check_web, open_web, web_options
 from .web.view import WebView
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_LARGEST_SIDE = 65_535  # of a camera's frame, in pixels
+_LONGEST_TIMEOUT_S = 3600  # sockets and OpenCV take no number of seconds
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,16 @@ class LiveOptions:
         """Return what is ours of the parameters of a command, by name."""
         own = {each.name: values[each.name] for each in fields(cls) if each.name in values}
         return cls(**own, decision=DecisionOptions.of(values), sinks=SinkOptions.of(values))
+
+    def check(self) -> None:
+        """Refuse what could not be opened later, such as the page without its package.
+
+        Raises:
+            EdgeclfError: names the option.
+        """
+        if self.serve is not None:
+            check_web(self.token or read_secret(TOKEN_VARIABLE))
+        self.sinks.check()
 
     def loop_config(self, *, top: int, threshold: float) -> LoopConfig:
         """Return how the loop goes."""
@@ -109,10 +123,12 @@ class LiveOptions:
 def _size(_ctx: object, _parameter: object, value: str | None) -> tuple[int, int] | None:
     if value is None:
         return None
-    width, _, height = value.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise click.BadParameter(f"{value!r}: width and height in pixels, like 1280x720")
-    return int(width), int(height)
+    sides = [whole_number(side, most=_LARGEST_SIDE) for side in value.lower().split("x")]
+    if len(sides) != 2 or not sides[0] or not sides[1]:
+        raise click.BadParameter(
+            f"{value!r}: width and height in pixels, {_LARGEST_SIDE} at most, like 1280x720"
+        )
+    return sides[0], sides[1]
 
 
 _OWN = (
@@ -132,19 +148,19 @@ _OWN = (
         "--timeout",
         default=LiveOptions.timeout,
         show_default=True,
-        type=click.FloatRange(min=0.1),
+        type=FiniteRange(0.1, _LONGEST_TIMEOUT_S),
         help="Seconds to wait for a frame or a connection before connecting again.",
     ),
     click.option(
         "--frozen-after",
         default=LiveOptions.frozen_after,
         show_default=True,
-        type=click.FloatRange(min=0),
+        type=FiniteRange(min=0),
         help="Seconds of identical frames that count as a frozen camera; 0 for never.",
     ),
     click.option(
         "--max-fps",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         help="Limit of frames that are classified a second.",
     ),
     click.option(
@@ -154,7 +170,7 @@ _OWN = (
     ),
     click.option(
         "--duration",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         help="Seconds to classify before the run ends.",
     ),
 )

@@ -1,7 +1,8 @@
 """`edgeclf run` on a camera, a video in real time, or a folder that is watched."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,7 +15,7 @@ from ..sources import is_video
 from ..text import printable
 from ..tflite.interpreter import Runtime
 from .loop import run_loop, stop_on_signals
-from .observation import FrameSource, Sink
+from .observation import Decides, FrameSource, Sink
 from .options import LiveOptions
 from .sinks.mqtt.home_assistant import Device
 from .sinks.options import open_sinks
@@ -25,40 +26,95 @@ from .sources.address import CameraAddress
 from .web.view import WebView
 
 
-def run_live(
+@dataclass(frozen=True, eq=False)
+class LiveRun:
+    """A live run whose options fit together, and fit its model and its source.
+
+    Attributes:
+        classifier: the model.
+        decider: makes a steady label of its scores.
+        source: a camera, or the path of a video or a folder.
+        options: of a live run.
+        threshold: a best score below it makes the label `unknown`.
+    """
+
+    classifier: Classifier
+    decider: Decides
+    source: CameraAddress | str
+    options: LiveOptions
+    threshold: float
+
+
+def check_live(
     model: Path,
-    source: CameraAddress | str,
-    options: LiveOptions,
+    sources: Sequence[CameraAddress | str],
+    live: LiveOptions | None,
     *,
-    as_json: bool,
-    top: int,
+    heatmaps: Path | None,
     threshold: float,
     threads: int | None,
     runtime: Runtime,
-) -> None:
+) -> LiveRun:
+    """Return the live run that `edgeclf run` is asked for; nothing is opened but the model.
+
+    Args:
+        model: the .tflite file.
+        sources: what to watch: one.
+        live: the options of a live run; None where none was given.
+        heatmaps: the folder of --heatmap, which no live run has.
+        threshold: a best score below it makes the label `unknown`.
+        threads: of an inference; None for the usual.
+        runtime: what computes the model.
+
+    Raises:
+        EdgeclfError: the run would end with this at its start, whatever the camera does.
+    """
+    options = live or LiveOptions()
+    if heatmaps is not None:
+        raise EdgeclfError("--heatmap writes a file for each image; not for a live run")
+    if len(sources) > 1:
+        raise EdgeclfError(
+            f"{len(sources)} sources to watch: give one; another one takes another edgeclf run"
+        )
+    _check_source(sources[0], options)
+    options.check()
+    thresholds = dict(options.decision.class_threshold)
+    classifier = Classifier(model, threads=threads, thresholds=thresholds, runtime=runtime)
+    decider = options.decider(classifier.spec, threshold=threshold)
+    return LiveRun(classifier, decider, sources[0], options, threshold)
+
+
+def _check_source(source: CameraAddress | str, options: LiveOptions) -> None:
+    path = None if isinstance(source, CameraAddress) else Path(source)
+    if options.watch:
+        if path is None or not path.is_dir():
+            name = source.name if isinstance(source, CameraAddress) else source
+            raise EdgeclfError(f"{name}: not a folder; --watch waits for images in one")
+    elif path is not None:
+        if not is_video(path):
+            raise EdgeclfError(f"{source}: neither a camera nor a video; --realtime plays videos")
+        if not path.is_file():
+            raise EdgeclfError(f"{source}: no such file")
+
+
+def run_live(run: LiveRun, *, as_json: bool, top: int) -> None:
     """Classify what a camera sees until it ends, a signal comes or the options say so.
 
     The camera is asked last: what else cannot be opened ends the run before any of its threads is
     in a library that cannot be interrupted.
 
     Args:
-        model: the .tflite file.
-        source: a camera, or the path of a video or a folder.
-        options: of a live run.
+        run: what is to be run.
         as_json: whether the terminal gets JSON.
         top: classes to list.
-        threshold: a best score below it makes the label `unknown`.
-        threads: of an inference; None for the usual.
-        runtime: what computes the model.
     """
-    name, open_source = _prepare(source, options)
-    thresholds = dict(options.decision.class_threshold)
-    classifier = Classifier(model, threads=threads, thresholds=thresholds, runtime=runtime)
-    decider = options.decider(classifier.spec, threshold=threshold)
+    classifier, options, threshold = run.classifier, run.options, run.threshold
+    name, open_source = _prepare(run.source, options)
     with stop_on_signals() as stop:
         sinks: list[Sink] = [JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty())]
         try:
-            view = options.open_view(classifier, title=model.stem, threshold=threshold)
+            title = classifier.path.stem
+            view = options.open_view(classifier, title=title, threshold=threshold)
             sinks += [each for each in (view, Watchdog.from_environment()) if each is not None]
             sinks += open_sinks(
                 options.sinks,
@@ -72,7 +128,7 @@ def run_live(
         frames = run_loop(
             opened,
             classifier,
-            decider,
+            run.decider,
             sinks,
             stop=stop,
             config=options.loop_config(top=top, threshold=threshold),
@@ -93,25 +149,23 @@ def _device(spec: ModelSpec, view: WebView | None) -> Device:
 def _prepare(
     source: CameraAddress | str, options: LiveOptions
 ) -> tuple[str, Callable[[], FrameSource]]:
-    """Return the public name of a source, and what opens it; what can never work fails now."""
+    """Return the public name of a source that was checked, and what opens it.
+
+    What can never work fails now: a missing package or secret.
+    """
     if options.watch:
         from .sources.watched_folder import WatchedFolder
 
-        if isinstance(source, CameraAddress) or not Path(source).is_dir():
-            name = source.name if isinstance(source, CameraAddress) else source
-            raise EdgeclfError(f"{name}: not a folder; --watch waits for images in one")
-        folder, written = Path(source), options.sinks.written
-        return source, lambda: WatchedFolder(folder, warn=_warn, ignored=written)
+        folder, written = Path(str(source)), options.sinks.written
+        return str(folder), lambda: WatchedFolder(folder, warn=_warn, ignored=written)
     from .sources.cameras import capture_maker
     from .sources.grabber import Grabber
 
     if isinstance(source, CameraAddress):
         source = source.resolved()
         name, connect = source.name, capture_maker(source, size_wh=options.size)
-    elif is_video(Path(source)):
-        name, connect = source, capture_maker(Path(source))
     else:
-        raise EdgeclfError(f"{source}: neither a camera nor a video; --realtime plays videos")
+        name, connect = source, capture_maker(Path(source))
     return name, lambda: Grabber(connect, name=name, patience=options.patience())
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from numbers import Real
 from typing import Any
 
 from ..errors import EdgeclfError
@@ -133,5 +134,6 @@ def check_thresholds(thresholds: Mapping[str, float], labels: Sequence[str]) -> 
             raise EdgeclfError(
                 f"a threshold for {label!r}, which is no class; the classes: {', '.join(labels)}"
             )
-        if not 0 <= value <= 1:
-            raise EdgeclfError(f"a threshold of {value:g} for {label!r}; give one from 0 to 1")
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
+            given = f"{value:g}" if isinstance(value, float) else f"{value!r:.40}"
+            raise EdgeclfError(f"a threshold of {given} for {label!r}; give one from 0 to 1")

@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,8 +14,10 @@ from ..cameras import find_camera
 from ..errors import EdgeclfError
 from ..files import write_text
 from ..images import is_image
+from ..live.run import check_live
 from ..model_file.container import read_model
-from ..run_command import run
+from ..run_command import is_live, run
+from ..sources import find_files
 from .private import take_out_secrets, warning, write_environment
 from .unit import ENVIRONMENTS, Service, is_below_home, unit_text
 
@@ -53,16 +56,20 @@ def service(
     sudo edgeclf service int8.tflite /dev/video0 --threshold 0.6 --install
     edgeclf service int8.tflite secret:EDGECLF_CAMERA    # the address is in /etc/edgeclf/NAME.env
     """
-    _check_model(model)
+    if source.startswith("-"):
+        raise EdgeclfError(f"{source}: an option in place of SOURCE; give MODEL and SOURCE first")
+    read_model(model)  # by the name that was given: an address of a camera is known in an error
+    model = _absolute(model)
+    _check_readable(model)
     camera = find_camera(source)
     if camera is None and is_image(Path(source)):
         raise EdgeclfError(f"{source}: a photograph, which soon is classified; give a camera")
     if camera is None and Path(source).exists():
-        source = str(Path(source).absolute())
+        source = str(_absolute(Path(source)))
     words = take_out_secrets(source, camera, options)
     wanted = Service(
         name=name,
-        model=model.absolute(),
+        model=model,
         source=words.source,
         camera=camera,
         options=words.options,
@@ -120,18 +127,16 @@ def _check_root() -> None:
         raise EdgeclfError(f"{_UNITS}: only root can write there; sudo {sys.argv[0]} service …")
 
 
-def _check_model(model: Path) -> None:
-    read_model(model)
-    absolute = model.absolute()
+def _check_readable(model: Path) -> None:
     for folder in _TEMPORARY:
-        if folder in absolute.parents:
+        if folder in model.parents:
             raise EdgeclfError(
                 f"{model}: {folder} is emptied at each start; move the model, to /var/lib say"
             )
     # What is bound from a home is found whatever its folders allow.
-    folders = [] if is_below_home(absolute) else [*absolute.parents]
+    folders = [] if is_below_home(model) else [*model.parents]
     for path, right, mend in (
-        (absolute, stat.S_IROTH, "a+r"),
+        (model, stat.S_IROTH, "a+r"),
         *((folder, stat.S_IXOTH, "a+x") for folder in folders),
     ):
         if not path.stat().st_mode & right:
@@ -142,20 +147,39 @@ def _check_model(model: Path) -> None:
 
 
 def _check_options(wanted: Service, options: tuple[str, ...]) -> None:
-    """Complain now of what `edgeclf run` would complain of at each boot."""
+    """Complain now of what `edgeclf run` would complain of at each start, by its own checks."""
     given = run.make_context("edgeclf run", [str(wanted.model), wanted.source, *options]).params
-    if len(given["sources"]) > 1:
-        raise EdgeclfError(f"{len(given['sources'])} sources to watch: give one; or quote a blank")
-    live = given["live"]
+    sources, live = given["sources"], given["live"]
+    if len(sources) > 1:
+        raise EdgeclfError(f"{len(sources)} sources to watch: give one; or quote a blank")
     if live is not None and live.watch:
         raise EdgeclfError(
             "--watch: not for a service, which systemd starts again when no frame comes for a "
             "minute, and an idle folder gives none; watch the folder without systemd's watchdog"
         )
-    written = [given["heatmaps"], *(live.sinks.written if live else ())]
-    for path in written:
-        if path is not None and path.is_absolute() and not path.is_file():
+    if not is_live(sources, live):
+        find_files(sources)
+        raise EdgeclfError(
+            f"{wanted.source}: no camera, and a service ends once files are classified; give a "
+            "camera, or a video with --realtime"
+        )
+    names = ("model", "sources", "live", "heatmaps", "threshold", "threads", "runtime")
+    check_live(**{name: given[name] for name in names})
+    _check_written(wanted.name, live.sinks.written if live is not None else ())
+
+
+def _check_written(name: str, paths: Sequence[Path]) -> None:
+    state = Path("/var/lib") / name
+    for path in paths:
+        inside = Path(os.path.normpath(state / path))
+        if state not in (inside, *inside.parents):
             raise EdgeclfError(
-                f"{path}: the service may write below /var/lib/{wanted.name} alone; give a "
-                "relative path, which lies there"
+                f"{path}: the service may write below {state} alone; give a relative path "
+                "without .., which lies there"
             )
+
+
+def _absolute(path: Path) -> Path:
+    """Return `path` from the root on; systemd takes none with `..`, and a link stays one."""
+    absolute = path.absolute()
+    return absolute.parent.resolve() / absolute.name if ".." in absolute.parts else absolute

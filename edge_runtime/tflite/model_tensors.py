@@ -80,7 +80,11 @@ class ModelTensors:
 
         Raises:
             ScoresError: they are not numbers.
+            EdgeclfError: `output` is nothing that `invoke` returns.
         """
+        expected = tuple(self._output["shape"][1:]), self._output["dtype"]
+        if not isinstance(output, np.ndarray) or (output.shape, output.dtype) != expected:
+            raise EdgeclfError(f"an output {output!r:.80}: give what `infer` returns")
         if output.dtype == np.float32:
             if not np.isfinite(output).all():
                 raise ScoresError(

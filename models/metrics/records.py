@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from ...edge_runtime.errors import EdgeclfError
 from .statistics import Interval
 
 Record = TypeVar("Record")
+
+_LARGEST = 2**63
 
 
 def to_json(value: Any) -> Any:
@@ -25,15 +27,24 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def from_json(kind: type[Record], value: Any, *, where: str) -> Record:
+def from_json(kind: type[Record], value: Any, *, where: str, mend: str = "measure again") -> Record:
     """Return the record of type `kind` that `to_json` made `value` from.
 
     Further keys are ignored. A field with a default may be missing: files are older than it.
 
+    Args:
+        kind: a frozen dataclass.
+        value: what a JSON file holds.
+        where: stands before a place in the errors.
+        mend: stands behind it.
+
     Raises:
-        EdgeclfError: something is missing or of another type; `where` stands before its place.
+        EdgeclfError: something is missing or of another type.
     """
-    record: Record = _read(kind, value, where)
+    try:
+        record: Record = _read(kind, value, where)
+    except ValueError as error:
+        raise EdgeclfError(f"{error}; {mend}") from None
     return record
 
 
@@ -65,23 +76,31 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     return _read_plain(kind, value, where)
 
 
-def _read_plain(kind: type, value: Any, where: str) -> Any:
+def _read_plain(kind: Any, value: Any, where: str) -> Any:
+    if get_origin(kind) is Literal:
+        known = get_args(kind)
+        _check(isinstance(value, str) and value in known, " or ".join(known), value, where)
+        return value
     names = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if kind is float and type(value) is int and abs(value) < _LARGEST:
+        value = float(value)
     _check(type(value) is kind, names[kind], value, where)
+    _check(kind not in (int, float) or abs(value) < _LARGEST, "a number below 2^63", value, where)
     return value
 
 
 def _member(value: dict[str, Any], name: str, where: str) -> Any:
     if name not in value:
-        raise EdgeclfError(f"{where}: lacks {name!r}; measure again")
+        raise ValueError(f"{where}: lacks {name!r}")
     return value[name]
 
 
 def _check(is_so: bool, expected: str, value: Any, where: str) -> None:
     if not is_so:
-        raise EdgeclfError(f"{where}: expected {expected}, got {value!r:.40}; measure again")
+        # The whole text of what is nested may be too deep to make.
+        kinds: dict[type, str] = {list: "a list", dict: "an object"}
+        got = kinds.get(type(value)) or f"{value!r:.40}"
+        raise ValueError(f"{where}: expected {expected}, got {got}")
 
 
 @cache

@@ -127,9 +127,24 @@ def test_a_larger_file_and_more_memory_are_worse(compared: Any, old: Benchmark) 
 def test_a_model_that_runs_no_more_is_worse(compared: Any, old: Benchmark) -> None:
     [line] = compared(old, with_error(old, "int8", "killed"), code=1)
     assert line.split()[:4] == ["int8", "runs", "yes", "no"]
+
+
+def test_a_model_that_was_not_measured_again_is_neither_worse_nor_the_same(
+    cli: Cli, compared: Any, old: Benchmark, tmp_path: Path
+) -> None:
     gone = replace(old, models=old.models[:-1])
-    [line] = compared(old, gone, code=1)
-    assert line.split()[0] == "int8-qat"
+    assert compared(old, gone) == []
+    files = tmp_path / "old.json", tmp_path / "new.json"
+    lines = cli("benchmark", "compare", *files).stdout.splitlines()
+    [line] = [line for line in lines if line.startswith("int8-qat ")]
+    assert line.split() == ["int8-qat", "runs", "yes", "—", "—", "not", "measured"]
+    assert "; 1 not measured in " in lines[-1]
+    shown = valid(
+        "models/benchmark-compare", json.loads(cli("benchmark", "compare", *files, "--json").stdout)
+    )
+    assert (shown["counts"]["not_measured"], shown["counts"]["worse"]) == (1, 0)
+    [change] = [one for one in shown["changes"] if one["model"] == "int8-qat"]
+    assert (change["old"], change["new"], change["judgement"]) == (1, None, "not_measured")
     assert compared(gone, old) == []
 
 

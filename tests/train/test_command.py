@@ -252,6 +252,14 @@ def test_bad_data_is_one_line(train_quick, data, tmp_path: Path, break_it, expec
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_that_cannot_be_a_folder_is_refused_before_the_data_is_read(
+    train_quick, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    result = train_quick(tmp_path / "gone", tmp_path / "file", code=1)
+    assert "cannot be a folder for files" in result.output
+
+
 def test_a_run_is_not_overwritten_unasked(train_quick, data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train_quick(data, run)

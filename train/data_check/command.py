@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.files import check_folder, write_bytes, write_json
+from ...edge_runtime.files import check_file, write_bytes, write_json
 from ...edge_runtime.text import csv_cell, printable_lines
 from ...models.run import SPLIT_NAME
 from .checking import DataCheck, check_data
@@ -104,7 +104,7 @@ def check(
         import_module(".report.page", __package__)  # refuses a report without Jinja2
     for file in (json_file, report_file, groups_file):
         if file:
-            check_folder(file.parent)
+            check_file(file)
     split = run_folder / SPLIT_NAME if run_folder else split_file
     result = check_data(data, groups=groups, masks=masks, split=split, scenes=scenes)
     click.echo(printable_lines(check_text(result, allowed=allow)))

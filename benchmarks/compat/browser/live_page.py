@@ -21,6 +21,7 @@ from edgeclf.benchmarks.compat.browser.chromium import find_browser, open_browse
 from edgeclf.benchmarks.demo.surfaces import draw_surface
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import write_bytes
+from edgeclf.edge_runtime.option_types import SEED
 
 _FPS = 5
 _SECONDS = (("good", 8), ("scratch", 120))
@@ -31,7 +32,7 @@ _PATIENCE_S = 90.0
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--seed", default=7, type=click.IntRange(min=0), help="Seed of the surfaces.")
+@click.option("--seed", default=7, type=SEED, help="Seed of the surfaces.")
 def live_page(model: Path, out: Path, seed: int) -> None:
     """Film surfaces, show them on the live page of MODEL, and write OUT, a picture of it."""
     browser = find_browser()

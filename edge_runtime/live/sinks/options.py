@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ...option_types import FiniteRange, whole_number
 from ...text import printable
 
 # `edgeclf run photo.jpg` reads the options, too, and waits for no camera's code.
@@ -53,6 +54,27 @@ class SinkOptions:
         paths = (self.jsonl, self.csv, self.events, self.record, self.uncertain)
         return tuple(path for path in paths if path is not None)
 
+    def check(self) -> None:
+        """Refuse what could not be opened, whatever the disk and the network do.
+
+        Raises:
+            EdgeclfError: names the option or its value.
+        """
+        if self.record is not None:
+            from .video import check_name
+
+            check_name(self.record)
+        if self.mqtt is not None:
+            from .mqtt import require_paho
+            from .mqtt_address import MqttAddress
+
+            MqttAddress.parse(self.mqtt, os.environ)
+            require_paho()
+        if self.prometheus is not None:
+            from .prometheus import require_prometheus_client
+
+            require_prometheus_client()
+
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "SinkOptions":
         """Return what is ours of the parameters of a command, by name."""
@@ -62,10 +84,11 @@ class SinkOptions:
 def _read_host_port(_ctx: Any, _option: Any, value: str | None) -> tuple[str, int] | None:
     if value is None:
         return None
-    host, _, port = value.rpartition(":")
-    if not port.isdecimal() or int(port) > 65535:
+    host, _, digits = value.rpartition(":")
+    port = whole_number(digits, most=65535)
+    if port is None:
         raise click.BadParameter(f"{value!r}: give HOST:PORT, such as {_LOOPBACK}:9464")
-    return host.strip("[]") or _LOOPBACK, int(port)
+    return host.strip("[]") or _LOOPBACK, port
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -92,7 +115,7 @@ _OPTIONS = (
         "--uncertain-cap",
         default=500.0,
         show_default=True,
-        type=click.FloatRange(min=1),
+        type=FiniteRange(min=1),
         metavar="MB",
         help="Disk space of the --uncertain folder; the oldest frames are deleted.",
     ),

@@ -29,6 +29,16 @@ _SOURCE_COUNTS = {
 }
 
 
+def require_prometheus_client() -> None:
+    """Complain of a missing prometheus-client, with the line that installs it."""
+    try:
+        import prometheus_client  # noqa: F401
+    except ModuleNotFoundError:
+        raise EdgeclfError(
+            "--prometheus needs prometheus-client: pip install 'edgeclf[prometheus]'"
+        ) from None
+
+
 class Prometheus:
     """A `Sink` that serves metrics at http://HOST:PORT/metrics.
 
@@ -44,18 +54,9 @@ class Prometheus:
         Raises:
             EdgeclfError: prometheus-client is not installed, or the address is taken.
         """
-        try:
-            from prometheus_client import (
-                CollectorRegistry,
-                Counter,
-                Gauge,
-                Histogram,
-                make_wsgi_app,
-            )
-        except ModuleNotFoundError:
-            raise EdgeclfError(
-                "--prometheus needs prometheus-client: pip install 'edgeclf[prometheus]'"
-            ) from None
+        require_prometheus_client()
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
+
         self._labels, self._queued = tuple(labels), tuple(queued)
         self._decision: Decision | None = None
         self._health: SourceHealth | None = None

@@ -1,13 +1,14 @@
 """Who may ask (token, host, origin), and the headers that go with every answer."""
 
 import hmac
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..serving.connections import network_of
 from .files import door
 
-_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+# What a Host header calls this machine's loopback.
+_LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{0,5})?", re.ASCII | re.IGNORECASE)
 _OPEN_TO_ALL = frozenset({"/page.css", "/icon.svg"})  # what the door is made of
 _COOKIE_LASTS = 30 * 24 * 3600
 # Requests that are answered at once; a page that is looked at needs two.
@@ -102,7 +104,7 @@ class Guard:
         await answer(scope, receive, send_with_headers)
 
     def _refusal(self, request: Request) -> Response | None:
-        if self.token is None and _host_name(request.headers) not in _LOOPBACK_NAMES:
+        if self.token is None and not _LOOPBACK.fullmatch(request.headers.get("host", "")):
             return _error(
                 HTTPStatus.MISDIRECTED_REQUEST, "ask for localhost, or start with a --token"
             )
@@ -143,13 +145,6 @@ class Guard:
             self.cookie, self.token or "", max_age=_COOKIE_LASTS, httponly=True, samesite="lax"
         )
         return response
-
-
-def _host_name(headers: Headers) -> str | None:
-    try:
-        return urlsplit(f"//{headers.get('host', '')}").hostname
-    except ValueError:
-        return None
 
 
 def _same_origin(request: Request) -> bool:

@@ -95,19 +95,14 @@ def open_web(
     Raises:
         EdgeclfError: the extra `web` is missing, or the address or the token cannot be used.
     """
-    try:
-        import uvicorn  # noqa: F401
-
-        from .app import Answers
-        from .guard import Guard, RequestLimit
-    except ModuleNotFoundError as error:
-        raise EdgeclfError(f"--serve needs {error.name}: pip install 'edgeclf[web]'") from None
+    check_web(token)
+    from .app import Answers
     from .feed import Feed
+    from .guard import Guard, RequestLimit
     from .pictures import PictureMaker
     from .state import About
     from .uploads import Limits
 
-    _check_token(token)
     listener = _listen(serve)
     host, port = listener.getsockname()[:2]
     made_up = None
@@ -148,7 +143,18 @@ def _read_address(
     return Address(found["host"] or found["v6"] or "127.0.0.1", int(found["port"]))
 
 
-def _check_token(token: str | None) -> None:
+def check_web(token: str | None) -> None:
+    """Refuse a page that could not be served.
+
+    Raises:
+        EdgeclfError: the extra `web` is missing, or `token` cannot be used.
+    """
+    try:
+        import uvicorn  # noqa: F401
+
+        from . import app, guard  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise EdgeclfError(f"--serve needs {error.name}: pip install 'edgeclf[web]'") from None
     if token is not None and not re.fullmatch(rf"[A-Za-z0-9._~-]{{{_TOKEN_LENGTH},}}", token):
         raise EdgeclfError(
             f"--token: expected {_TOKEN_LENGTH} or more of A-Z a-z 0-9 . _ ~ -, as it stands in an "

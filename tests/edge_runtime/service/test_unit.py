@@ -1,6 +1,7 @@
 """`edgeclf service`: a unit that systemd takes, with paths and arguments as they were given."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -179,8 +180,17 @@ def test_the_command_prints_the_unit(cli, model: Path) -> None:
 def test_a_source_that_is_a_file_is_found_from_anywhere(cli, model, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "clip.mp4").write_bytes(b"x")
-    [command] = settings(cli("service", model, "clip.mp4").output)["ExecStart"]
-    assert list(words(command, variables=True))[-1] == str(tmp_path / "clip.mp4")
+    result = cli("service", model, "clip.mp4", "--realtime")
+    [command] = settings(result.output)["ExecStart"]
+    assert list(words(command, variables=True))[-2:] == [str(tmp_path / "clip.mp4"), "--realtime"]
+
+
+def test_a_path_with_two_dots_is_one_that_systemd_takes(cli, model, tmp_path, monkeypatch) -> None:
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    given = Path("..") / model.relative_to(tmp_path)
+    [command] = settings(cli("service", given, "0").output)["ExecStart"]
+    assert list(words(command, variables=True))[6] == str(model)
 
 
 SECRET_WORDS = {
@@ -252,11 +262,63 @@ def test_what_run_would_refuse_is_refused_now(cli, model: Path, tmp_path: Path) 
     ).output  # fmt: skip
     assert "2.0 is not in the range" in cli("service", model, "0", "--threshold", 2, code=2).output
     assert "a photograph, which soon is" in cli("service", model, "a.jpg", code=1).output
-    result = cli("service", model, "0", "--heatmap", tmp_path / "maps", code=1)
-    assert "the service may write below /var/lib/edgeclf alone" in result.output
-    cli("service", model, "0", "--heatmap", "maps")
+    for path in (tmp_path / "a.jsonl", "../a.jsonl", "a/../../b.jsonl", "/var/lib/other/a.jsonl"):
+        result = cli("service", model, "0", "--jsonl", path, code=1)
+        assert "the service may write below /var/lib/edgeclf alone" in result.output
+    for path in ("a.jsonl", "a/../b.jsonl", "/var/lib/edgeclf/a.jsonl"):
+        cli("service", model, "0", "--jsonl", path)
     result = cli("service", model, tmp_path, "--watch", code=1)
     assert "--watch: not for a service" in result.output
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (("0", "--class-threshold", "dent=1"), "'dent', which is no class"),
+        (("0", "--smooth", "1", "--vote", "2/3"), "exclude each other"),
+        (("0", "--heatmap", "maps"), "not for a live run"),
+        (("0", "--record", "x.mp4"), "name it x.avi"),
+        (("0", "--serve", "--token", "short"), "--token: expected 12 or more"),
+        (("0", "--threads", "5000"), "threads 5000: give 1 to 1024"),
+        (("0", "--mqtt", "mqtt://"), "the address of the MQTT broker cannot be read"),
+        (("0", "--realtime", "1"), "2 sources to watch: give one"),
+        (("nosuch",), "nosuch: no such file"),
+        (("nosuch.mp4", "--realtime"), "nosuch.mp4: no such file"),
+        (("folder",), "no camera, and a service ends once files are classified"),
+        (("clip.mp4",), "no camera, and a service ends once files are classified"),
+        (("--watch",), "--watch: an option in place of SOURCE"),
+    ],
+)
+def test_service_refuses_what_run_refuses(
+    cli, model: Path, systemd: Path, monkeypatch, given: tuple[str, ...], line: str
+) -> None:
+    (systemd / "folder").mkdir()
+    for path in (systemd / "clip.mp4", systemd / "folder" / "photo.png"):
+        path.write_bytes(b"x")
+    monkeypatch.chdir(systemd)
+    result = cli("service", model, *given, "--install", code=1)
+    assert line in result.stderr
+    assert (result.stdout, result.stderr.count("\n")) == ("", 1)
+    assert list((systemd / "units").iterdir()) == []
+    is_runs = "service" not in line and "SOURCE" not in line
+    assert not is_runs or line in cli("run", model, *given, code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "module", "extra"),
+    [
+        ("--serve", "8080", "uvicorn", "web"),
+        ("--mqtt", "mqtt://broker", "paho.mqtt.client", "mqtt"),
+        ("--prometheus", "9464", "prometheus_client", "prometheus"),
+    ],
+)
+def test_an_extra_that_is_missing_is_known_now(
+    cli, model: Path, monkeypatch, option: str, value: str, module: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    result = cli("service", model, "0", option, value, code=1)
+    assert f"pip install 'edgeclf[{extra}]'" in result.stderr
+    assert result.stdout == ""
 
 
 def test_a_model_that_the_service_could_not_read(cli, model: Path, monkeypatch) -> None:

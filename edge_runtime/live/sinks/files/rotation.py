@@ -1,6 +1,7 @@
 """Files that are appended to without end: whole lines, and a new file when one is large."""
 
 import os
+import stat
 from pathlib import Path
 
 from ....errors import EdgeclfError
@@ -20,7 +21,11 @@ def rotate(path: Path, keep: int) -> None:
 
 
 class LineFile:
-    """Lines appended to a file, each whole or not at all, whatever the disk does."""
+    """Lines appended to a file, each whole or not at all, whatever the disk does.
+
+    A pipe or a terminal, as /dev/stdout may be, gets the lines as they come: it has no older files
+    and nothing to bring to a disk.
+    """
 
     def __init__(self, path: Path, *, max_bytes: int, keep: int, header: bytes = b"") -> None:
         """Open `path` to append.
@@ -34,11 +39,14 @@ class LineFile:
         Raises:
             EdgeclfError: it cannot be opened, or starts with another header.
         """
-        self._path, self._max_bytes, self._keep, self._header = path, max_bytes, keep, header
+        # What a link leads to is written and rotated, and the link stays.
+        is_stream = path.exists() and not path.is_file()
+        self._path = path if is_stream else Path(os.path.realpath(path))
+        self._max_bytes, self._keep, self._header = max_bytes, keep, header
         self._handle = -1
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if header and path.exists():
+            if header and path.is_file():
                 with path.open("rb") as file:
                     first = file.readline()
                 if first not in {b"", header}:
@@ -57,7 +65,8 @@ class LineFile:
         """
         if not self._is_ours():  # deleted or moved away, perhaps to make room
             self._open()
-        if self._size > len(self._header) and self._size + len(line) > self._max_bytes:
+        is_full = self._size > len(self._header) and self._size + len(line) > self._max_bytes
+        if is_full and self._is_regular:
             self.close()
             rotate(self._path, self._keep)
             self._open()
@@ -70,14 +79,16 @@ class LineFile:
         if self._handle >= 0:
             handle, self._handle = self._handle, -1
             try:
-                os.fsync(handle)
+                if self._is_regular:
+                    os.fsync(handle)
             finally:
                 os.close(handle)
 
     def _open(self) -> None:
         self.close()
         self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        self._size = os.fstat(self._handle).st_size
+        status = os.fstat(self._handle)
+        self._size, self._is_regular = status.st_size, stat.S_ISREG(status.st_mode)
         # What a power cut has left of a line is not to spoil the next.
         self._torn = self._size > 0 and os.pread(self._handle, 1, self._size - 1) != b"\n"
 

@@ -50,8 +50,7 @@ class VideoFile(Outlet[tuple[float, Picture]]):
 
     def __init__(self, path: Path, config: VideoConfig | None = None) -> None:
         """Make `path`, an .avi file."""
-        if path.suffix.lower() != ".avi":
-            raise EdgeclfError(f"{path}: a video is an .avi file; name it {path.stem}.avi")
+        check_name(path)
         check_folder(path.parent)
         self.name = str(path)
         self._path = path
@@ -122,6 +121,12 @@ class VideoFile(Outlet[tuple[float, Picture]]):
         writer.set(cv2.VIDEOWRITER_PROP_QUALITY, _QUALITY)
         self._writer, self._size_wh, self._began_at, self._written = writer, size_wh, at, 0
         return writer
+
+
+def check_name(path: Path) -> None:
+    """Refuse a name that is not one of an .avi file."""
+    if path.suffix.lower() != ".avi":
+        raise EdgeclfError(f"{path}: a video is an .avi file; name it {path.stem}.avi")
 
 
 def _existing(folder: Path) -> Path:

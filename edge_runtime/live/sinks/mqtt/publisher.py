@@ -60,6 +60,14 @@ class MqttCounts:
         return self.published - self.acknowledged - self.lost
 
 
+def require_paho() -> None:
+    """Complain of a missing paho-mqtt, with the line that installs it."""
+    try:
+        import paho.mqtt.client  # noqa: F401
+    except ModuleNotFoundError:
+        raise EdgeclfError("--mqtt needs paho-mqtt: pip install 'edgeclf[mqtt]'") from None
+
+
 class Mqtt(Outlet[Record]):
     """A client of a broker, which may be away at any time."""
 
@@ -77,11 +85,10 @@ class Mqtt(Outlet[Record]):
         Raises:
             EdgeclfError: paho-mqtt is not installed.
         """
-        try:
-            from paho.mqtt.client import Client
-            from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
-        except ModuleNotFoundError:
-            raise EdgeclfError("--mqtt needs paho-mqtt: pip install 'edgeclf[mqtt]'") from None
+        require_paho()
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
         self.name = str(address)
         self._prefix, self._warn, self._bound = address.prefix, warn, bound
         self._next_state_at = 0.0

@@ -138,4 +138,5 @@ import edgeclf.edge_runtime.live.sinks.options
 print(*sorted(name for name in set(sys.modules) - before if "edgeclf" in name))
 """)
     live = "edgeclf.edge_runtime.live"
-    assert done.stdout.split() == [live, f"{live}.sinks", f"{live}.sinks.options"]
+    expected = [live, f"{live}.sinks", f"{live}.sinks.options", "edgeclf.edge_runtime.option_types"]
+    assert done.stdout.split() == expected

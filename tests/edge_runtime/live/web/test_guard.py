@@ -9,13 +9,20 @@ from web_client import TOKEN, Seen, encoded, opened, photograph, request
 from edgeclf.edge_runtime.live.web.view import WebView
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:80"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:80", "LocalHost:", "[::1]"]
+)
 def test_loopback_is_called_by_its_names(view: WebView, host: str) -> None:
     assert request(view, "/", Host=host).status == 200
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example:80", "", "[", "192.0.2.1"]
+    "host",
+    [
+        *("evil.example", "127.0.0.1.evil.example:80", "", "[", "192.0.2.1"),
+        *("localhost:x", "localhost:-1", "localhost:999999", "localhost:80:80", "localhost:\xb2"),
+        *("[::1]x", "[::1%eth0]:80", "evil@localhost:80", "localhost/x", "localhost#:80"),
+    ],
 )
 def test_a_rebound_name_is_refused(view: WebView, host: str) -> None:
     for path in ("/", "/frame.jpg", "/state", "/healthz"):

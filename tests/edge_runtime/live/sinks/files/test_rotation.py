@@ -135,3 +135,29 @@ def test_a_real_disk_that_is_full(tmp_path: Path) -> None:
         assert len(warnings) == 2
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_a_pipe_gets_the_lines_and_no_older_files(tmp_path: Path) -> None:
+    path, received = tmp_path / "pipe", []
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = LineFile(path, max_bytes=10, keep=3, header=b"h\n")
+    for number in range(9):
+        file.append(b"line %d\n" % number)
+        received.append(os.read(reader, 1000))
+    file.close()
+    os.close(reader)
+    assert received == [b"h\nline 0\n", *(b"line %d\n" % number for number in range(1, 9))]
+    assert [each.name for each in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_what_a_link_leads_to_is_rotated_and_the_link_stays(tmp_path: Path) -> None:
+    link, target = tmp_path / "stdout", tmp_path / "disk" / "x.jsonl"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    file = LineFile(link, max_bytes=5, keep=1)
+    file.append(b"one\n")
+    file.append(b"two\n")
+    file.close()
+    assert link.is_symlink()
+    assert (target.read_bytes(), target.with_name("x.1.jsonl").read_bytes()) == (b"two\n", b"one\n")
