@@ -6,7 +6,7 @@ from typing import Literal
 import click
 
 from ..edge_runtime.classifier import MOST_THREADS
-from ..edge_runtime.option_types import SEED, FiniteRange, whole_number
+from ..edge_runtime.command_line.option_types import SEED, FiniteRange, whole_number
 from ..edge_runtime.tflite.interpreter import RUNTIMES, Runtime, default_threads
 from .compare_command import compare
 from .heatmaps.command import heatmaps

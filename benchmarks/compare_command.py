@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from ..edge_runtime.option_types import FiniteRange
-from ..edge_runtime.table import format_table
+from ..edge_runtime.command_line.option_types import FiniteRange
+from ..edge_runtime.command_line.table import format_table
 from .results.changes import Change, Judgement, find_changes, is_same_data
 from .results.schema import read_benchmark
 

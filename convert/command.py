@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..edge_runtime.command_line.option_types import SEED, FiniteRange
 from ..edge_runtime.errors import EdgeclfError, Interrupted
 from ..edge_runtime.files import check_folder, read_labels
-from ..edge_runtime.option_types import SEED, FiniteRange
 from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
 from ..models.float_model import FloatModelInfo
 from ..models.networks.architectures import ARCHITECTURES, architecture

@@ -12,11 +12,11 @@ from click.core import ParameterSource
 
 from .cameras import find_camera
 from .classifier import Classifier
+from .command_line.option_types import FiniteRange
 from .errors import EdgeclfError
 from .files import check_file, check_folder, write_bytes
 from .heatmap import write_heatmap
 from .images import ImageError
-from .option_types import FiniteRange
 from .prediction import (
     CSV_COLUMNS,
     UNKNOWN,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from ..edge_runtime.option_types import FiniteRange
-from ..edge_runtime.table import format_table
+from ..edge_runtime.command_line.option_types import FiniteRange
+from ..edge_runtime.command_line.table import format_table
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 

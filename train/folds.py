@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ..edge_runtime.command_line.table import format_table
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json, write_json
-from ..edge_runtime.table import format_table
 from ..models.metrics.accuracy import MetricsWithIntervals, measure_metrics
 from ..models.metrics.records import to_json
 from ..models.metrics.registry import METRICS, Metric

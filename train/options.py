@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args
 
 import click
 
-from ..edge_runtime.option_types import SEED, FiniteRange
+from ..edge_runtime.command_line.option_types import SEED, FiniteRange
 from ..edge_runtime.preprocess import RESIZE_RULES
 from ..models.data.augment import Flip
 from ..models.data.examples import ClassWeights, Sampling

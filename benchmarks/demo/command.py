@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from ...convert.recipes import DEFAULT_RECIPES
+from ...edge_runtime.command_line.option_types import SEED
 from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.option_types import SEED
 from ...models.run import read_run
 from .surfaces import SURFACE_CLASSES, write_surfaces
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from ...edge_runtime.classifier import Classifier
+from ...edge_runtime.command_line.option_types import FiniteRange
+from ...edge_runtime.command_line.table import format_table
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.files import check_file, write_json
-from ...edge_runtime.option_types import FiniteRange
-from ...edge_runtime.table import format_table
 from ...models.masks import MaskedImages, load_masked_images
 from ...models.metrics.records import to_json
 from ...models.metrics.statistics import Estimate

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge_runtime.classifier import Classifier
+from ...edge_runtime.command_line.option_types import FiniteRange
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.live.decisions import Decider, DecisionConfig
 from ...edge_runtime.live.loop import LoopConfig, run_loop, stop_on_signals
@@ -28,7 +29,6 @@ from ...edge_runtime.live.sources.address import CameraAddress
 from ...edge_runtime.live.sources.grabber import Grabber
 from ...edge_runtime.live.sources.http_mjpeg import HttpMjpeg
 from ...edge_runtime.live.sources.jpeg import decode_jpeg
-from ...edge_runtime.option_types import FiniteRange
 from ...edge_runtime.quiet import quiet_opencv
 from ...models.metrics.statistics import Estimate
 from ..measure.memory import memory_of_our_own

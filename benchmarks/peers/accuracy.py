@@ -18,9 +18,9 @@ from edgeclf.benchmarks.peers.environment import peers_python
 from edgeclf.benchmarks.peers.figures import TITLES, cost, cost_table, mean_cost
 from edgeclf.benchmarks.peers.quantize.exchange import Exchange
 from edgeclf.benchmarks.peers.quantize.preparation import DEFAULT_WORK, prepare
+from edgeclf.edge_runtime.command_line.table import format_table
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import check_folder, write_json
-from edgeclf.edge_runtime.table import format_table
 from edgeclf.edge_runtime.tflite.tflite_file import parse_tflite
 
 _PATH = click.Path(path_type=Path)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgeclf.benchmarks.peers.quantize.exchange import Exchange, Scores
 from edgeclf.convert.techniques.catalogue import NAMES
-from edgeclf.edge_runtime.table import format_table
+from edgeclf.edge_runtime.command_line.table import format_table
 
 # In the order of the table.
 TITLES = {

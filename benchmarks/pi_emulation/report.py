@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from edgeclf.edge_runtime.table import format_table
+from edgeclf.edge_runtime.command_line.table import format_table
 
 from .boards import BOARDS
 from .measure import Measurement

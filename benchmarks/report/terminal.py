@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...edge_runtime.table import format_table
+from ...edge_runtime.command_line.table import format_table
 from ...models.metrics.registry import ACCURACY, AGREEMENT, BRIEF_METRICS, Metric
 from ...models.metrics.statistics import Estimate, Interval
 from ...models.report.figures import figure, plain_figure

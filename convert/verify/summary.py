@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...edge_runtime.table import format_table
+from ...edge_runtime.command_line.table import format_table
 from ...models.metrics.registry import ACCURACY, AGREEMENT
 from ...models.report.figures import NONE, plain_figure
 from .gate import GateResult, Limits, Verdict

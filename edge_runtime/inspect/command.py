@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from ..classifier import Classifier
+from ..command_line.table import format_table
 from ..errors import EdgeclfError
-from ..table import format_table
 from ..text import printable_lines
 from ..tflite.interpreter import RUNTIMES, Runtime, delegated_parts, runtime_name
 from ..tflite.runtime_versions import NEWEST_TRIED, RuntimeRequirement

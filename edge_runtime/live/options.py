@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import click
 
 from ..classifier import Classifier
+from ..command_line.option_types import FiniteRange, whole_number
 from ..model_file.spec import ModelSpec
-from ..option_types import FiniteRange, whole_number
 from .credentials import read_secret
 from .decision_options import DecisionOptions, decision_config, decision_options
 from .decisions import Decider

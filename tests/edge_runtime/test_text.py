@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from edgeclf.edge_runtime.table import format_table
+from edgeclf.edge_runtime.command_line.table import format_table
 from edgeclf.edge_runtime.text import csv_cell, csv_text, printable
 
 

@@ -19,9 +19,9 @@ import numpy as np
 
 from edgeclf.benchmarks.compat.browser.chromium import find_browser, open_browser
 from edgeclf.benchmarks.demo.surfaces import draw_surface
+from edgeclf.edge_runtime.command_line.option_types import SEED
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import write_bytes
-from edgeclf.edge_runtime.option_types import SEED
 
 _FPS = 5
 _SECONDS = (("good", 8), ("scratch", 120))

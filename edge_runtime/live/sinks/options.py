@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ...option_types import FiniteRange, whole_number
+from ...command_line.option_types import FiniteRange, whole_number
 from ...text import printable
 
 # `edgeclf run photo.jpg` reads the options, too, and waits for no camera's code.

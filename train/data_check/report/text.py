@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from ....edge_runtime.table import format_table
+from ....edge_runtime.command_line.table import format_table
 from ....models.report.figures import count
 from ..checking import DataCheck
 from ..near_duplicates import Pair

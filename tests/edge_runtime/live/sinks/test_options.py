@@ -138,5 +138,10 @@ import edgeclf.edge_runtime.live.sinks.options
 print(*sorted(name for name in set(sys.modules) - before if "edgeclf" in name))
 """)
     live = "edgeclf.edge_runtime.live"
-    expected = [live, f"{live}.sinks", f"{live}.sinks.options", "edgeclf.edge_runtime.option_types"]
+    expected = [
+        live,
+        f"{live}.sinks",
+        f"{live}.sinks.options",
+        "edgeclf.edge_runtime.command_line.option_types",
+    ]
     assert done.stdout.split() == expected

@@ -1,6 +1,6 @@
 """Tables for the terminal."""
 
-from edgeclf.edge_runtime.table import format_table
+from edgeclf.edge_runtime.command_line.table import format_table
 
 
 def test_text_stands_left_and_figures_right() -> None:

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from edgeclf.cli import main
+from edgeclf.edge_runtime.command_line.option_types import FiniteRange, whole_number
 from edgeclf.edge_runtime.live.options import live_parameters
-from edgeclf.edge_runtime.option_types import FiniteRange, whole_number
 
 PACKAGE = Path(__file__).resolve().parents[2]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .text import printable
+from ..text import printable
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
