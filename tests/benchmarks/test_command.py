@@ -20,7 +20,8 @@ from schemas import valid_file
 from skips import require_linux
 
 from edgeclf.benchmarks.measure.processes import Worker
-from edgeclf.benchmarks.results.schema import Benchmark, read_benchmark
+from edgeclf.benchmarks.results.reading import read_benchmark
+from edgeclf.benchmarks.results.schema import Benchmark
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.images import read_image
 from edgeclf.edge_runtime.model_file.container import read_model, write_model

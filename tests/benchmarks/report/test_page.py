@@ -19,7 +19,8 @@ from edgeclf.benchmarks.demo.surfaces import draw_surface
 from edgeclf.benchmarks.report.charts.scatter import p50_interval
 from edgeclf.benchmarks.report.markdown import markdown
 from edgeclf.benchmarks.report.page import page
-from edgeclf.benchmarks.results.schema import Benchmark, Model, read_benchmark, write_benchmark
+from edgeclf.benchmarks.results.reading import read_benchmark
+from edgeclf.benchmarks.results.schema import Benchmark, Model, write_benchmark
 from edgeclf.benchmarks.results.verdict import decide
 from edgeclf.models.report.figures import shortened
 from edgeclf.models.report.scales import Scale, scale_over, spread, tick_label
