@@ -8,7 +8,7 @@ import click
 from ..edge_runtime.command_line.option_types import FiniteRange
 from ..edge_runtime.command_line.table import format_table
 from .results.changes import Change, Judgement, find_changes, is_same_data
-from .results.schema import read_benchmark
+from .results.reading import read_benchmark
 
 _SCHEMA = 1
 _JUDGEMENTS: tuple[Judgement, ...] = ("worse", "better", "cannot_tell", "same", "not_measured")

@@ -9,7 +9,8 @@ import click
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import check_file
 from .report.markdown import write_markdown
-from .results.schema import Benchmark, read_benchmark
+from .results.reading import read_benchmark
+from .results.schema import Benchmark
 
 
 def report_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.files import read_json, write_json
+from ...edge_runtime.files import write_json
 from ...models.metrics import records
 from ...models.metrics.accuracy import MetricsWithIntervals
 from ...models.metrics.scoring import Drop
@@ -272,20 +272,6 @@ class Benchmark:
                 "again with `edgeclf benchmark … --json FILE`"
             )
         return records.from_json(Benchmark, value, where=name)
-
-
-def read_benchmark(path: Path) -> Benchmark:
-    """Read what `write_benchmark` wrote.
-
-    Raises:
-        EdgeclfError: the file is missing, damaged or of another schema, or its parts do not fit
-            together.
-    """
-    from .consistency import check_consistency
-
-    benchmark = Benchmark.from_json(read_json(path), name=str(path))
-    check_consistency(benchmark, name=str(path))
-    return benchmark
 
 
 def write_benchmark(path: Path, benchmark: Benchmark) -> None:

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -95,14 +94,9 @@ def read_image(path: str | PathLike[str], *, background: int = _WHITE) -> RGBIma
         EdgeclfError: an argument is of another type, or out of its range.
     """
     try:
-        data = Path(path).read_bytes()
+        data = as_path(path, name="path").read_bytes()
     except OSError as error:
         raise ImageError(str(path), f"cannot be read ({error.strerror})", "unreadable") from None
-    except ValueError:  # a null byte in the name
-        raise ImageError(str(path), "no name of a file", "unreadable") from None
-    except TypeError:
-        as_path(path, name="path")
-        raise
     return decode_image(data, name=str(path), background=background)
 
 

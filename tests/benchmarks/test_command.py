@@ -12,7 +12,8 @@ import pytest
 from benchmark_command import QUICK, Cli, images_of_test, rows_of
 from schemas import valid_file
 
-from edgeclf.benchmarks.results.schema import Benchmark, read_benchmark
+from edgeclf.benchmarks.results.reading import read_benchmark
+from edgeclf.benchmarks.results.schema import Benchmark
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.images import read_image
 from edgeclf.models.float_model import FloatModel

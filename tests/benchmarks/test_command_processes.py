@@ -12,7 +12,7 @@ from benchmark_command import QUICK, Cli, only_error
 from skips import require_linux
 
 from edgeclf.benchmarks.measure.processes import Worker
-from edgeclf.benchmarks.results.schema import read_benchmark
+from edgeclf.benchmarks.results.reading import read_benchmark
 
 
 def dying(name: str, when: str) -> type[Worker]:

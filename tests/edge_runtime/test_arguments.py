@@ -127,7 +127,7 @@ def test_what_is_no_photograph() -> None:
     for path in (None, 5, b"a.png"):
         wrong: Any = path
         refused(lambda wrong=wrong: read_image(wrong), "give the path of a file")
-    refused(lambda: read_image("a\0b"), "no name of a file")
+    refused(lambda: read_image("a\0b"), "not empty and without a null character")
 
 
 def test_options_of_another_type(tmp_path: Path) -> None:

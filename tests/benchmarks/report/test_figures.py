@@ -10,7 +10,8 @@ from benchmark_results import make_benchmark
 from edgeclf.benchmarks.report.charts.scatter import p50_interval
 from edgeclf.benchmarks.report.markdown import markdown
 from edgeclf.benchmarks.report.page import page
-from edgeclf.benchmarks.results.schema import Benchmark, Model, read_benchmark, write_benchmark
+from edgeclf.benchmarks.results.reading import read_benchmark
+from edgeclf.benchmarks.results.schema import Benchmark, Model, write_benchmark
 
 
 def timings_of(model: Model) -> list[list[str]]:

@@ -10,7 +10,8 @@ from benchmark_results import make_benchmark, with_error
 from click.testing import Result
 from schemas import valid_file
 
-from edgeclf.benchmarks.results.schema import SCHEMA, Benchmark, read_benchmark, write_benchmark
+from edgeclf.benchmarks.results.reading import read_benchmark
+from edgeclf.benchmarks.results.schema import SCHEMA, Benchmark, write_benchmark
 from edgeclf.edge_runtime.errors import EdgeclfError
 
 

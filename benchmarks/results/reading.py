@@ -1,12 +1,26 @@
-"""Whether the parts of a benchmark that was read fit together: what tables and charts rely on."""
+"""A benchmark read from its file, whose parts fit together as tables and charts rely on."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.files import read_json
 from ...models.metrics.accuracy import MetricsWithIntervals
 from ...models.metrics.statistics import Estimate
 from .conditions import DataSet
 from .schema import Against, Benchmark, Model, Timing
+
+
+def read_benchmark(path: Path) -> Benchmark:
+    """Read what `write_benchmark` wrote.
+
+    Raises:
+        EdgeclfError: the file is missing, damaged or of another schema, or its parts do not fit
+            together.
+    """
+    benchmark = Benchmark.from_json(read_json(path), name=str(path))
+    check_consistency(benchmark, name=str(path))
+    return benchmark
 
 
 def check_consistency(benchmark: Benchmark, *, name: str) -> None:
