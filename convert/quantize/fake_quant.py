@@ -15,6 +15,7 @@ registry does not know which operators TFLite makes one of or gives one scale, r
 depthwise convolutions with one scale for all channels, and starts from ranges of -6..6.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -104,19 +105,30 @@ class FakeQuantLayer:
 
     Attributes:
         node: the graph's.
-        model: takes what the node reads, and returns what it makes, in steps where int8 stores it.
+        layer: the tf_keras layer, with its rounding.
+        read_units: what a step of each tensor that it reads stands for, where the layer computes in
+            real numbers; None where it takes them as they are.
         unit: what a step of what it makes stands for; None for real numbers.
     """
 
     node: Node
-    model: Any
+    layer: Any
+    read_units: tuple[float | None, ...]
     unit: float | None
 
+    def __call__(self, read: Sequence[Any]) -> Any:
+        """Return what the node makes of the tensors `read`, in steps where int8 stores it."""
+        values = [
+            tensor if unit is None else tensor * unit
+            for tensor, unit in zip(read, self.read_units, strict=True)
+        ]
+        return self.layer(values if len(values) > 1 else values[0])
+
     def weight(self, name: str) -> Any:
-        """Return the variable `name` of the node, in real numbers."""
+        """Return the variable `name` of the node, in real numbers, once it was called."""
         [variable] = [
             variable
-            for variable in self.model.weights
+            for variable in self.layer.weights
             if variable.name.split(":")[0] == f"{self.node.name}/{name}"
         ]
         return variable
@@ -159,40 +171,24 @@ class _FakeQuant:
                 self._steps[node.name] = self._steps[graph.consumers(node.name)[0].name]
 
     def model(self, outputs: tuple[str, ...]) -> Any:
-        tensors = self._tensors()
-        chosen = [tensors[name] for name in outputs or (self._graph.output.name,)]
-        return tf_keras.Model(tensors[self._graph.input.name], chosen, name="rounded")
-
-    def layers(self) -> list[FakeQuantLayer]:
-        tensors = self._tensors()
-        return [
-            FakeQuantLayer(
-                node,
-                tf_keras.Model([tensors[name] for name in node.inputs], tensors[node.name]),
-                float(self._steps[node.name].size) if node.name in self._steps else None,
-            )
-            for node in self._graph
-            if node is not self._graph.input
-        ]
-
-    def _tensors(self) -> dict[str, Any]:
         image = self._graph.input
         tensors = {image.name: tf_keras.Input(image.shape, name=image.name)}
-        for node in self._graph:
-            if node is not image:
-                tensors[node.name] = self._apply(node, [tensors[name] for name in node.inputs])
-        return tensors
+        for layer in self.layers():
+            node = layer.node
+            tensors[node.name] = layer([tensors[name] for name in node.inputs])
+        chosen = [tensors[name] for name in outputs or (self._graph.output.name,)]
+        return tf_keras.Model(tensors[image.name], chosen, name="rounded")
 
-    def _apply(self, node: Node, read: list[Any]) -> Any:
+    def layers(self) -> list[FakeQuantLayer]:
+        return [self._layer(node) for node in self._graph if node is not self._graph.input]
+
+    def _layer(self, node: Node) -> FakeQuantLayer:
         layer = self._layers.get_layer(node.name)
         units = [self._steps.get(name) for name in node.inputs]
         made = self._steps.get(node.name)
-        rounding = None
+        rounding, read_units = None, [None] * len(units)
         if made is None or None in units or not _counts(node):
-            read = [
-                tensor if unit is None else tensor * unit.size
-                for tensor, unit in zip(read, units, strict=True)
-            ]
+            read_units = [unit and unit.size for unit in units]
             rounding = _round_reals(node, made)
         elif isinstance(node, LINEAR) and (unit := units[0]) is not None:
             rounding = _round_sums(node, layer, unit, made)
@@ -200,7 +196,7 @@ class _FakeQuant:
             rounding = Rounding(output=By(made.average))
         if rounding is not None:
             layer = wrap(layer, rounding)
-        return layer(read if len(read) > 1 else read[0])
+        return FakeQuantLayer(node, layer, tuple(read_units), made and float(made.size))
 
 
 def _counts(node: Node) -> bool:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..graph.nodes import Conv, Dense, Depthwise, Graph
 from ..graph.to_keras import build_tf_keras
-from ..quantize.fake_quant import fake_quant_layers, on_grid
+from ..quantize.fake_quant import FakeQuantLayer, fake_quant_layers, on_grid
 from ..quantize.ranges import TensorRange, stored_as
 from .technique import Technique
 
@@ -66,20 +66,20 @@ def bias_correction(
         for layer in bar:
             name = layer.node.name
             read = [values[source] for source in layer.node.inputs]
-            made = _compute(layer.model, read)
+            made = _compute(layer, read)
             if name in in_float:
                 wanted, unit = in_float[name], layer.unit or 1.0
                 error = wanted.mean - unit * _means(made)
                 bias = layer.weight("bias")
                 before = bias.numpy()
                 bias.assign_add((error / wanted.moved).astype(np.float32))
-                made = _compute(layer.model, read)
+                made = _compute(layer, read)
                 # A channel that hardly varies is rounded to the same step everywhere: to another
                 # one, perhaps, that is farther off.
                 worse = np.abs(wanted.mean - unit * _means(made)) > np.abs(error)
                 if worse.any():
                     bias.assign(np.where(worse, before, bias.numpy()))
-                    made = _compute(layer.model, read)
+                    made = _compute(layer, read)
                 biases[name] = bias.numpy()
             values[name] = made if layer.unit is None else made.astype(np.int16)
             for source in layer.node.inputs:
@@ -125,14 +125,11 @@ def _means(values: NDArray[Any]) -> NDArray[np.float64]:
     return mean
 
 
-def _compute(model: Any, read: list[NDArray[Any]]) -> NDArray[np.float32]:
-    """Return what `model` makes of all images of `read`, float32."""
+def _compute(layer: FakeQuantLayer, read: list[NDArray[Any]]) -> NDArray[np.float32]:
+    """Return what `layer` makes of all images of `read`, float32."""
     batches = zip(*(_batches(values) for values in read), strict=True)
     return np.concatenate(
-        [
-            model([tf.constant(values, tf.float32) for values in batch], training=False).numpy()
-            for batch in batches
-        ]
+        [layer([tf.constant(values, tf.float32) for values in batch]).numpy() for batch in batches]
     )
 
 
