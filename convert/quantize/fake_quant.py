@@ -148,7 +148,7 @@ def rounding_steps(graph: Graph, ranges: dict[str, TensorRange], model: Any) -> 
     Returns:
         float32 arrays that broadcast against the weights.
     """
-    units = {}
+    units: dict[str, Any] = {}
     for node in graph:
         if isinstance(node, LINEAR):
             units[f"{node.name}/{KERNELS[type(node)]}"] = own_kernel_step(node)

@@ -61,9 +61,8 @@ class Steps:
 def own_kernel_step(node: Conv | Dense | Depthwise) -> NDArray[np.float32]:
     """Return what `kernel_step` returns for the node's own kernel, as an array of NumPy."""
     axes = tuple(range(2 if isinstance(node, Depthwise) else node.kernel.ndim - 1))
-    largest: NDArray[np.float32] = np.abs(node.kernel).max(axes, keepdims=True)
-    step: NDArray[np.float32] = np.maximum(largest, np.float32(_LEAST)) / _KERNEL_STEPS
-    return step
+    largest = np.maximum(np.abs(node.kernel).max(axes, keepdims=True), np.float32(_LEAST))
+    return np.asarray(largest / _KERNEL_STEPS, np.float32)
 
 
 def kernel_step(node: Node, kernel: Any) -> Any:
