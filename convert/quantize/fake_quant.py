@@ -113,7 +113,7 @@ class FakeQuantLayer:
 
     node: Node
     layer: Any
-    read_units: tuple[float | None, ...]
+    read_units: tuple[np.float32 | None, ...]
     unit: float | None
 
     def __call__(self, read: Sequence[Any]) -> Any:
@@ -186,9 +186,10 @@ class _FakeQuant:
         layer = self._layers.get_layer(node.name)
         units = [self._steps.get(name) for name in node.inputs]
         made = self._steps.get(node.name)
-        rounding, read_units = None, [None] * len(units)
+        rounding = None
+        read_units: tuple[Any, ...] = (None,) * len(units)
         if made is None or None in units or not _counts(node):
-            read_units = [unit and unit.size for unit in units]
+            read_units = tuple(unit and unit.size for unit in units)
             rounding = _round_reals(node, made)
         elif isinstance(node, LINEAR) and (unit := units[0]) is not None:
             rounding = _round_sums(node, layer, unit, made)
@@ -196,7 +197,7 @@ class _FakeQuant:
             rounding = Rounding(output=By(made.average))
         if rounding is not None:
             layer = wrap(layer, rounding)
-        return FakeQuantLayer(node, layer, tuple(read_units), made and float(made.size))
+        return FakeQuantLayer(node, layer, read_units, float(made.size) if made else None)
 
 
 def _counts(node: Node) -> bool:

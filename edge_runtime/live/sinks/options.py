@@ -61,12 +61,12 @@ class SinkOptions:
             EdgeclfError: names the option or its value.
         """
         if self.record is not None:
-            from .video import check_name
+            from .files.video import check_name
 
             check_name(self.record)
         if self.mqtt is not None:
-            from .mqtt import require_paho
-            from .mqtt_address import MqttAddress
+            from .mqtt.address import MqttAddress
+            from .mqtt.publisher import require_paho
 
             MqttAddress.parse(self.mqtt, os.environ)
             require_paho()
