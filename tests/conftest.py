@@ -91,6 +91,15 @@ def tiny_models(cli: Cli, tiny_run: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
+def tiny_heatmaps(cli: Cli, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the tiny run's float32 and int8 files with heatmaps."""
+    out = tmp_path_factory.mktemp("heatmaps")
+    any_drop = ("--max-drop", 100, "--max-class-drop", 100)
+    cli("convert", tiny_run, "--out", out, "--heatmap", "--recipes", "float32,int8", *any_drop)
+    return out
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real images and weights, which only some machines have."""
     if not SHARED.is_dir():

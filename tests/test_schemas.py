@@ -102,15 +102,12 @@ def test_the_files_of_a_run(cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
     assert valid_file("training/metrics", run / "metrics.json")["thresholds"]["recall"] == 0.5
 
 
-def test_the_specification_in_a_model(
-    cli: Cli, tiny_models: Path, tiny_run: Path, tmp_path: Path
-) -> None:
-    cli("convert", tiny_run, "--out", tmp_path, "--recipes", "float32", "--heatmap")
-    for path in (*tiny_models.glob("*.tflite"), tmp_path / "float32.tflite"):
+def test_the_specification_in_a_model(tiny_models: Path, tiny_heatmaps: Path) -> None:
+    for path in (*tiny_models.glob("*.tflite"), *tiny_heatmaps.glob("*.tflite")):
         with zipfile.ZipFile(path) as archive:
             spec = valid("models/model-spec", json.loads(archive.read(SPEC_NAME)))
         assert spec["recipe"] == path.stem
-        assert ("heatmap" in spec) == (path.parent == tmp_path)
+        assert ("heatmap" in spec) == (path.parent == tiny_heatmaps)
         assert spec["provenance"]["images"]["test"] > 0
     with_thresholds = replace(read_model(tiny_models / "int8.tflite")[1], thresholds={"oil": 0.5})
     assert valid("models/model-spec", json.loads(with_thresholds.to_json()))["thresholds"]

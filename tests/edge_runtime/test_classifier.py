@@ -20,12 +20,9 @@ LABELS = ("good", "oil", "scratch", "stain")
 
 
 @pytest.fixture(scope="module")
-def two_headed(cli, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_headed(tiny_heatmaps: Path) -> Path:
     """An int8 file with heatmaps."""
-    out = tmp_path_factory.mktemp("two-headed")
-    any_drop = ("--max-drop", 100, "--max-class-drop", 100)
-    cli("convert", tiny_run, "--out", out, "--recipes", "int8", "--heatmap", *any_drop)
-    return out / "int8.tflite"
+    return tiny_heatmaps / "int8.tflite"
 
 
 @pytest.fixture(scope="module")

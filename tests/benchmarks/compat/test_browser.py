@@ -60,19 +60,11 @@ def work(executable: str, tmp_path_factory: pytest.TempPathFactory) -> Path:  # 
     return folder
 
 
-@pytest.fixture(scope="module")
-def heatmap_model(cli: Callable[..., Any], tiny_run: Path, work: Path) -> Path:
-    cli("convert", tiny_run, "--out", work / "models", "--recipes", "int8", "--heatmap")
-    return work / "models" / "int8.tflite"
-
-
 @pytest.fixture(params=["scores", "heatmap"])
 def case(request: pytest.FixtureRequest, work: Path) -> Case:
     """The tiny int8 model with its inputs: one-headed, and with the features."""
-    if request.param == "scores":
-        model = request.getfixturevalue("tiny_models") / "int8.tflite"
-    else:
-        model = request.getfixturevalue("heatmap_model")
+    fixture = {"scores": "tiny_models", "heatmap": "tiny_heatmaps"}[request.param]
+    model = request.getfixturevalue(fixture) / "int8.tflite"
     return write_case(work / request.param, name=request.param, model=model)
 
 

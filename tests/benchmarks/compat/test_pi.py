@@ -17,7 +17,6 @@ from edgeclf.benchmarks.pi_emulation.boards import BOARDS, BOARDS_32, Board
 from edgeclf.benchmarks.pi_emulation.cache import alone_in
 from edgeclf.benchmarks.pi_emulation.debian import UnavailableError
 from edgeclf.benchmarks.pi_emulation.emulator import Emulator, Ran
-from edgeclf.convert.techniques.catalogue import NAMES
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.errors import EdgeclfError
 
@@ -26,12 +25,9 @@ WORK = Path.home() / ".cache" / "edgeclf-compat"
 
 
 @pytest.fixture(scope="module")
-def case(cli, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Case:
-    """The tiny run as an int8 file that tflite-runtime 2.14 loads: without the int16 head."""
-    out = tmp_path_factory.mktemp("portable")
-    techniques = ",".join(name for name in NAMES if name != "relative_logits")
-    cli("convert", tiny_run, "--out", out, "--recipes", "int8", "--techniques", techniques)
-    return write_case(out / "case", name="densenet-tiny int8", model=out / "int8.tflite")
+def case(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    folder = tmp_path_factory.mktemp("case")
+    return write_case(folder, name="densenet-tiny int8", model=tiny_models / "int8.tflite")
 
 
 def outputs_here(case: Case) -> np.ndarray:

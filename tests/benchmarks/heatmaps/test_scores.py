@@ -155,17 +155,9 @@ def test_masks_that_do_not_fit_are_one_line(drawn: tuple[Path, Path], tmp_path: 
         load(data, masks)
 
 
-@pytest.fixture(scope="module")
-def two_headed(cli, tiny_run: Path, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("two-headed")
-    cli("convert", tiny_run, "--out", out, "--heatmap", "--recipes", "float32,int8",
-        "--max-drop", 100, "--max-class-drop", 100)  # fmt: skip
-    return out
-
-
-def test_the_command_scores_a_folder(cli, two_headed: Path, drawn, tmp_path: Path) -> None:
+def test_the_command_scores_a_folder(cli, tiny_heatmaps: Path, drawn, tmp_path: Path) -> None:
     data, masks = drawn
-    models = [two_headed / f"{name}.tflite" for name in ("float32", "int8")]
+    models = [tiny_heatmaps / f"{name}.tflite" for name in ("float32", "int8")]
     command = ("benchmark", "heatmaps", *models, "--masks", masks, "--data", data)
     shown = cli(*command, "--json", tmp_path / "maps.json").output
     assert "9 images; 3 without a mask and 0 with an empty one were left out" in shown
@@ -185,14 +177,14 @@ def test_the_command_scores_a_folder(cli, two_headed: Path, drawn, tmp_path: Pat
 
 
 def test_a_run_gives_its_test_images_and_chooses_the_cut_on_others(
-    cli, two_headed: Path, tiny_run: Path, surfaces: Path
+    cli, tiny_heatmaps: Path, tiny_run: Path, surfaces: Path
 ) -> None:
     run = read_run(tiny_run)
     tested, chosen_on = (
         sum(image.label != "good" for image in run.split(split)) for split in ("test", "val")
     )
     masks = surfaces.with_name(f"{surfaces.name}-masks")
-    command = ("benchmark", "heatmaps", two_headed / "int8.tflite", "--masks", masks)
+    command = ("benchmark", "heatmaps", tiny_heatmaps / "int8.tflite", "--masks", masks)
     shown = cli(*command, "--run", tiny_run).output
     assert f"{tested} images; " in shown
     assert f" of the maximum (chosen on {chosen_on} other images); " in shown
@@ -200,9 +192,11 @@ def test_a_run_gives_its_test_images_and_chooses_the_cut_on_others(
     assert "cut at 0.35 of the maximum (set); " in shown
 
 
-def test_what_cannot_be_scored_is_one_line(cli, two_headed, tiny_models, tiny_run, drawn) -> None:
+def test_what_cannot_be_scored_is_one_line(
+    cli, tiny_heatmaps, tiny_models, tiny_run, drawn
+) -> None:
     data, masks = drawn
-    path = two_headed / "int8.tflite"
+    path = tiny_heatmaps / "int8.tflite"
     for models, options, expected in (
         ([tiny_models / "int8.tflite"], ("--data", data), "convert the model with --heatmap"),
         ([tiny_run], ("--data", data), "a folder; give .tflite files"),

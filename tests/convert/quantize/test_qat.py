@@ -187,7 +187,7 @@ def test_a_checkpoint_of_another_training_is_not_taken_up(
 def test_convert_trains_and_tells(cli, tiny_run: Path, tmp_path: Path) -> None:
     cli(
         *("convert", tiny_run, "--out", tmp_path, "--recipes", "int8-qat,int16x8"),
-        *("--qat-epochs", 1, "--max-drop", 100, "--max-class-drop", 100),
+        *("--qat-epochs", 1, "--techniques", "none", "--max-drop", 100, "--max-class-drop", 100),
     )
     assert {path.name for path in tmp_path.iterdir()} == {
         *("int8-qat.tflite", "int16x8.tflite", "conversion.json")
