@@ -82,7 +82,7 @@ class CrossValidation:
         header = ["fold", "images", *(metric.heading for metric in shown)]
         lines = [format_table(header, rows)]
         if self.by_group is not None:
-            lines.append(f"Drawing groups instead of images: accuracy {ends(self.by_group, '.2f')}")
+            lines.append(f"Drawing groups instead of images: accuracy {ends(self.by_group)}")
         if len(self.folds) > 1:
             of_fold = [fold.evaluation.metrics.accuracy.value for fold in self.folds]
             spread = number(float(np.std(of_fold, ddof=1)), ".3f")
@@ -181,5 +181,5 @@ def _fold_json(fold: Fold) -> dict[str, Any]:
 def _row(
     name: str, images: int, metrics: MetricsWithIntervals, shown: Sequence[Metric]
 ) -> list[str]:
-    figures = [figure(metrics.estimate(metric), metric.digits) for metric in shown]
+    figures = [figure(metrics.estimate(metric)) for metric in shown]
     return [name, str(images), *figures]

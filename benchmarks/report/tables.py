@@ -27,7 +27,7 @@ def model_tables(benchmark: Benchmark) -> tuple[Table, ...]:
 def accuracy_table(benchmark: Benchmark) -> Table:
     """Return how each model fared on the images."""
     rows = [
-        [model.name, *(words.metric(each, model.metrics.estimate(each)) for each in METRICS)]
+        [model.name, *(words.figure(model.metrics.estimate(each)) for each in METRICS)]
         for model in benchmark.models
         if model.metrics
     ]
@@ -45,7 +45,7 @@ def against_table(benchmark: Benchmark) -> Table:
             str(model.against.drop.lost),
             str(model.against.drop.gained),
             words.p_value(model.against.drop.p_value),
-            words.metric(AGREEMENT, model.against.agreement),
+            words.figure(model.against.agreement),
             str(model.against.disagreements),
         ]
         for model in benchmark.models
@@ -126,7 +126,7 @@ def recall_table(benchmark: Benchmark) -> Table:
     chosen, note = _chosen_classes(alive)
     rows = [
         [first.label, str(first.images)]
-        + [words.share(model.metrics.classes[index].recall) for model in alive if model.metrics]
+        + [words.figure(model.metrics.classes[index].recall) for model in alive if model.metrics]
         for index in chosen
         if alive[0].metrics and (first := alive[0].metrics.classes[index])
     ]

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 from ...edge_runtime.table import format_table
 from ...models.metrics.registry import ACCURACY, AGREEMENT, BRIEF_METRICS, Metric
-from ...models.metrics.statistics import Estimate, Interval
-from ...models.report.figures import figure, plain_figure
+from ...models.metrics.statistics import Estimate
+from ...models.report.figures import NONE, figure, value
 from ..results.schema import Benchmark, Model, Timing
-
-_NONE = "—"
+from . import words
 
 
 def benchmark_table(benchmark: Benchmark) -> str:
@@ -20,7 +19,7 @@ def benchmark_table(benchmark: Benchmark) -> str:
     reference = benchmark.reference
     header = [
         "model", *(metric.heading for metric in BRIEF_METRICS), "drop (points)", AGREEMENT.heading,
-        "p50 ms", "p90 ms", f"speed / {reference.name if reference else _NONE}",
+        "p50 ms", "p90 ms", f"speed / {reference.name if reference else NONE}",
         "file MB", "peak MB",
     ]  # fmt: skip
     tables = [format_table(header, [_row(model) for model in alive])]
@@ -46,15 +45,14 @@ def _row(model: Model) -> Sequence[str]:
     metrics, against, timing = model.metrics, model.against, model.timings[0]
     assert metrics
     assert model.bytes
-    drop = f"{against.drop.points:+.2f}" if against else _NONE
     return [
         model.name,
         *(_metric(metric, metrics.estimate(metric)) for metric in BRIEF_METRICS),
-        f"{drop} {_ends(against.drop.interval, '+.1f')}" if against else _NONE,
-        _metric(AGREEMENT, against.agreement) if against else _NONE,
+        words.points(against.drop) if against else NONE,
+        _metric(AGREEMENT, against.agreement) if against else NONE,
         f"{timing.p50_ms:.2f}",
         _ms(timing.p90_ms),
-        _speed(timing),
+        words.speed(timing.ratio),
         f"{model.bytes / 1e6:.2f}",
         f"{timing.peak_memory_bytes / 1e6:.0f}",
     ]
@@ -63,8 +61,8 @@ def _row(model: Model) -> Sequence[str]:
 def _metric(metric: Metric, estimate: Estimate | None) -> str:
     """Return a figure; there is room for the interval of the accuracy alone."""
     if metric is ACCURACY:
-        return figure(estimate, metric.digits)
-    return plain_figure(metric, estimate.value if estimate else None)
+        return figure(estimate)
+    return value(estimate)
 
 
 def _thread_row(model: Model, timing: Timing) -> Sequence[str]:
@@ -74,21 +72,9 @@ def _thread_row(model: Model, timing: Timing) -> Sequence[str]:
         f"{timing.p50_ms:.2f}",
         _ms(timing.p90_ms),
         _ms(timing.p99_ms),
-        _speed(timing),
+        words.speed(timing.ratio),
     ]
 
 
-def _speed(timing: Timing) -> str:
-    """Return how many times as fast as the reference."""
-    if timing.ratio is None:
-        return _NONE
-    ends = Interval(1 / timing.ratio.interval.high, 1 / timing.ratio.interval.low)
-    return f"{1 / timing.ratio.value:.2f} {_ends(ends, '.2f')}"
-
-
 def _ms(value: float | None) -> str:
-    return _NONE if value is None else f"{value:.2f}"
-
-
-def _ends(interval: Interval, digits: str) -> str:
-    return f"[{interval.low:{digits}}, {interval.high:{digits}}]"
+    return NONE if value is None else f"{value:.2f}"

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from ...edge_runtime.table import format_table
 from ...models.metrics.registry import ACCURACY, AGREEMENT
-from ...models.report.figures import NONE, plain_figure
+from ...models.metrics.statistics import Estimate
+from ...models.report.figures import NONE, figure, share
 from .gate import GateResult, Limits, Verdict
 from .verify import ConversionResult, recommend
 
@@ -19,7 +20,7 @@ _VERDICTS: dict[Verdict, str] = {
 def result_table(results: Sequence[ConversionResult]) -> str:
     """Return the results as a table for the terminal."""
     header = [
-        "recipe", "MB", ACCURACY.heading, "drop (95 % interval)", "worst class",
+        "recipe", "MB", ACCURACY.heading, "drop (points)", "worst class",
         AGREEMENT.heading, "float ops", "gate",
     ]  # fmt: skip
     return format_table(
@@ -28,10 +29,10 @@ def result_table(results: Sequence[ConversionResult]) -> str:
             [
                 result.recipe,
                 f"{result.bytes / 1e6:.2f}",
-                plain_figure(ACCURACY, result.scores.accuracy if result.scores else None),
+                _share(result, result.scores.accuracy if result.scores else None),
                 _drop(result.gate),
                 _worst_class(result.gate),
-                plain_figure(AGREEMENT, result.agreement),
+                _share(result, result.agreement),
                 str(sum(result.float_operators.values())),
                 NONE if result.gate is None else _VERDICTS[result.gate.verdict],
             ]
@@ -64,8 +65,12 @@ def gate_summary(results: Sequence[ConversionResult], limits: Limits, *, classes
 def _drop(gate: GateResult | None) -> str:
     if gate is None:
         return NONE
-    interval = gate.drop.interval
-    return f"{gate.drop.points:+.2f} ({interval.low:+.1f} to {interval.high:+.1f})"
+    drop = gate.drop
+    return figure(Estimate(drop.points, drop.interval), sign="+", at_most=2)
+
+
+def _share(result: ConversionResult, value: float | None) -> str:
+    return share(value, images=result.scores.images if result.scores else 0)
 
 
 def _worst_class(gate: GateResult | None) -> str:

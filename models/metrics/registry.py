@@ -28,8 +28,6 @@ class Metric:
         measure: takes predictions; returns the figure with its interval; None where it does
             not apply.
         unit: what it is counted in; empty for a share, 0 to 1.
-        digits: decimals of the figure in the report of one model. Tables of several models show one
-            more, intervals one fewer.
         is_brief: whether it stands where there is room for few; `Metrics` has it too then.
     """
 
@@ -37,7 +35,6 @@ class Metric:
     title: str
     measure: Callable[[Predictions], Estimate | None]
     unit: str = ""
-    digits: int = 3
     is_brief: bool = False
 
     @property

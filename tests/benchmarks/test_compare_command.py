@@ -96,7 +96,7 @@ def test_a_lost_accuracy_is_worse_where_it_is_paired(compared: Any, old: Benchma
     lossy = changed(old, "int8", lambda model: wrong(model, range(0, 300, 50), 4))
     [line, *classes] = compared(old, lossy, code=1)
     assert line.split()[:2] == ["int8", "accuracy"]
-    assert "-2.00 points" in line
+    assert "−2.0 points" in line
     assert all("recall of" in one for one in classes)
     assert compared(old, lossy, "--points", 30) == []
     # The same loss on other images is within chance.

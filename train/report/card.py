@@ -93,7 +93,7 @@ def _data(run: Run, config: dict[str, Any], data: Path) -> Iterator[str]:
 def _figures(evaluation: Evaluation) -> Iterator[str]:
     figures = [(metric, evaluation.metrics.estimate(metric)) for metric in METRICS]
     rows = [
-        [metric.heading, figure(estimate, metric.digits)]
+        [metric.heading, figure(estimate)]
         for metric, estimate in (*figures, (LOG_LOSS, evaluation.after.log_loss))
         if estimate
     ]

@@ -7,7 +7,7 @@ from typing import Any
 from ...edge_runtime.files import read_json
 from ...models.metrics.registry import METRICS
 from ...models.report.drawing import HALF
-from ...models.report.figures import count, ends, plain_figure
+from ...models.report.figures import count, ends, value
 from ...models.report.matrix import matrix_width
 from ...models.report.templates import Tile, render_page
 from ...models.run import CONFIG_NAME, Run
@@ -61,9 +61,9 @@ def page(run: Run, evaluation: Evaluation, metrics: dict[str, Any], *, data: Pat
 def _tiles(evaluation: Evaluation) -> list[Tile]:
     return [
         (
-            plain_figure(metric, estimate.value),
+            value(estimate),
             metric.unit,
-            f"{metric.title} {ends(estimate.interval, f'.{metric.digits - 1}f')}",
+            f"{metric.title} {ends(estimate.interval)}",
         )
         for metric in METRICS
         if (estimate := evaluation.metrics.estimate(metric))

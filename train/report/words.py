@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ...models.metrics.statistics import Estimate
-from ...models.report.figures import count, figure, number
+from ...models.report.figures import count, figure, value
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.temperature import FEW_IMAGES
 
@@ -44,7 +44,7 @@ def temperature_sentence(evaluation: Evaluation) -> str:
 
 
 def _change(before: Estimate, after: Estimate) -> str:
-    return f"{number(after.value, '.3f')} instead of {number(before.value, '.3f')}"
+    return f"{value(after)} instead of {value(before)}"
 
 
 def training_warnings(metrics: dict[str, Any], *folders: Path) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import exp, hypot, log
 
-from ....models.metrics.statistics import Interval, student_interval
+from ....models.metrics.statistics import Estimate, Interval, student_interval
 from ....models.report.drawing import TEXT, label, line, svg, text_width, x_axis, y_axis
 from ....models.report.markup import Markup, join, tag
 from ....models.report.scales import Scale, scale_over
@@ -184,9 +184,6 @@ def _best_box(
 
 
 def _point_text(point: _Point) -> str:
-    digits = ".3f" if point.ms < 1 else ".2f"
-    return (
-        f"{point.name}: top-1 {words.number(point.accuracy, '.4f')} "
-        f"{words.ends(point.accuracy_interval, '.3f')}, "
-        f"{words.milliseconds(point.ms)} ms {words.ends(point.ms_interval, digits)}"
-    )
+    accuracy = words.figure(Estimate(point.accuracy, point.accuracy_interval))
+    latency = words.figure(Estimate(point.ms, point.ms_interval), at_most=3)
+    return f"{point.name}: top-1 {accuracy}, {latency} ms"

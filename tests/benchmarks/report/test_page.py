@@ -21,6 +21,7 @@ from edgeclf.benchmarks.report.markdown import markdown
 from edgeclf.benchmarks.report.page import page
 from edgeclf.benchmarks.results.schema import Benchmark, Model, read_benchmark, write_benchmark
 from edgeclf.benchmarks.results.verdict import decide
+from edgeclf.models.metrics.statistics import Interval
 from edgeclf.models.report.figures import shortened
 from edgeclf.models.report.scales import Scale, scale_over, spread, tick_label
 
@@ -53,6 +54,12 @@ def parsed(html: str) -> ElementTree.Element:
     first, rest = html.split("\n", maxsplit=1)
     assert first == "<!DOCTYPE html>"
     return ElementTree.fromstring(rest)
+
+
+def digits_of(interval: Interval) -> str:
+    """Return the format whose last digit is the second of the interval's width."""
+    width = interval.high - interval.low
+    return f".{next(n for n in range(9) if width * 10**n >= 10)}f"
 
 
 def text_of(element: ElementTree.Element) -> str:
@@ -178,10 +185,14 @@ def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path)
             assert model.metrics
             top1 = model.metrics.accuracy
             low, high = top1.interval.low, top1.interval.high
-            assert row[1] == f"{top1.value:.4f} [{low:.3f}, {high:.3f}]"
+            digits = digits_of(top1.interval)
+            assert row[1] == f"{top1.value:{digits}} [{low:{digits}}, {high:{digits}}]"
             assert row[2] == "—"
-            assert row[3].startswith(f"{model.metrics.macro_f1.value:.4f} [")
-            assert row[5].startswith(f"{model.metrics.calibration_error.value:.4f} [")
+            for cell, one in (
+                (row[3], model.metrics.macro_f1),
+                (row[5], model.metrics.calibration_error),
+            ):
+                assert cell.startswith(f"{one.value:{digits_of(one.interval)}} [")
         expected = [row for model in benchmark.models for row in timings_of(model)]
         assert sorted(tables("Latency")[1:]) == sorted(expected)
         for row, model in zip(
@@ -189,7 +200,8 @@ def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path)
         ):
             assert model.against
             drop = model.against.drop
-            points = f"{drop.points:+.2f} [{drop.interval.low:+.2f}, {drop.interval.high:+.2f}]"
+            low, high, digits = drop.interval.low, drop.interval.high, digits_of(drop.interval)
+            points = f"{drop.points:+{digits}} [{low:+{digits}}, {high:+{digits}}]"
             assert row[1].replace("−", "-") == points
             assert row[2:4] == [str(drop.lost), str(drop.gained)]
             assert row[6] == str(model.against.disagreements)
@@ -199,7 +211,9 @@ def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path)
             for cell, model in zip(row[2:], benchmark.models, strict=True):
                 assert model.metrics
                 [one] = [c for c in model.metrics.classes if c.label == label]
-                assert cell.startswith(f"{one.hits / one.images:.4f} [")
+                assert cell.startswith(
+                    f"{one.hits / one.images:{digits_of(one.recall.interval)}} ["
+                )
         stages = tables("Stages, load and memory")
         assert len(stages) == 13
         assert dict(zip(stages[0], stages[1], strict=True))["peak, MB"] == "649.0"
@@ -213,7 +227,8 @@ def test_the_verdict_stands_first(benchmark: Benchmark, root: ElementTree.Elemen
     assert answer.startswith(
         "Ship int8-qat: as fast as any of those without a significant loss, it "
     )
-    assert f"loses {verdict.drop.points:.2f} points of top-1 accuracy [" in answer
+    points = f"{verdict.drop.points:{digits_of(verdict.drop.interval)}}"
+    assert f"loses {points} points of top-1 accuracy [" in answer
     assert f"{1 / verdict.ratio.value:.2f} times as fast as keras [" in answer
     assert answer.endswith(f"{100 * verdict.bytes_ratio:.0f} % of its size.")
     assert f"**{answer}**" == markdown(benchmark).splitlines()[2].replace("\\", "")
@@ -246,7 +261,7 @@ def test_a_gain_is_reported_as_one(benchmark: Benchmark) -> None:
     assert verdict
     drop = replace(verdict.drop, points=-0.5, interval=type(verdict.drop.interval)(-1.5, 0.25))
     gained = replace(benchmark, verdict=replace(verdict, drop=drop))
-    assert "gains 0.50 points of top-1 accuracy [−0.25, 1.50]" in headline_of(parsed(page(gained)))
+    assert "gains 0.5 points of top-1 accuracy [−0.2, 1.5]" in headline_of(parsed(page(gained)))
 
 
 def test_nothing_passes_is_said(benchmark: Benchmark) -> None:
