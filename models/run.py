@@ -10,6 +10,7 @@ from typing import Any
 from .. import __version__
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json, read_labels, sha256_of, write_bytes, write_json
+from ..edge_runtime.model_file.spec import check_good
 from ..edge_runtime.preprocess import RESIZE_RULES
 from ..edge_runtime.text import csv_cell, csv_text
 from .data.augment import AugmentConfig
@@ -110,7 +111,12 @@ def read_run(folder: Path) -> Run:
             resize=RESIZE_RULES[RESIZE_RULES.index(config["resize"])],
             weights=folder / MODEL_NAME,
             calibration=read_calibration(folder, labels),
+            good=config.get("good"),
         )
+        try:
+            check_good(info.good, labels)
+        except EdgeclfError as error:
+            raise EdgeclfError(f"{folder / CONFIG_NAME}: {error}") from None
         return Run(
             folder=folder,
             data=Path(config["data"]),
@@ -129,6 +135,12 @@ def read_run(folder: Path) -> Run:
 def write_config(folder: Path, config: dict[str, Any]) -> None:
     """Write a run's `config.json`."""
     write_json(folder / CONFIG_NAME, {"edgeclf_version": __version__} | config)
+
+
+def write_good(folder: Path, good: str) -> None:
+    """Name the good class in a run's `config.json`."""
+    path = folder / CONFIG_NAME
+    write_json(path, read_json(path) | {"good": good})
 
 
 def write_split(folder: Path, images: tuple[SplitImage, ...]) -> None:

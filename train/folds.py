@@ -125,7 +125,7 @@ def train_folds(config: TrainConfig, folds: int, options: RunOptions) -> CrossVa
         evaluation = train_on(dataset, own, options)
         interrupted = bool(read_json(own.out / METRICS_NAME)["interrupted"])
         done.append(Fold(_name(index), evaluation, _groups(dataset), interrupted))
-        results.append(_pool(done, planned=folds, labels=dataset.labels))
+        results.append(_pool(done, planned=folds, labels=dataset.labels, good=options.good))
         write_json(out / FOLDS_NAME, results[-1].to_json())
         if interrupted:
             break
@@ -143,14 +143,16 @@ def _groups(dataset: Dataset) -> NDArray[np.str_]:
     )
 
 
-def _pool(folds: list[Fold], *, planned: int, labels: tuple[str, ...]) -> CrossValidation:
+def _pool(
+    folds: list[Fold], *, planned: int, labels: tuple[str, ...], good: str | None
+) -> CrossValidation:
     truth = np.concatenate([fold.evaluation.truth for fold in folds])
     scores = np.concatenate([fold.evaluation.scores for fold in folds])
     groups = np.concatenate([fold.groups for fold in folds])
     return CrossValidation(
         planned=planned,
         folds=tuple(folds),
-        pooled=measure_metrics(truth, scores, labels=labels),
+        pooled=measure_metrics(truth, scores, labels=labels, good=good),
         by_group=_by_group(scores.argmax(1) == truth, groups),
     )
 

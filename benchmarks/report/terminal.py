@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 
 from ...edge_runtime.table import format_table
-from ...models.metrics.registry import ACCURACY, AGREEMENT, BRIEF_METRICS, Metric
+from ...models.metrics.registry import (
+    ACCURACY,
+    AGREEMENT,
+    BRIEF_METRICS,
+    INSPECTION_METRICS,
+    Metric,
+)
 from ...models.metrics.statistics import Estimate
 from ...models.report.figures import NONE, figure, value
 from ..results.schema import Benchmark, Model, Timing
@@ -17,14 +23,15 @@ def benchmark_table(benchmark: Benchmark) -> str:
     """
     alive = [model for model in benchmark.models if model.error is None]
     reference = benchmark.reference
+    shown = (*BRIEF_METRICS, *(INSPECTION_METRICS if benchmark.data.good else ()))
     header = [
-        "model", *(metric.heading for metric in BRIEF_METRICS), "drop (points)", AGREEMENT.heading,
+        "model", *(metric.heading for metric in shown), "drop (points)", AGREEMENT.heading,
         "p50 ms", "p90 ms", f"speed / {reference.name if reference else NONE}",
         "file MB", "peak MB",
     ]  # fmt: skip
-    tables = [format_table(header, [_row(model) for model in alive])]
+    tables = [format_table(header, [_row(model, shown) for model in alive])]
     if len(benchmark.settings.threads) > 1:
-        columns = ["model", "threads", "p50 ms", "p90 ms", "p99 ms", header[7]]
+        columns = ["model", "threads", "p50 ms", "p90 ms", "p99 ms", header[-3]]
         rows = [_thread_row(model, timing) for model in alive for timing in model.timings]
         tables.append(format_table(columns, rows))
     return "\n\n".join(tables)
@@ -41,13 +48,13 @@ def measured_line(benchmark: Benchmark) -> str:
     )
 
 
-def _row(model: Model) -> Sequence[str]:
+def _row(model: Model, shown: Sequence[Metric]) -> Sequence[str]:
     metrics, against, timing = model.metrics, model.against, model.timings[0]
     assert metrics
     assert model.bytes
     return [
         model.name,
-        *(_metric(metric, metrics.estimate(metric)) for metric in BRIEF_METRICS),
+        *(_metric(metric, metrics.estimate(metric)) for metric in shown),
         words.points(against.drop) if against else NONE,
         _metric(AGREEMENT, against.agreement) if against else NONE,
         f"{timing.p50_ms:.2f}",
@@ -59,8 +66,8 @@ def _row(model: Model) -> Sequence[str]:
 
 
 def _metric(metric: Metric, estimate: Estimate | None) -> str:
-    """Return a figure; there is room for the interval of the accuracy alone."""
-    if metric is ACCURACY:
+    """Return a figure; there is room for the intervals of a few."""
+    if metric in (ACCURACY, *INSPECTION_METRICS):
         return figure(estimate)
     return value(estimate)
 

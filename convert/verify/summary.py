@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ...edge_runtime.table import format_table
-from ...models.metrics.registry import ACCURACY, AGREEMENT
+from ...models.metrics.registry import ACCURACY, AGREEMENT, INSPECTION_METRICS
 from ...models.metrics.statistics import Estimate
 from ...models.report.figures import NONE, figure, share
 from .gate import GateResult, Limits, Verdict
@@ -19,9 +19,10 @@ _VERDICTS: dict[Verdict, str] = {
 
 def result_table(results: Sequence[ConversionResult]) -> str:
     """Return the results as a table for the terminal."""
+    rates = INSPECTION_METRICS if any(result.escape_rate for result in results) else ()
     header = [
         "recipe", "MB", ACCURACY.heading, "drop (points)", "worst class",
-        AGREEMENT.heading, "float ops", "gate",
+        *(rate.heading for rate in rates), AGREEMENT.heading, "float ops", "gate",
     ]  # fmt: skip
     return format_table(
         header,
@@ -32,6 +33,7 @@ def result_table(results: Sequence[ConversionResult]) -> str:
                 _share(result, result.scores.accuracy if result.scores else None),
                 _drop(result.gate),
                 _worst_class(result.gate),
+                *(figure(getattr(result, rate.name)) for rate in rates),
                 _share(result, result.agreement),
                 str(sum(result.float_operators.values())),
                 NONE if result.gate is None else _VERDICTS[result.gate.verdict],
@@ -51,6 +53,11 @@ def gate_summary(results: Sequence[ConversionResult], limits: Limits, *, classes
         f"Gate on {first.drop.images} images of {len(first.class_drops)} of {classes} classes: "
         f"the accuracy may lose {_allowance(limits.max_drop)}, "
         f"the recall of a class {_allowance(limits.max_class_drop)}"
+        + (
+            f", of defects {_allowance(limits.max_escape_rise)} more may pass as good"
+            if first.escape_rise
+            else ""
+        )
     ]
     for recipe, gate in gates:
         findings = (*gate.failures, *gate.undecided)
