@@ -16,12 +16,13 @@ from benchmark_results import make_benchmark, with_error
 from conftest import Cli
 
 from edgeclf.benchmarks.demo.surfaces import draw_surface
-from edgeclf.benchmarks.report.charts.scatter import p50_interval
+from edgeclf.benchmarks.report.charts.scatter import draw_scatter, p50_interval
 from edgeclf.benchmarks.report.markdown import markdown
 from edgeclf.benchmarks.report.page import page
 from edgeclf.benchmarks.results.schema import Benchmark, Model, read_benchmark, write_benchmark
 from edgeclf.benchmarks.results.verdict import decide
 from edgeclf.models.metrics.statistics import Interval
+from edgeclf.models.report.drawing import text_width
 from edgeclf.models.report.figures import shortened
 from edgeclf.models.report.scales import Scale, scale_over, spread, tick_label
 
@@ -527,3 +528,33 @@ def test_a_scale_runs_from_start_to_end() -> None:
 def test_long_names_keep_both_ends() -> None:
     assert shortened("class number 460", length=10) == "class…460"
     assert shortened("oil", length=10) == "oil"
+
+
+@pytest.mark.parametrize("width", [360, 880])
+@pytest.mark.parametrize("seed", range(6))
+def test_no_bar_strikes_through_a_name(width: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    benchmark = make_benchmark(threads=(1,), seed=seed)
+    models = []
+    for model in benchmark.models:
+        # Times that lie as close as on a fast machine.
+        rounds = tuple(tuple(2 + 0.4 * rng.random(20) + 0.1 * rng.random()) for _ in range(5))
+        median = float(np.median(np.concatenate(rounds)))
+        timing = replace(model.timings[0], rounds_ms=rounds, p50_ms=median)
+        models.append(replace(model, timings=(timing,)))
+    chart = draw_scatter(replace(benchmark, models=tuple(models)), threads=1, width=width)
+    root = ElementTree.fromstring(str(chart))
+    names = [text for text in root.iter("text") if "halo" in (text.get("class") or "")]
+    bars = [bar for bar in root.iter("line") if bar.get("class") == "bar"]
+    assert len(names) == len(models)
+    assert len(bars) == 2 * len(models)
+    for name in names:
+        wide = text_width(text_of(name))
+        left = float(name.get("x", "")) - (wide if name.get("text-anchor") == "end" else 0)
+        base = float(name.get("y", ""))
+        for bar in bars:
+            x1, x2, y1, y2 = (float(bar.get(key, "")) for key in ("x1", "x2", "y1", "y2"))
+            crosses = (
+                x1 < left + wide and x2 > left and min(y1, y2) < base and max(y1, y2) > base - 9
+            )
+            assert not crosses, (text_of(name), bar.attrib)
