@@ -22,7 +22,7 @@ _REFERENCES = ("keras", "float32")
 
 
 def describe_data(
-    photographs: Photographs, *, folder: Path, labels: tuple[str, ...], good: str | None
+    photographs: Photographs, *, folder: Path, labels: tuple[str, ...], good: str | None = None
 ) -> DataSet:
     """Return the data set of `photographs`, whose classes are all in `labels`, as `good` is."""
     digest = sha256()

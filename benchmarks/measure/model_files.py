@@ -37,7 +37,7 @@ class ModelFile:
     bytes: int
     run: Run | None
     runtime: Runtime | None
-    good: str | None
+    good: str | None = None
 
 
 def read_model_file(path: Path, *, runtime: Runtime = "interpreter") -> ModelFile:

@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 from benchmark_results import make_benchmark, with_error
 from conftest import Cli
+from schemas import valid_file
 
 from edgeclf.benchmarks.demo.surfaces import draw_surface
 from edgeclf.benchmarks.report.charts.scatter import draw_scatter, p50_interval
 from edgeclf.benchmarks.report.markdown import markdown
 from edgeclf.benchmarks.report.page import page
+from edgeclf.benchmarks.report.terminal import benchmark_table
 from edgeclf.benchmarks.results.schema import Benchmark, Model, read_benchmark, write_benchmark
 from edgeclf.benchmarks.results.verdict import decide
+from edgeclf.models.metrics.accuracy import measure_metrics
 from edgeclf.models.metrics.statistics import Interval
 from edgeclf.models.report.drawing import text_width
 from edgeclf.models.report.figures import shortened
@@ -221,6 +224,33 @@ def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path)
         assert ["temperature, °C", "48.3", "61.2"] in tables("Its state")
 
 
+def test_a_good_class_adds_escape_rate_and_overkill(benchmark: Benchmark, tmp_path: Path) -> None:
+    data = replace(benchmark.data, good=benchmark.data.labels[0])
+    truth = np.asarray(data.truth)
+    models, shown = [], []
+    for model in benchmark.models:
+        assert model.metrics
+        guess = np.asarray(model.metrics.guesses)
+        scores = np.eye(len(data.labels), dtype=np.float32)[guess]
+        metrics = measure_metrics(truth, scores, labels=data.labels, good=data.good)
+        models.append(replace(model, metrics=metrics))
+        shown.append(
+            [f"{(guess[truth != 0] == 0).mean():.3f}", f"{(guess[truth == 0] != 0).mean():.2f}"]
+        )
+    named = replace(benchmark, data=data, models=tuple(models))
+    write_benchmark(tmp_path / "b.json", named)
+    valid_file("models/benchmark", tmp_path / "b.json")
+    named = read_benchmark(tmp_path / "b.json")
+    header, *rows = table_of(parsed(page(named)), "Accuracy")
+    assert header[-2:] == ["escape rate", "overkill"]
+    for row, (escape_rate, overkill) in zip(rows, shown, strict=True):
+        assert row[-2].startswith(f"{escape_rate} [")
+        assert row[-1].startswith(f"{overkill}")
+    assert "escape rate" in benchmark_table(named).splitlines()[0]
+    assert shown[0][0] in benchmark_table(named).splitlines()[2]
+    assert "escape" not in page(benchmark) + benchmark_table(benchmark)
+
+
 def test_the_verdict_stands_first(benchmark: Benchmark, root: ElementTree.Element) -> None:
     verdict = benchmark.verdict
     assert verdict
@@ -329,7 +359,7 @@ def only(count: int) -> Benchmark:
         (lambda: only(1), "No verdict: nothing but keras ran.",
          ["What is lost, what is gained", "Class by class", "Confusion", "Where they differ",
           "Continuous work"]),
-        (lambda: only(2), "Ship float32: without a significant loss, it loses 0.00 points",
+        (lambda: only(2), "Ship float32: without a significant loss, it loses 0.0 points",
          ["Where they differ", "Continuous work"]),
         (without_reference, "No verdict: no float model ran",
          ["What is lost, what is gained", "Class by class", "Confusion", "Where they differ"]),
