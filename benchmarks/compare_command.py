@@ -29,7 +29,7 @@ _JUDGEMENTS: tuple[Judgement, ...] = ("worse", "better", "cannot_tell", "same")
     "--points",
     default=0.0,
     type=click.FloatRange(min=0),
-    help="Percentage points by which accuracy and recalls may drop.",
+    help="Percentage points by which accuracy and recalls may drop, and escape rates rise.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object, with every recall.")
 @click.pass_context
