@@ -19,7 +19,7 @@ from ..edge_runtime.text import printable
 from ..models.float_model import FloatModel
 from ..models.metrics.scoring import Metrics, score_predictions
 from ..models.photographs import Photographs
-from ..models.report.figures import brief_figures
+from ..models.report.figures import brief_figures, share
 from ..models.run import (
     LABELS_NAME,
     METRICS_NAME,
@@ -217,8 +217,9 @@ def _unseen(evaluation: Evaluation, dataset: Dataset) -> dict[str, Any]:
         return {"test_unseen": None}
     unseen = _score(dataset, evaluation.guess, of=~dataset.seen)
     click.echo(
-        f"Warning: accuracy {unseen.accuracy:.3f} on the {unseen.images} test images that have no "
-        f"near-duplicate in train, {evaluation.plain.accuracy:.3f} on all "
+        f"Warning: accuracy {share(unseen.accuracy, images=unseen.images)} on the {unseen.images} "
+        "test images that have no near-duplicate in train, "
+        f"{share(evaluation.plain.accuracy, images=evaluation.plain.images)} on all "
         f"{evaluation.plain.images}",
         err=True,
     )

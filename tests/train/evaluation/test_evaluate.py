@@ -273,7 +273,7 @@ def test_the_report_is_one_file_without_a_script(evaluated: Path) -> None:
     assert "Pointing game" in captions  # the masks lie beside the data
     metrics = valid_file("training/metrics", evaluated / "metrics.json")
     assert metrics["pointing"]
-    assert f"{metrics['test']['accuracy']:.3f} [" in "".join(page.itertext())
+    assert f"{metrics['test']['accuracy']:.2f} [" in "".join(page.itertext())
 
 
 def test_maps_are_those_of_the_file(evaluated: Path, models: Path, surfaces: Path) -> None:
