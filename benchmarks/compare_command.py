@@ -7,6 +7,8 @@ import click
 
 from ..edge_runtime.command_line.option_types import FiniteRange
 from ..edge_runtime.command_line.table import format_table
+from ..models.metrics.statistics import Estimate
+from ..models.report.figures import NONE, decimals, figure, number
 from .results.changes import Change, Judgement, find_changes, is_same_data
 from .results.reading import read_benchmark
 
@@ -28,7 +30,7 @@ _JUDGEMENTS: tuple[Judgement, ...] = ("worse", "better", "cannot_tell", "same", 
     "--points",
     default=0.0,
     type=FiniteRange(min=0),
-    help="Percentage points by which accuracy and recalls may drop.",
+    help="Percentage points by which accuracy and recalls may drop, and escape rates rise.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object, with every recall.")
 @click.pass_context
@@ -83,20 +85,30 @@ def _is_shown(change: Change) -> bool:
 
 def _row(change: Change) -> list[str]:
     if change.figure == "runs":
-        runs = "—" if change.new is None else "no"
-        return [change.model, change.figure, "yes", runs, "—", change.judgement.replace("_", " ")]
-    text = "—" if change.change is None else f"{change.change:+.2f} {change.unit}"
-    if change.interval:
-        text += f" [{change.interval.low:+.2f}, {change.interval.high:+.2f}]"
+        runs = NONE if change.new is None else "no"
+        return [change.model, change.figure, "yes", runs, NONE, change.judgement.replace("_", " ")]
     return [
         change.model,
         change.figure,
-        _value_text(change.old),
-        _value_text(change.new),
-        text,
+        _value_text(change, change.old),
+        _value_text(change, change.new),
+        _change_text(change),
         change.judgement.replace("_", " "),
     ]
 
 
-def _value_text(value: float | None) -> str:
-    return "—" if value is None else f"{value:.3f}"
+def _change_text(change: Change) -> str:
+    if change.change is None or change.interval is None:
+        unit = "" if change.change is None else f" {change.unit}"
+        return f"{number(change.change, '+.2f')}{unit}"
+    value, interval = figure(Estimate(change.change, change.interval), sign="+", at_most=2).split(
+        " ", 1
+    )
+    return f"{value} {change.unit} {interval}"
+
+
+def _value_text(change: Change, value: float | None) -> str:
+    """Return a figure; of a share with two decimals more than its change in percentage points."""
+    if change.unit == "points" and change.interval:
+        return number(value, f".{decimals(change.interval, at_most=2) + 2}f")
+    return number(value, ".3f")

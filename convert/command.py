@@ -86,6 +86,14 @@ _TOO_FEW_IMAGES = 3
     "unless 0.",
 )
 @click.option(
+    "--max-escape-rise",
+    default=Limits.max_escape_rise,
+    type=_POINTS,
+    metavar="POINTS",
+    help="Rise of the escape rate that is allowed where RUN names a good class, in percentage "
+    "points; one image is allowed, unless 0.",
+)
+@click.option(
     "--heatmap/--no-heatmap",
     default=False,
     help="Add the last feature map as an output, which `edgeclf run --heatmap` draws.",
@@ -130,7 +138,8 @@ def convert(ctx: click.Context, /, **options: Any) -> None:
     if failed := [recipe for recipe, gate in gates if gate.verdict == "failed"]:
         raise EdgeclfError(
             f"{len(failed)} of {len(results)} models failed the gate: {', '.join(failed)}; ship "
-            "another, or say with --max-drop and --max-class-drop what may be lost"
+            "another, or say with --max-drop, --max-class-drop or --max-escape-rise what may be "
+            "lost"
         )
     if undecided := [recipe for recipe, gate in gates if gate.verdict == "too_few_images"]:
         click.echo(
@@ -153,6 +162,7 @@ def convert_with(
     qat_epochs: int,
     max_drop: float,
     max_class_drop: float,
+    max_escape_rise: float,
     heatmap: bool,
     arch: str | None,
     weights: Path | None,
@@ -163,7 +173,7 @@ def convert_with(
     """Convert as the options say; return the results, what may be lost, and the classes' number."""
     chosen = parse_recipes(recipes)
     check_folder(out)
-    limits = Limits(max_drop=max_drop, max_class_drop=max_class_drop)
+    limits = Limits(max_drop, max_class_drop, max_escape_rise)
     bare = (arch, weights, labels)
     if run is not None and any(option is not None for option in bare):
         raise click.UsageError("give RUN, or --arch, --weights and --labels, not both")

@@ -26,6 +26,7 @@ class FloatModelInfo:
         resize: how a photograph is brought to that size.
         weights: the file that holds them.
         calibration: of its scores.
+        good: the label of what is without a defect; None where the classes are of another kind.
     """
 
     architecture: str
@@ -34,6 +35,7 @@ class FloatModelInfo:
     resize: ResizeRule
     weights: Path
     calibration: Calibration = field(default_factory=Calibration)
+    good: str | None = None
 
     def spec(self, recipe: str) -> ModelSpec:
         """Return the spec of this model quantized by `recipe`."""
@@ -45,6 +47,7 @@ class FloatModelInfo:
             architecture=self.architecture,
             edgeclf_version=__version__,
             thresholds=self.calibration.thresholds,
+            good=self.good,
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from .. import __version__
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json, read_labels, sha256_of, write_bytes, write_json
+from ..edge_runtime.model_file.spec import check_good
 from ..edge_runtime.preprocess import RESIZE_RULES
 from ..edge_runtime.text import csv_cell, csv_text
 from .data.augment import AugmentConfig
@@ -103,6 +104,7 @@ class _Config:
     batch_size: int
     seed: int
     augment: AugmentConfig
+    good: str | None = None
 
 
 def read_run(folder: Path) -> Run:
@@ -129,6 +131,10 @@ def read_run(folder: Path) -> Run:
         if not fits:
             raise EdgeclfError(f"{path}.{place}: expected {expected}; {mend}")
     labels = read_labels(folder / LABELS_NAME)
+    try:
+        check_good(config.good, labels)
+    except EdgeclfError as error:
+        raise EdgeclfError(f"{path}: {error}") from None
     info = FloatModelInfo(
         architecture=config.architecture,
         labels=labels,
@@ -136,6 +142,7 @@ def read_run(folder: Path) -> Run:
         resize=RESIZE_RULES[RESIZE_RULES.index(config.resize)],
         weights=folder / MODEL_NAME,
         calibration=read_calibration(folder, labels),
+        good=config.good,
     )
     return Run(
         folder=folder,
@@ -151,6 +158,12 @@ def read_run(folder: Path) -> Run:
 def write_config(folder: Path, config: dict[str, Any]) -> None:
     """Write a run's `config.json`."""
     write_json(folder / CONFIG_NAME, {"edgeclf_version": __version__} | config)
+
+
+def write_good(folder: Path, good: str) -> None:
+    """Name the good class in a run's `config.json`."""
+    path = folder / CONFIG_NAME
+    write_json(path, read_json(path) | {"good": good})
 
 
 def write_split(folder: Path, images: tuple[SplitImage, ...]) -> None:

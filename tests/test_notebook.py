@@ -64,7 +64,9 @@ def test_it_runs_in_jupyter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         for output in cell.outputs
         if output.output_type == "stream"
     )
-    assert "nothing in 160 images must be mended" in answer
+    assert (
+        "fine: nothing to mend or to look at in 160 images; scenes were not searched for" in answer
+    )
 
 
 def test_a_folder_of_ones_own_is_one_variable(

@@ -95,9 +95,12 @@ def test_the_files_of_a_run(cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
     assert len(valid_rows("training/split-csv", tiny_run / "split.csv")) == 96
     assert len(valid_rows("training/history-csv", tiny_run / "history.csv")) == 2
     assert valid_file("training/calibration", tiny_run / "calibration.json")["thresholds"] is None
+    assert len(valid_rows("training/predictions-csv", tiny_run / "predictions.csv")) == 36
     run = tmp_path / "run"
     shutil.copytree(tiny_run, run)
-    cli("evaluate", run, "--recall", 0.5)
+    cli("evaluate", run, "--recall", 0.5, "--good", "good")
+    assert valid_file("training/config", run / "config.json")["good"] == "good"
+    assert 0 <= valid_file("training/metrics", run / "metrics.json")["test"]["escape_rate"] <= 1
     assert valid_file("training/calibration", run / "calibration.json")["recall"] == 0.5
     assert valid_file("training/metrics", run / "metrics.json")["thresholds"]["recall"] == 0.5
 
@@ -109,5 +112,8 @@ def test_the_specification_in_a_model(tiny_models: Path, tiny_heatmaps: Path) ->
         assert spec["recipe"] == path.stem
         assert ("heatmap" in spec) == (path.parent == tiny_heatmaps)
         assert spec["provenance"]["images"]["test"] > 0
-    with_thresholds = replace(read_model(tiny_models / "int8.tflite")[1], thresholds={"oil": 0.5})
-    assert valid("models/model-spec", json.loads(with_thresholds.to_json()))["thresholds"]
+    chosen = replace(
+        read_model(tiny_models / "int8.tflite")[1], thresholds={"oil": 0.5}, good="good"
+    )
+    shown = valid("models/model-spec", json.loads(chosen.to_json()))
+    assert (shown["thresholds"], shown["good"]) == ({"oil": 0.5}, "good")

@@ -84,6 +84,7 @@ def evaluate_run(
     data: _Path | None = None,
     recall: float | None = None,
     masks: _Path | None = None,
+    good: str | None = None,
 ) -> "Evaluation":
     """Evaluate a run on its test images again, as `edgeclf evaluate` does.
 
@@ -96,11 +97,12 @@ def evaluate_run(
         recall: share of each class's images, 0 to 1, that its threshold must let through; None for
             the run's.
         masks: folder of masks of defects; None for the one beside the data, if there is one.
+        good: class without a defect, for escape rate and overkill; None for the run's.
 
     Raises:
         EdgeclfError: `run` is no run, its images are gone, or the extra `train` is not installed.
     """
-    named = {"data": data, "recall": recall, "masks": masks}
+    named = {"data": data, "recall": recall, "masks": masks, "good": good}
     with command_values(evaluate, run, options=named) as values:
         quiet_tensorflow()
         from .evaluate_run import evaluate_run as evaluate_folder

@@ -27,7 +27,7 @@ class _Train(SectionedCommand):
             "rotation", "zoom", "flip", "brightness", "randaugment", "randaugment_magnitude",
             "mixup", "cutmix",
         ),
-        "Evaluation": ("folds", "recall", "masks", "test_draws"),
+        "Evaluation": ("folds", "recall", "good", "masks", "test_draws"),
         "Distillation": ("distill_from", "distill_temperature", "distill_weight"),
     }  # fmt: skip
 
@@ -44,6 +44,7 @@ def train(
     tensorboard: bool,
     recall: float | None,
     masks: Path | None,
+    good: str | None,
     **options: Any,
 ) -> None:
     """Fine-tune a classifier on DATA, a folder of images per class.
@@ -54,7 +55,7 @@ def train(
     from ..edge_runtime.quiet import quiet_tensorflow
 
     quiet_tensorflow()
-    run_options = RunOptions(overwrite, resume, tensorboard, recall, masks)
+    run_options = RunOptions(overwrite, resume, tensorboard, recall, masks, good)
     if folds is not None:
         from .folds import train_folds
 

@@ -117,6 +117,7 @@ class RunOptions:
         tensorboard: whether to write its curves for TensorBoard, too.
         recall: of each class that the model's thresholds shall reach; None for no thresholds.
         masks: of the defects in the test images; None for `DATA-masks` where that exists.
+        good: the class without a defect, for escape rate and overkill; None for neither.
     """
 
     overwrite: bool = False
@@ -124,3 +125,4 @@ class RunOptions:
     tensorboard: bool = False
     recall: float | None = None
     masks: Path | None = None
+    good: str | None = None

@@ -23,7 +23,12 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     type=_FOLDER,
     help="Folder of masks of defects. [default: DATA-masks, if that exists]",
 )
-def evaluate(run: Path, data: Path | None, recall: float | None, masks: Path | None) -> None:
+@click.option(
+    "--good", metavar="CLASS", help="Class without a defect, for escape rate. [default: RUN's]"
+)
+def evaluate(
+    run: Path, data: Path | None, recall: float | None, masks: Path | None, good: str | None
+) -> None:
     """Evaluate RUN, the folder that `edgeclf train` left, on its test images again.
 
     Temperature and thresholds are chosen on its validation images and go into what `edgeclf
@@ -38,7 +43,7 @@ def evaluate(run: Path, data: Path | None, recall: float | None, masks: Path | N
     from .report.words import temperature_sentence, verdict_sentence
     from .report.writing import REPORT_NAME
 
-    evaluation = evaluate_run(run, data=data, recall=recall, masks=masks)
+    evaluation = evaluate_run(run, data=data, recall=recall, masks=masks, good=good)
     click.echo(verdict_sentence(evaluation))
     click.echo(temperature_sentence(evaluation))
     if evaluation.thresholds:

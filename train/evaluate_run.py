@@ -1,14 +1,16 @@
 """A run that is finished, evaluated from its folder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json
+from ..edge_runtime.model_file.spec import check_good
 from ..models.data.examples import Split
 from ..models.photographs import Photographs, readable_photographs, run_photographs
-from ..models.run import METRICS_NAME, Run, read_run
+from ..models.run import METRICS_NAME, Run, read_run, write_good
 from .evaluation.evaluate import Evaluation, evaluate
 from .evaluation.saliency import find_masks
 from .report.writing import write_evaluation
@@ -20,6 +22,7 @@ def evaluate_run(
     data: Path | None = None,
     recall: float | None = None,
     masks: Path | None = None,
+    good: str | None = None,
 ) -> Evaluation:
     """Evaluate the run in `folder` again, and write what that leaves there.
 
@@ -28,14 +31,18 @@ def evaluate_run(
         data: the images' folder, if it has moved.
         recall: what thresholds shall reach of each class; None for what the run has.
         masks: of the defects in the test images; None for `DATA-masks` where that exists.
+        good: the class without a defect; None for what the run has.
     """
     run = read_run(folder)
     path = folder / METRICS_NAME
     metrics = read_json(path) if path.exists() else {}
     if not isinstance(metrics, dict):
         raise EdgeclfError(f"{path}: damaged: no JSON object; remove it")
+    if good is not None:
+        check_good(good, run.info.labels)
+        run = replace(run, info=replace(run.info, good=good))
     root = data or run.data
-    val, _ = _read(run, "val", data)
+    val, val_photographs = _read(run, "val", data)
     test, photographs = _read(run, "test", data)
     masked = find_masks(
         photographs, data=root, masks=masks, size_hw=run.info.input_hw, rule=run.info.resize
@@ -48,7 +55,9 @@ def evaluate_run(
         masked=masked,
         recall=recall or run.info.calibration.recall,
     )
-    write_evaluation(run, evaluation, metrics, data=root)
+    if good is not None:
+        write_good(folder, good)
+    write_evaluation(run, evaluation, metrics, val=val_photographs, test=photographs, data=root)
     return evaluation
 
 

@@ -82,7 +82,7 @@ class CrossValidation:
         header = ["fold", "images", *(metric.heading for metric in shown)]
         lines = [format_table(header, rows)]
         if self.by_group is not None:
-            lines.append(f"Drawing groups instead of images: accuracy {ends(self.by_group, '.2f')}")
+            lines.append(f"Drawing groups instead of images: accuracy {ends(self.by_group)}")
         if len(self.folds) > 1:
             of_fold = [fold.evaluation.metrics.accuracy.value for fold in self.folds]
             spread = number(float(np.std(of_fold, ddof=1)), ".3f")
@@ -125,7 +125,7 @@ def train_folds(config: TrainConfig, folds: int, options: RunOptions) -> CrossVa
         evaluation = train_on(dataset, own, options)
         interrupted = bool(read_json(own.out / METRICS_NAME)["interrupted"])
         done.append(Fold(_name(index), evaluation, _groups(dataset), interrupted))
-        results.append(_pool(done, planned=folds, labels=dataset.labels))
+        results.append(_pool(done, planned=folds, labels=dataset.labels, good=options.good))
         write_json(out / FOLDS_NAME, results[-1].to_json())
         if interrupted:
             break
@@ -143,14 +143,16 @@ def _groups(dataset: Dataset) -> NDArray[np.str_]:
     )
 
 
-def _pool(folds: list[Fold], *, planned: int, labels: tuple[str, ...]) -> CrossValidation:
+def _pool(
+    folds: list[Fold], *, planned: int, labels: tuple[str, ...], good: str | None
+) -> CrossValidation:
     truth = np.concatenate([fold.evaluation.truth for fold in folds])
     scores = np.concatenate([fold.evaluation.scores for fold in folds])
     groups = np.concatenate([fold.groups for fold in folds])
     return CrossValidation(
         planned=planned,
         folds=tuple(folds),
-        pooled=measure_metrics(truth, scores, labels=labels),
+        pooled=measure_metrics(truth, scores, labels=labels, good=good),
         by_group=_by_group(scores.argmax(1) == truth, groups),
     )
 
@@ -181,5 +183,5 @@ def _fold_json(fold: Fold) -> dict[str, Any]:
 def _row(
     name: str, images: int, metrics: MetricsWithIntervals, shown: Sequence[Metric]
 ) -> list[str]:
-    figures = [figure(metrics.estimate(metric), metric.digits) for metric in shown]
+    figures = [figure(metrics.estimate(metric)) for metric in shown]
     return [name, str(images), *figures]

@@ -228,6 +228,11 @@ _OPTIONS = (
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         help="Folder of masks of defects, for the report. [default: DATA-masks, if that exists]",
     ),
+    click.option(
+        "--good",
+        metavar="CLASS",
+        help="Class without a defect, for escape rate (defects called CLASS) and overkill.",
+    ),
     click.option("--overwrite", is_flag=True, help="Replace the run in --out."),
     click.option(
         "--resume",

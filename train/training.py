@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import check_folder, remove_leftovers, sha256_of, write_text
+from ..edge_runtime.model_file.spec import check_good
 from ..edge_runtime.text import printable
 from ..models.float_model import FloatModel
 from ..models.metrics.scoring import Metrics, score_predictions
 from ..models.photographs import Photographs
-from ..models.report.figures import brief_figures
+from ..models.report.figures import brief_figures, share
 from ..models.run import (
     LABELS_NAME,
     METRICS_NAME,
@@ -97,9 +98,10 @@ def train_on(
 ) -> Evaluation:
     """Train on `dataset`; otherwise as `run_training`."""
     out = config.out
+    check_good(options.good, dataset.labels)
     for warning in dataset.warnings:
         click.echo(f"Warning: {printable(warning)}", err=True)
-    photographs = _test_photographs(dataset, config.data)
+    photographs = _photographs(dataset, "test", config.data)
     masked = find_masks(
         photographs,
         data=config.data,
@@ -127,7 +129,8 @@ def train_on(
         return evaluation
     further = _training_json(result, dataset, key)
     further |= _unseen(evaluation, dataset) | _averaged(dataset, config)
-    write_evaluation(run, evaluation, further, data=config.data)
+    val = _photographs(dataset, "val", config.data)
+    write_evaluation(run, evaluation, further, val=val, test=photographs, data=config.data)
     if not result.interrupted:
         shutil.rmtree(out / PREVIOUS_NAME, ignore_errors=True)
         for name in (CHECKPOINT_NAME, FEATURES_FILE):
@@ -155,7 +158,7 @@ def _fit(
     _make_room(out, resume=options.resume)
     write_text(out / LABELS_NAME, "\n".join(dataset.labels) + "\n")
     write_split(out, dataset.images)
-    write_config(out, _plain(config))
+    write_config(out, _plain(config) | {"good": options.good})
 
     result = fit(model, training_data, config, checkpoint=checkpoint, strategy=strategy)
     draw_curves(out / "curves.png", result.history)
@@ -169,8 +172,8 @@ def _thresholds_elsewhere(out: Path, options: RunOptions) -> str:
     return f"; its thresholds are left as they are, {command} changes them"
 
 
-def _test_photographs(dataset: Dataset, data: Path) -> Photographs:
-    images = [image for image in dataset.images if image.split == "test"]
+def _photographs(dataset: Dataset, split: str, data: Path) -> Photographs:
+    images = [image for image in dataset.images if image.split == split]
     return Photographs(tuple(data / i.path for i in images), tuple(i.label for i in images))
 
 
@@ -216,8 +219,9 @@ def _unseen(evaluation: Evaluation, dataset: Dataset) -> dict[str, Any]:
         return {"test_unseen": None}
     unseen = _score(dataset, evaluation.guess, of=~dataset.seen)
     click.echo(
-        f"Warning: accuracy {unseen.accuracy:.3f} on the {unseen.images} test images that have no "
-        f"near-duplicate in train, {evaluation.plain.accuracy:.3f} on all "
+        f"Warning: accuracy {share(unseen.accuracy, images=unseen.images)} on the {unseen.images} "
+        "test images that have no near-duplicate in train, "
+        f"{share(evaluation.plain.accuracy, images=evaluation.plain.images)} on all "
         f"{evaluation.plain.images}",
         err=True,
     )

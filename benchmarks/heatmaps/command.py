@@ -13,7 +13,7 @@ from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.files import check_file, write_json
 from ...models.masks import MaskedImages, load_masked_images
 from ...models.metrics.records import to_json
-from ...models.metrics.statistics import Estimate
+from ...models.metrics.statistics import Estimate, Interval
 from ...models.photographs import Photographs, labelled_photographs, run_photographs
 from ...models.pointing import CUT, TOLERANCE, choose_cut
 from ...models.report.figures import figure
@@ -195,5 +195,5 @@ def _rows(model: ModelHeatmaps) -> Iterator[list[str]]:
 
 
 def _points(estimate: Estimate) -> str:
-    value, interval = 100 * estimate.value, estimate.interval
-    return f"{value:+.1f} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
+    interval = Interval(100 * estimate.interval.low, 100 * estimate.interval.high)
+    return figure(Estimate(100 * estimate.value, interval), sign="+", at_most=2)

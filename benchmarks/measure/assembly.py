@@ -21,8 +21,10 @@ from .rounds import Measured, Trial
 _REFERENCES = ("keras", "float32")
 
 
-def describe_data(photographs: Photographs, *, folder: Path, labels: tuple[str, ...]) -> DataSet:
-    """Return the data set of `photographs`, whose classes are all in `labels`."""
+def describe_data(
+    photographs: Photographs, *, folder: Path, labels: tuple[str, ...], good: str | None = None
+) -> DataSet:
+    """Return the data set of `photographs`, whose classes are all in `labels`, as `good` is."""
     digest = sha256()
     for path, label in zip(photographs.paths, photographs.labels, strict=True):
         digest.update(f"{label} {sha256_of(path)}\n".encode())
@@ -32,6 +34,7 @@ def describe_data(photographs: Photographs, *, folder: Path, labels: tuple[str, 
         images=len(photographs.paths),
         labels=labels,
         truth=tuple(labels.index(label) for label in photographs.labels),
+        good=good,
     )
 
 
@@ -114,7 +117,7 @@ def _model(
     return replace(
         model,
         delegate=one.delegate,
-        metrics=measure_metrics(truth, one.scores, labels=data.labels),
+        metrics=measure_metrics(truth, one.scores, labels=data.labels, good=data.good),
         against=None
         if other is None or other.scores is None
         else measure_against(

@@ -22,7 +22,7 @@ from ..results.schema import SCHEMA, Benchmark, Sustained
 from ..results.verdict import decide
 from .assembly import assemble_models, describe_data, failed_model
 from .machine import BackgroundLoad, describe_machine, void_reason
-from .model_files import ModelFile, check_alike, names_of, read_model_file
+from .model_files import ModelFile, check_alike, good_class, names_of, read_model_file
 from .processes import WorkerError
 from .rounds import Measured, measure_models
 from .sustained import measure_sustained
@@ -61,7 +61,9 @@ def measure_benchmark(
     run = next((one.run for one in found if one.run), None)
     folder, photographs = _photographs(run, data, first.labels)
     inputs, readable = readable_photographs(photographs, size_hw=first.input_hw, rule=first.resize)
-    described = describe_data(readable, folder=folder, labels=first.labels)
+    described = describe_data(
+        readable, folder=folder, labels=first.labels, good=good_class(model_files)
+    )
     states, background = [machine_state()], BackgroundLoad()
     measured = measure_models(
         model_files,

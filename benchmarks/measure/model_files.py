@@ -25,6 +25,7 @@ class ModelFile:
         bytes: size of that file.
         run: the run of the float Keras model; None for a file.
         runtime: what computes the file; None for the float Keras model.
+        good: the class without a defect; None without one.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class ModelFile:
     bytes: int
     run: Run | None
     runtime: Runtime | None
+    good: str | None = None
 
 
 def read_model_file(path: Path, *, runtime: Runtime = "interpreter") -> ModelFile:
@@ -58,6 +60,7 @@ def read_model_file(path: Path, *, runtime: Runtime = "interpreter") -> ModelFil
         bytes=weights.stat().st_size,
         run=run,
         runtime=None if run else runtime,
+        good=spec.good,
     )
 
 
@@ -81,3 +84,15 @@ def check_alike(model_files: list[ModelFile]) -> None:
                     f"{other.path}: its {what} {getattr(other, what)} are not those of "
                     f"{first.path}, {getattr(first, what)}; compare models of one run"
                 )
+
+
+def good_class(model_files: list[ModelFile]) -> str | None:
+    """Return the class without a defect that the models name; None if none names one."""
+    found = {one.good: one.path for one in model_files if one.good is not None}
+    if len(found) > 1:
+        (first, one), (second, other) = list(found.items())[:2]
+        raise EdgeclfError(
+            f"{other}: its good class is {second!r}, that of {one} is {first!r}; compare models of "
+            "one run"
+        )
+    return next(iter(found), None)

@@ -1,6 +1,6 @@
 """The verdict in words."""
 
-from ...models.metrics.statistics import Interval
+from ...models.metrics.statistics import Estimate, Interval
 from ..results.schema import Benchmark, Verdict
 from . import words
 
@@ -57,13 +57,14 @@ def _change(verdict: Verdict) -> str:
     points, interval = verdict.drop.points, verdict.drop.interval
     if points < 0:
         interval = Interval(-interval.high, -interval.low)
-    text = f"{words.number(abs(points))} points of top-1 accuracy {words.ends(interval, '.2f')}"
-    return f"{'gains' if points < 0 else 'loses'} {text}"
+    change = Estimate(abs(points), interval)
+    text = f"{words.value(change, at_most=2)} points of top-1 accuracy"
+    return f"{'gains' if points < 0 else 'loses'} {text} {words.ends(interval, at_most=2)}"
 
 
 def _gain(verdict: Verdict) -> str:
     faster = words.times_as_fast(verdict.ratio)
     return (
-        f"{words.number(faster.value)} times as fast as {verdict.reference} "
-        f"{words.ends(faster.interval, '.2f')} at {100 * verdict.bytes_ratio:.0f} % of its size"
+        f"{words.value(faster, at_most=2)} times as fast as {verdict.reference} "
+        f"{words.ends(faster.interval, at_most=2)} at {100 * verdict.bytes_ratio:.0f} % of its size"
     )

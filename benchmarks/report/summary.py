@@ -36,15 +36,15 @@ def _tiles(benchmark: Benchmark) -> list[Tile]:
         return []
     faster = words.times_as_fast(verdict.ratio)
     timing = model.timings[0]
+    drop, _, interval = words.points(verdict.drop).partition(" ")
     threads = words.count(timing.threads, "thread")
     return [
         (
-            words.number(verdict.drop.points, "+.2f"), "points",
-            f"top-1 lost {words.ends(verdict.drop.interval, '+.2f')}",
+            drop, "points", f"top-1 lost {interval}",
         ),
         (
-            words.number(faster.value), "×",
-            f"as fast as {verdict.reference} {words.ends(faster.interval, '.2f')}",
+            words.value(faster, at_most=2), "×",
+            f"as fast as {verdict.reference} {words.ends(faster.interval, at_most=2)}",
         ),
         (words.milliseconds(timing.p50_ms), "ms", f"median, {threads}"),
         (words.megabytes(model.bytes), "MB", f"{100 * verdict.bytes_ratio:.0f} % of its size"),

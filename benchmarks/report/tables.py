@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...models.metrics.registry import AGREEMENT, METRICS
+from ...models.metrics.registry import AGREEMENT, INSPECTION_METRICS, METRICS
 from ...models.report.table import Table
 from ..results.schema import Benchmark, Model, Timing
 from . import words
@@ -26,13 +26,20 @@ def model_tables(benchmark: Benchmark) -> tuple[Table, ...]:
 
 def accuracy_table(benchmark: Benchmark) -> Table:
     """Return how each model fared on the images."""
+    good = benchmark.data.good
+    shown = [each for each in METRICS if good or each not in INSPECTION_METRICS]
     rows = [
-        [model.name, *(words.metric(each, model.metrics.estimate(each)) for each in METRICS)]
+        [model.name, *(words.figure(model.metrics.estimate(each)) for each in shown)]
         for model in benchmark.models
         if model.metrics
     ]
-    header = ["model", *(each.heading for each in METRICS)]
+    header = ["model", *(each.heading for each in shown)]
     note = "Shares from 0 to 1, intervals of 95 %. The top-5 accuracy is left out up to 10 classes."
+    if good:
+        note += (
+            f" Escape rate: defects that are called {good}; overkill: images of {good} that are "
+            "called a defect."
+        )
     return Table("Accuracy", header, rows, note)
 
 
@@ -45,7 +52,7 @@ def against_table(benchmark: Benchmark) -> Table:
             str(model.against.drop.lost),
             str(model.against.drop.gained),
             words.p_value(model.against.drop.p_value),
-            words.metric(AGREEMENT, model.against.agreement),
+            words.figure(model.against.agreement),
             str(model.against.disagreements),
         ]
         for model in benchmark.models
@@ -126,7 +133,7 @@ def recall_table(benchmark: Benchmark) -> Table:
     chosen, note = _chosen_classes(alive)
     rows = [
         [first.label, str(first.images)]
-        + [words.share(model.metrics.classes[index].recall) for model in alive if model.metrics]
+        + [words.figure(model.metrics.classes[index].recall) for model in alive if model.metrics]
         for index in chosen
         if alive[0].metrics and (first := alive[0].metrics.classes[index])
     ]

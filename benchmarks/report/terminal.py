@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 
 from ...edge_runtime.command_line.table import format_table
-from ...models.metrics.registry import ACCURACY, AGREEMENT, BRIEF_METRICS, Metric
-from ...models.metrics.statistics import Estimate, Interval
-from ...models.report.figures import figure, plain_figure
+from ...models.metrics.registry import (
+    ACCURACY,
+    AGREEMENT,
+    BRIEF_METRICS,
+    INSPECTION_METRICS,
+    Metric,
+)
+from ...models.metrics.statistics import Estimate
+from ...models.report.figures import NONE, figure, value
 from ..results.schema import Benchmark, Model, Timing
-
-_NONE = "—"
+from . import words
 
 
 def benchmark_table(benchmark: Benchmark) -> str:
@@ -18,14 +23,15 @@ def benchmark_table(benchmark: Benchmark) -> str:
     """
     alive = [model for model in benchmark.models if model.error is None]
     reference = benchmark.reference
+    shown = (*BRIEF_METRICS, *(INSPECTION_METRICS if benchmark.data.good else ()))
     header = [
-        "model", *(metric.heading for metric in BRIEF_METRICS), "drop (points)", AGREEMENT.heading,
-        "p50 ms", "p90 ms", f"speed / {reference.name if reference else _NONE}",
+        "model", *(metric.heading for metric in shown), "drop (points)", AGREEMENT.heading,
+        "p50 ms", "p90 ms", f"speed / {reference.name if reference else NONE}",
         "file MB", "peak MB",
     ]  # fmt: skip
-    tables = [format_table(header, [_row(model) for model in alive])]
+    tables = [format_table(header, [_row(model, shown) for model in alive])]
     if len(benchmark.settings.threads) > 1:
-        columns = ["model", "threads", "p50 ms", "p90 ms", "p99 ms", header[7]]
+        columns = ["model", "threads", "p50 ms", "p90 ms", "p99 ms", header[-3]]
         rows = [_thread_row(model, timing) for model in alive for timing in model.timings]
         tables.append(format_table(columns, rows))
     return "\n\n".join(tables)
@@ -42,29 +48,28 @@ def measured_line(benchmark: Benchmark) -> str:
     )
 
 
-def _row(model: Model) -> Sequence[str]:
+def _row(model: Model, shown: Sequence[Metric]) -> Sequence[str]:
     metrics, against, timing = model.metrics, model.against, model.timings[0]
     assert metrics
     assert model.bytes
-    drop = f"{against.drop.points:+.2f}" if against else _NONE
     return [
         model.name,
-        *(_metric(metric, metrics.estimate(metric)) for metric in BRIEF_METRICS),
-        f"{drop} {_ends(against.drop.interval, '+.1f')}" if against else _NONE,
-        _metric(AGREEMENT, against.agreement) if against else _NONE,
+        *(_metric(metric, metrics.estimate(metric)) for metric in shown),
+        words.points(against.drop) if against else NONE,
+        _metric(AGREEMENT, against.agreement) if against else NONE,
         f"{timing.p50_ms:.2f}",
         _ms(timing.p90_ms),
-        _speed(timing),
+        words.speed(timing.ratio),
         f"{model.bytes / 1e6:.2f}",
         f"{timing.peak_memory_bytes / 1e6:.0f}",
     ]
 
 
 def _metric(metric: Metric, estimate: Estimate | None) -> str:
-    """Return a figure; there is room for the interval of the accuracy alone."""
-    if metric is ACCURACY:
-        return figure(estimate, metric.digits)
-    return plain_figure(metric, estimate.value if estimate else None)
+    """Return a figure; there is room for the intervals of a few."""
+    if metric in (ACCURACY, *INSPECTION_METRICS):
+        return figure(estimate)
+    return value(estimate)
 
 
 def _thread_row(model: Model, timing: Timing) -> Sequence[str]:
@@ -74,21 +79,9 @@ def _thread_row(model: Model, timing: Timing) -> Sequence[str]:
         f"{timing.p50_ms:.2f}",
         _ms(timing.p90_ms),
         _ms(timing.p99_ms),
-        _speed(timing),
+        words.speed(timing.ratio),
     ]
 
 
-def _speed(timing: Timing) -> str:
-    """Return how many times as fast as the reference."""
-    if timing.ratio is None:
-        return _NONE
-    ends = Interval(1 / timing.ratio.interval.high, 1 / timing.ratio.interval.low)
-    return f"{1 / timing.ratio.value:.2f} {_ends(ends, '.2f')}"
-
-
 def _ms(value: float | None) -> str:
-    return _NONE if value is None else f"{value:.2f}"
-
-
-def _ends(interval: Interval, digits: str) -> str:
-    return f"[{interval.low:{digits}}, {interval.high:{digits}}]"
+    return NONE if value is None else f"{value:.2f}"

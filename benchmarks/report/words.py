@@ -1,24 +1,23 @@
 """Figures in words: each with its unit and, where it has one, its interval of 95 %."""
 
-from ...models.metrics.registry import Metric
 from ...models.metrics.scoring import Drop
 from ...models.metrics.statistics import Estimate, Interval
-from ...models.report.figures import NONE, count, ends, figure, number, shortened
+from ...models.report.figures import NONE, count, ends, figure, number, shortened, value
 
 __all__ = [
     "NONE",
     "count",
     "ends",
+    "figure",
     "megabytes",
-    "metric",
     "milliseconds",
     "number",
     "p_value",
     "points",
-    "share",
     "shortened",
     "speed",
     "times_as_fast",
+    "value",
 ]
 
 
@@ -28,18 +27,8 @@ def milliseconds(value: float | None) -> str:
 
 
 def points(drop: Drop) -> str:
-    """Return an accuracy lost, in percentage points."""
-    return f"{number(drop.points, '+.2f')} {ends(drop.interval, '+.2f')}"
-
-
-def metric(kind: Metric, estimate: Estimate | None) -> str:
-    """Return the figure of a metric, as a table of several models shows it."""
-    return figure(estimate, kind.digits + 1)
-
-
-def share(estimate: Estimate | None) -> str:
-    """Return a share, 0 to 1, as precise as a metric."""
-    return figure(estimate, 4)
+    """Return an accuracy lost, in percentage points, with its interval."""
+    return figure(Estimate(drop.points, drop.interval), sign="+", at_most=2)
 
 
 def speed(ratio: Estimate | None) -> str:
@@ -47,7 +36,7 @@ def speed(ratio: Estimate | None) -> str:
     if ratio is None:
         return NONE
     faster = times_as_fast(ratio)
-    return f"{number(faster.value)}× {ends(faster.interval, '.2f')}"
+    return f"{value(faster, at_most=2)}× {ends(faster.interval, at_most=2)}"
 
 
 def times_as_fast(ratio: Estimate) -> Estimate:

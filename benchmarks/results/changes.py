@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ...edge_runtime.errors import EdgeclfError
-from ...models.metrics.registry import ACCURACY
+from ...models.metrics.registry import ACCURACY, ESCAPE_RATE
 from ...models.metrics.scoring import Hits
 from ...models.metrics.statistics import (
     Interval,
@@ -107,6 +107,14 @@ def _accuracies(
     hits = [_hits(old, before), _hits(new, after)]
     paired = is_same_data(old, new)
     yield _accuracy(before.name, ACCURACY.title, hits, paired=paired, points=points, tests=1)
+    good = new.data.good
+    if good is not None and good == old.data.good:
+        escapes = [_escapes(old, before, good), _escapes(new, after, good)]
+        if all(len(found) for found in escapes):
+            yield _accuracy(
+                before.name, ESCAPE_RATE.title, escapes, paired=paired, points=points, tests=1,
+                more_is_worse=True,
+            )  # fmt: skip
     for index, label in enumerate(old.data.labels):
         of_class = [
             found[np.asarray(benchmark.data.truth) == index]
@@ -121,7 +129,14 @@ def _accuracies(
 
 
 def _accuracy(
-    model: str, figure: str, hits: list[Hits], *, paired: bool, points: float, tests: int
+    model: str,
+    figure: str,
+    hits: list[Hits],
+    *,
+    paired: bool,
+    points: float,
+    tests: int,
+    more_is_worse: bool = False,
 ) -> Change:
     before, after = hits
     confidence = 1 - 0.05 / tests
@@ -137,7 +152,7 @@ def _accuracy(
         )
     interval = Interval(100 * shares.low, 100 * shares.high)
     change = 100 * float(after.mean() - before.mean())
-    judgement = _judge(change, interval, allowed=points, more_is_worse=False)
+    judgement = _judge(change, interval, allowed=points, more_is_worse=more_is_worse)
     if paired and np.array_equal(before, after):
         judgement = "same"
     return Change(
@@ -195,6 +210,13 @@ def _judge(
     if ends[0] <= 0 <= ends[1] or abs(change) <= allowed:
         return "cannot_tell"
     return "worse" if (change > 0) == more_is_worse else "better"
+
+
+def _escapes(benchmark: Benchmark, model: Model, good: str) -> Hits:
+    """Return which of the defects are called good, bool of shape (defects,)."""
+    assert model.metrics
+    index = benchmark.data.labels.index(good)
+    return np.asarray(model.metrics.guesses)[np.asarray(benchmark.data.truth) != index] == index
 
 
 def _hits(benchmark: Benchmark, model: Model) -> Hits:

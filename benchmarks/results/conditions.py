@@ -50,6 +50,7 @@ class DataSet:
         images: how many could be read.
         labels: class names in the order of the models' output.
         truth: index of the class of each image.
+        good: the class without a defect; None without one, and in files older than it.
     """
 
     folder: str
@@ -57,6 +58,7 @@ class DataSet:
     images: int
     labels: tuple[str, ...]
     truth: tuple[int, ...]
+    good: str | None = None
 
 
 @dataclass(frozen=True)

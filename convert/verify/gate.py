@@ -13,9 +13,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ...models.metrics.scoring import Drop, Labels, accuracy_drop, recall_drops
+from ...models.metrics.scoring import Drop, Labels, accuracy_drop, escape_rise, recall_drops
 
-Rule = Literal["max_drop", "max_class_drop", "class_never_predicted", "one_class_for_all"]
+Rule = Literal[
+    "max_drop", "max_class_drop", "max_escape_rise", "class_never_predicted", "one_class_for_all"
+]
 Verdict = Literal["passed", "too_few_images", "failed"]
 
 # One image alone breaks no limit. Where 2 % of the images are lost and 2 % gained by chance, one
@@ -32,10 +34,14 @@ class Limits:
         max_drop: of the accuracy, in percentage points.
         max_class_drop: of the recall of each class, in percentage points. The default is what the
             accuracy's 1 point becomes when a class with a fifth of the images bears all of it.
+        max_escape_rise: by how many percentage points the share of defects that are called good may
+            rise, where a good class is named. What is good and called a defect is in the recall of
+            that class.
     """
 
     max_drop: float = 1.0
     max_class_drop: float = 5.0
+    max_escape_rise: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -71,12 +77,15 @@ class GateResult:
         class_drops: recall lost, for each class that has images.
         failures: why it fails.
         undecided: limits that it breaks by what may be chance.
+        escape_rise: by what the escape rate rises, as what is lost of the defects not called good;
+            None without a good class, or without defects.
     """
 
     drop: Drop
     class_drops: tuple[Drop, ...]
     failures: tuple[Finding, ...]
     undecided: tuple[Finding, ...]
+    escape_rise: Drop | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -105,11 +114,18 @@ class GateResult:
             "undecided": [asdict(finding) for finding in self.undecided],
             "drop": self.drop.to_json(),
             "class_drops": [drop.to_json() for drop in self.class_drops],
+            "escape_rise": self.escape_rise and self.escape_rise.to_json(),
         }
 
 
 def judge(
-    truth: Labels, *, reference: Labels, guess: Labels, labels: tuple[str, ...], limits: Limits
+    truth: Labels,
+    *,
+    reference: Labels,
+    guess: Labels,
+    labels: tuple[str, ...],
+    limits: Limits,
+    good: str | None = None,
 ) -> GateResult:
     """Hold a model's top-1 classes `guess` against the float model's, `reference`.
 
@@ -119,6 +135,7 @@ def judge(
         guess: what the quantized model says.
         labels: names of the classes.
         limits: what may be lost.
+        good: the class without a defect; None without one.
     """
     drop = accuracy_drop(truth, reference=reference, guess=guess)
     class_drops = recall_drops(truth, reference=reference, guess=guess, labels=labels)
@@ -131,9 +148,13 @@ def judge(
         findings += _broken(
             "max_class_drop", class_drop, limits.max_class_drop, tests=len(class_drops)
         )
+    rise = None
+    if good is not None and (truth != labels.index(good)).any():
+        rise = escape_rise(truth, reference=reference, guess=guess, good=labels.index(good))
+        findings += _broken("max_escape_rise", rise, limits.max_escape_rise, tests=1)
     failures = tuple(finding for finding in findings if finding.images_needed is None)
     undecided = tuple(finding for finding in findings if finding.images_needed is not None)
-    return GateResult(drop, class_drops, failures, undecided)
+    return GateResult(drop, class_drops, failures, undecided, rise)
 
 
 def deciding_images(drop: Drop, *, tests: int) -> int:
@@ -168,15 +189,21 @@ def _broken(rule: Rule, drop: Drop, limit: float, *, tests: int) -> Iterator[Fin
         chance = ", may be chance" + (f" in one of {tests} classes" if drop.is_significant else "")
     # Where nothing may be lost, chance is no excuse.
     needed = deciding_images(drop, tests=tests) if chance and limit else None
-    what = "accuracy" if drop.label is None else f"recall of {drop.label!r}"
+    what = f"loses {drop.points:.2f} points of " + (
+        "accuracy" if drop.label is None else f"recall of {drop.label!r}"
+    )
+    counts = f"{drop.lost} lost and {drop.gained} gained of {drop.images} images"
+    if rule == "max_escape_rise":
+        what = f"lets {drop.points:.2f} points more defects pass as good"
+        counts = f"{drop.lost} more and {drop.gained} fewer of {drop.images} defects"
     remarks = [
-        f"{drop.lost} lost and {drop.gained} gained of {drop.images} images",
+        counts,
         f"95 % interval {drop.interval.low:+.1f} to {drop.interval.high:+.1f}",
         f"McNemar p {drop.p_value:.2g}{chance}",
     ]
     if decides:
         remarks.append("one image decides")
-    message = f"loses {drop.points:.2f} points of {what}, limit {limit:g} ({'; '.join(remarks)})"
+    message = f"{what}, limit {limit:g} ({'; '.join(remarks)})"
     if needed is not None:
         message += f": too few images to tell, the same share of about {needed} would"
     yield Finding(rule, drop.label, drop.points, limit, decides, needed, message)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from ...edge_runtime.command_line.table import format_table
-from ...models.metrics.registry import ACCURACY, AGREEMENT
-from ...models.report.figures import NONE, plain_figure
+from ...models.metrics.registry import ACCURACY, AGREEMENT, INSPECTION_METRICS
+from ...models.metrics.statistics import Estimate
+from ...models.report.figures import NONE, figure, share
 from .gate import GateResult, Limits, Verdict
 from .verify import ConversionResult, recommend
 
@@ -18,9 +19,10 @@ _VERDICTS: dict[Verdict, str] = {
 
 def result_table(results: Sequence[ConversionResult]) -> str:
     """Return the results as a table for the terminal."""
+    rates = INSPECTION_METRICS if any(result.escape_rate for result in results) else ()
     header = [
-        "recipe", "MB", ACCURACY.heading, "drop (95 % interval)", "worst class",
-        AGREEMENT.heading, "float ops", "gate",
+        "recipe", "MB", ACCURACY.heading, "drop (points)", "worst class",
+        *(rate.heading for rate in rates), AGREEMENT.heading, "float ops", "gate",
     ]  # fmt: skip
     return format_table(
         header,
@@ -28,10 +30,11 @@ def result_table(results: Sequence[ConversionResult]) -> str:
             [
                 result.recipe,
                 f"{result.bytes / 1e6:.2f}",
-                plain_figure(ACCURACY, result.scores.accuracy if result.scores else None),
+                _share(result, result.scores.accuracy if result.scores else None),
                 _drop(result.gate),
                 _worst_class(result.gate),
-                plain_figure(AGREEMENT, result.agreement),
+                *(figure(getattr(result, rate.name)) for rate in rates),
+                _share(result, result.agreement),
                 str(sum(result.float_operators.values())),
                 NONE if result.gate is None else _VERDICTS[result.gate.verdict],
             ]
@@ -50,6 +53,11 @@ def gate_summary(results: Sequence[ConversionResult], limits: Limits, *, classes
         f"Gate on {first.drop.images} images of {len(first.class_drops)} of {classes} classes: "
         f"the accuracy may lose {_allowance(limits.max_drop)}, "
         f"the recall of a class {_allowance(limits.max_class_drop)}"
+        + (
+            f", of defects {_allowance(limits.max_escape_rise)} more may pass as good"
+            if first.escape_rise
+            else ""
+        )
     ]
     for recipe, gate in gates:
         findings = (*gate.failures, *gate.undecided)
@@ -64,8 +72,12 @@ def gate_summary(results: Sequence[ConversionResult], limits: Limits, *, classes
 def _drop(gate: GateResult | None) -> str:
     if gate is None:
         return NONE
-    interval = gate.drop.interval
-    return f"{gate.drop.points:+.2f} ({interval.low:+.1f} to {interval.high:+.1f})"
+    drop = gate.drop
+    return figure(Estimate(drop.points, drop.interval), sign="+", at_most=2)
+
+
+def _share(result: ConversionResult, value: float | None) -> str:
+    return share(value, images=result.scores.images if result.scores else 0)
 
 
 def _worst_class(gate: GateResult | None) -> str:

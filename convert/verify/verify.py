@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.tflite.interpreter import delegated_parts, float_operators
+from ...models.metrics.predictions import Predictions
+from ...models.metrics.records import to_json
+from ...models.metrics.registry import ESCAPE_RATE, OVERKILL
 from ...models.metrics.scoring import Metrics, agreement, score_predictions
+from ...models.metrics.statistics import Estimate
 from ...models.recommendation import Tradeoff, recommended_index
 from ..recipes import KINDS, RECIPES
 from .gate import GateResult, Limits, judge
@@ -50,6 +54,8 @@ class ConversionResult:
         agreement: share of images on which both name the same class.
         largest_difference: of any score from the float model's.
         gate: what it lost, and whether that is too much; None without a scoring set.
+        escape_rate: share of the defects that are called good; None without a good class.
+        overkill: share of the good ones that are called a defect; likewise.
     """
 
     recipe: str
@@ -63,12 +69,15 @@ class ConversionResult:
     agreement: float | None
     largest_difference: float | None
     gate: GateResult | None
+    escape_rate: Estimate | None = None
+    overkill: Estimate | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as a JSON object."""
         scores = None if self.scores is None else self.scores.to_json()
         gate = None if self.gate is None else self.gate.to_json()
-        return vars(self) | {"scores": scores, "gate": gate}
+        rates = {"escape_rate": to_json(self.escape_rate), "overkill": to_json(self.overkill)}
+        return vars(self) | {"scores": scores, "gate": gate} | rates
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,11 @@ def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Convers
         return result
     scores, labels = file_scores(classifier, scoring.inputs), classifier.spec.labels
     guess, reference = scores.argmax(1), scoring.reference.argmax(1)
-    gate = judge(scoring.truth, reference=reference, guess=guess, labels=labels, limits=limits)
+    good = classifier.spec.good
+    gate = judge(
+        scoring.truth, reference=reference, guess=guess, labels=labels, limits=limits, good=good
+    )
+    predictions = Predictions(scoring.truth, scores, labels, good=good)
     return replace(
         result,
         scores=score_predictions(scoring.truth, guess, labels=labels),
@@ -139,6 +152,8 @@ def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Convers
         agreement=agreement(reference, guess),
         largest_difference=float(np.abs(scores - scoring.reference).max()),
         gate=gate,
+        escape_rate=ESCAPE_RATE.measure(predictions),
+        overkill=OVERKILL.measure(predictions),
     )
 
 

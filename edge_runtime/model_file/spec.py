@@ -39,6 +39,7 @@ class ModelSpec:
         provenance: where the weights come from, as a JSON object.
         thresholds: by label, the score from which a live run believes it, 0 to 1; the labels that
             it leaves out have the run's own.
+        good: the label of what is without a defect; None where the classes are of another kind.
         flatbuffer_sha256: digest of the flatbuffer, in hexadecimal; set when the file is written,
             None in a file from before there was one.
     """
@@ -53,6 +54,7 @@ class ModelSpec:
     heatmap: HeatmapHead | None = None
     provenance: dict[str, Any] | None = None
     thresholds: dict[str, float] | None = None
+    good: str | None = None
     flatbuffer_sha256: str | None = field(default=None, compare=False)
 
     @property
@@ -88,6 +90,7 @@ class ModelSpec:
             )
         try:
             check_thresholds(spec.thresholds or {}, spec.labels)
+            check_good(spec.good, spec.labels)
         except EdgeclfError as error:
             raise EdgeclfError(f"{name}: {error}") from None
         return spec
@@ -120,6 +123,8 @@ def _typed_values(values: dict[str, Any]) -> dict[str, Any]:
             label: float(typed("a threshold", value, int, float))
             for label, value in thresholds.items()
         }
+    if "good" in values:
+        member(values, "good", str)
     if "flatbuffer_sha256" in values and not _SHA256.fullmatch(
         member(values, "flatbuffer_sha256", str)
     ):
@@ -137,3 +142,11 @@ def check_thresholds(thresholds: Mapping[str, float], labels: Sequence[str]) -> 
         if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
             given = f"{value:g}" if isinstance(value, float) else f"{value!r:.40}"
             raise EdgeclfError(f"a threshold of {given} for {label!r}; give one from 0 to 1")
+
+
+def check_good(good: str | None, labels: Sequence[str]) -> None:
+    """Complain of a good class that is none of `labels`."""
+    if good is not None and good not in labels:
+        raise EdgeclfError(
+            f"the good class {good!r} is none of the classes: {', '.join(labels)}; give one of them"
+        )

@@ -22,6 +22,8 @@ class MetricsWithIntervals:
         macro_f1: mean F1 of the classes that have images; bootstrap.
         balanced_accuracy: mean of their recalls.
         calibration_error: expected calibration error, 0 to 1; bootstrap.
+        escape_rate: share of the defects that are called good; Wilson's. None without a good class.
+        overkill: share of the good ones that are called a defect; likewise.
         calibration: the bins behind it that hold images, from low scores to high.
         classes: one entry for each class that has images, in the order of the labels.
         confusion: counts, truth by guess, over all labels; None beyond 100.
@@ -33,6 +35,8 @@ class MetricsWithIntervals:
     macro_f1: Estimate
     balanced_accuracy: Estimate
     calibration_error: Estimate
+    escape_rate: Estimate | None = None
+    overkill: Estimate | None = None
     calibration: tuple[CalibrationBin, ...]
     classes: tuple[ClassRecall, ...]
     confusion: tuple[tuple[int, ...], ...] | None
@@ -45,10 +49,10 @@ class MetricsWithIntervals:
 
 
 def measure_metrics(
-    truth: Labels, scores: ClassScores, *, labels: tuple[str, ...]
+    truth: Labels, scores: ClassScores, *, labels: tuple[str, ...], good: str | None = None
 ) -> MetricsWithIntervals:
     """Return the figures of a model; arguments as those of `Predictions`."""
-    predictions = Predictions(truth, scores, labels)
+    predictions = Predictions(truth, scores, labels, good=good)
     figures: dict[str, Any] = {metric.name: metric.measure(predictions) for metric in METRICS}
     confusion = predictions.plain.confusion
     return MetricsWithIntervals(

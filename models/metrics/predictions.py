@@ -39,12 +39,14 @@ class Predictions:
         scores: float32 of shape (images, classes), 0 to 1.
         labels: class names in the order of the scores.
         reference: scores of the model that this one is compared with; None without one.
+        good: the label of what is without a defect; None where the classes are of another kind.
     """
 
     truth: Labels
     scores: ClassScores
     labels: tuple[str, ...]
     reference: ClassScores | None = None
+    good: str | None = None
 
     @cached_property
     def guess(self) -> Labels:

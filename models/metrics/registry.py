@@ -28,8 +28,6 @@ class Metric:
         measure: takes predictions; returns the figure with its interval; None where it does
             not apply.
         unit: what it is counted in; empty for a share, 0 to 1.
-        digits: decimals of the figure in the report of one model. Tables of several models show one
-            more, intervals one fewer.
         is_brief: whether it stands where there is room for few; `Metrics` has it too then.
     """
 
@@ -37,7 +35,6 @@ class Metric:
     title: str
     measure: Callable[[Predictions], Estimate | None]
     unit: str = ""
-    digits: int = 3
     is_brief: bool = False
 
     @property
@@ -87,6 +84,26 @@ def _calibration_error(predictions: Predictions) -> Estimate:
     return calibration_estimate(predictions.truth, predictions.scores)
 
 
+def _escape_rate(predictions: Predictions) -> Estimate | None:
+    if predictions.good is None:
+        return None
+    good = predictions.labels.index(predictions.good)
+    defects = predictions.guess[predictions.truth != good]
+    if not len(defects):
+        return None
+    return share_estimate(int((defects == good).sum()), images=len(defects))
+
+
+def _overkill(predictions: Predictions) -> Estimate | None:
+    if predictions.good is None:
+        return None
+    good = predictions.labels.index(predictions.good)
+    passed = predictions.guess[predictions.truth == good]
+    if not len(passed):
+        return None
+    return share_estimate(int((passed != good).sum()), images=len(passed))
+
+
 def _agreement(predictions: Predictions) -> Estimate | None:
     if predictions.reference is None:
         return None
@@ -96,6 +113,10 @@ def _agreement(predictions: Predictions) -> Estimate | None:
 
 ACCURACY = Metric("accuracy", "accuracy", _accuracy, is_brief=True)
 CALIBRATION_ERROR = Metric("calibration_error", "calibration error", _calibration_error)
+# Where a class is named as the good one: defects called good, and good ones called a defect.
+ESCAPE_RATE = Metric("escape_rate", "escape rate", _escape_rate)
+OVERKILL = Metric("overkill", "overkill", _overkill)
+INSPECTION_METRICS = (ESCAPE_RATE, OVERKILL)
 # In the order in which they stand beside each other.
 METRICS = (
     ACCURACY,
@@ -103,6 +124,8 @@ METRICS = (
     Metric("macro_f1", "macro-F1", _macro_f1, is_brief=True),
     Metric("balanced_accuracy", "balanced accuracy", _balanced_accuracy),
     CALIBRATION_ERROR,
+    ESCAPE_RATE,
+    OVERKILL,
 )
 BRIEF_METRICS = tuple(metric for metric in METRICS if metric.is_brief)
 # Of a model against its reference.

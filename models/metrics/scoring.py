@@ -142,6 +142,13 @@ def recall_drops(
     )
 
 
+def escape_rise(truth: Labels, *, reference: Labels, guess: Labels, good: int) -> Drop:
+    """Return what `guess` loses on the defects, the images that are not of the class `good`: the
+    share that is not called good, which is the rise of the escape rate."""
+    defects = truth != good
+    return _drop(None, reference[defects] != good, guess[defects] != good)
+
+
 def agreement(reference: Labels, guess: Labels) -> float:
     """Return the share of images on which both models name the same class, 0 to 1."""
     return float(np.mean(reference == guess))

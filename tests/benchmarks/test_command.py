@@ -121,7 +121,7 @@ def test_the_table_says_what_the_json_says(
     lines = table.splitlines()
     for row in report["models"]:
         [line] = [line for line in lines if line.startswith(f"{row['name']} ")]
-        assert f"{row['metrics']['accuracy']['value']:.3f} [" in line
+        assert f"{row['metrics']['accuracy']['value']:.2f} [" in line
         assert f"{row['timings'][0]['p50_ms']:.2f}" in line
     images = report["data"]["images"]
     assert lines[-1] == f"{images} images, 11 queries each in 2 rounds, 1 threads"

@@ -73,10 +73,38 @@ def test_a_slower_model_is_worse_and_a_faster_one_better(compared: Any, old: Ben
     slow = changed(old, "int8", lambda model: slower(model, 1.3, old.models[0]))
     [line] = compared(old, slow, code=1)
     assert line.split()[:4] == ["int8", "p50", "/", "reference"]
-    assert "+30.00 %" in line
+    assert "+30.0 %" in line
     [line] = compared(slow, old)
     assert line.endswith("better")
     assert compared(old, slow, "--tolerance", 31) == []
+
+
+def test_more_escapes_are_worse_and_fewer_better(compared: Any, old: Benchmark) -> None:
+    good = 0
+    data = replace(old.data, good=old.data.labels[good])
+    truth, classes = np.asarray(data.truth), len(data.labels)
+    defects = np.flatnonzero(truth != good)[:40]
+
+    def mistaken(model: Model, guess: np.ndarray) -> Model:
+        assert model.metrics
+        guesses = np.asarray(model.metrics.guesses)
+        guesses[defects] = guess
+        metrics = replace(model.metrics, guesses=tuple(int(each) for each in guesses))
+        return replace(model, metrics=metrics)
+
+    # The accuracy is the same: a defect is called another one, or good.
+    others = truth[defects] % (classes - 1) + 1
+    assert not (others == truth[defects]).any()
+    named = replace(old, data=data)
+    before = changed(named, "int8", lambda model: mistaken(model, others))
+    after = changed(named, "int8", lambda model: mistaken(model, np.full(40, good)))
+    [line] = compared(before, after, code=1)
+    assert line.split()[:3] == ["int8", "escape", "rate"]
+    [line] = compared(after, before)
+    assert line.endswith("better")
+    assert compared(before, after, "--points", 50) == []
+    unnamed = [replace(one, data=old.data) for one in (before, after)]
+    assert compared(*unnamed) == []
 
 
 def test_a_slower_machine_is_no_change(compared: Any, old: Benchmark) -> None:
@@ -96,7 +124,7 @@ def test_a_lost_accuracy_is_worse_where_it_is_paired(compared: Any, old: Benchma
     lossy = changed(old, "int8", lambda model: wrong(model, range(0, 300, 50), 4))
     [line, *classes] = compared(old, lossy, code=1)
     assert line.split()[:2] == ["int8", "accuracy"]
-    assert "-2.00 points" in line
+    assert "−2.0 points" in line
     assert all("recall of" in one for one in classes)
     assert compared(old, lossy, "--points", 30) == []
     # The same loss on other images is within chance.

@@ -3,6 +3,8 @@
 import re
 from xml.etree import ElementTree
 
+from edgeclf.models.metrics.statistics import Interval
+
 SECTIONS = [
     "Accuracy against latency",
     "What is lost, what is gained",
@@ -21,6 +23,12 @@ def parsed(html: str) -> ElementTree.Element:
     first, rest = html.split("\n", maxsplit=1)
     assert first == "<!DOCTYPE html>"
     return ElementTree.fromstring(rest)
+
+
+def digits_of(interval: Interval) -> str:
+    """Return the format whose last digit is the second of the interval's width."""
+    width = interval.high - interval.low
+    return f".{next(n for n in range(9) if width * 10**n >= 10)}f"
 
 
 def text_of(element: ElementTree.Element) -> str:

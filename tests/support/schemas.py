@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,20 @@ def valid_file(name: str, path: Path) -> Any:
 def valid_rows(name: str, path: Path) -> list[dict[str, Any]]:
     """Return the rows of a CSV file, each of which must be as the schema `name` says.
 
-    The columns must stand in the order of the schema's properties.
+    The columns must stand in the order of the schema's properties; those that a pattern describes
+    come last.
     """
-    properties: dict[str, Any] = read_schema(name)["properties"]
+    schema = read_schema(name)
+    properties: dict[str, Any] = dict(schema["properties"])
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        assert reader.fieldnames == list(properties)
+        columns = list(reader.fieldnames or ())
+        assert columns[: len(properties)] == list(properties)
+        for column in columns[len(properties) :]:
+            [pattern] = [
+                one for one in schema.get("patternProperties", {}) if re.match(one, column)
+            ]
+            properties[column] = schema["patternProperties"][pattern]
         rows = [
             {column: _cell(text, properties.get(column, {})) for column, text in row.items()}
             for row in reader

@@ -398,7 +398,7 @@ def test_training_says_what_a_leaking_split_flatters(
     assert metrics["images"]["test"] == images
     assert metrics["test_unseen"]["images"] == images - seen
     unseen = metrics["test_unseen"]["accuracy"]
-    assert f"accuracy {unseen:.3f} on the {images - seen} test images" in result.stderr
+    assert f"accuracy {unseen:.2f} on the {images - seen} test images" in result.stderr
 
     groups = tmp_path / "groups.csv"
     cli("data", "check", data, "--propose-groups", groups)

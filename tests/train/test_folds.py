@@ -84,7 +84,7 @@ def test_folds_are_runs_and_their_images_are_pooled(
     assert report["pooled"]["accuracy"]["interval"] == [interval.low, interval.high]
     low, high = report["accuracy_by_group"]
     assert low <= hits / 24 <= high
-    assert re.search(rf"pooled +24 +{hits / 24:.3f} \[", result.output)
+    assert re.search(rf"pooled +24 +{hits / 24:.2f} \[", result.output)
 
     result = train_quick(data, out, "--folds", 3, code=1)
     assert "is there already; choose another --out" in result.output

@@ -65,6 +65,9 @@ class Evaluation:
         recall: what was wanted of the thresholds; None without thresholds.
         thresholds: of each class.
         saliency: where the model looks.
+        good: the class without a defect; None without one.
+        val_truth: class indices of the validation images, of shape (validation images,).
+        val_scores: as `scores`, of these.
     """
 
     truth: Labels
@@ -79,6 +82,9 @@ class Evaluation:
     recall: float | None
     thresholds: tuple[ThresholdScore, ...]
     saliency: Saliency
+    good: str | None
+    val_truth: Labels
+    val_scores: ClassScores
 
     @property
     def guess(self) -> Labels:
@@ -182,7 +188,7 @@ def evaluate(
         truth=test.classes,
         scores=scores,
         plain=score_predictions(test.classes, scores.argmax(1), labels=labels),
-        metrics=measure_metrics(test.classes, scores, labels=labels),
+        metrics=measure_metrics(test.classes, scores, labels=labels, good=info.good),
         temperature=temperature,
         before=_calibration_score(test.classes, as_trained),
         after=_calibration_score(test.classes, scores),
@@ -191,6 +197,9 @@ def evaluate(
         recall=recall,
         thresholds=thresholds,
         saliency=measure_saliency(model, test, scores, photographs=photographs, masked=masked),
+        good=info.good,
+        val_truth=val.classes,
+        val_scores=val_scores,
     )
 
 

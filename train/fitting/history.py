@@ -88,3 +88,12 @@ class History(keras.callbacks.Callback):  # type: ignore[misc]
         writer.writeheader()
         writer.writerows(self.rows)
         write_text(self._history, text.getvalue())
+
+
+def read_history(folder: Path) -> list[dict[str, str]]:
+    """Return the rows of a run's `history.csv`, by column; none where there is no such file."""
+    path = folder / HISTORY_NAME
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

@@ -15,9 +15,11 @@ from ...models.report.markdown import escaped, markdown_table
 from ...models.report.table import Table
 from ...models.run import CONFIG_NAME, Run
 from ..evaluation.evaluate import LOG_LOSS, Evaluation
+from ..fitting.history import read_history
 from . import tables
 from .words import (
     cautions,
+    inspection_sentence,
     temperature_sentence,
     training_warnings,
     verdict_sentence,
@@ -93,7 +95,7 @@ def _data(run: Run, config: dict[str, Any], data: Path) -> Iterator[str]:
 def _figures(evaluation: Evaluation) -> Iterator[str]:
     figures = [(metric, evaluation.metrics.estimate(metric)) for metric in METRICS]
     rows = [
-        [metric.heading, figure(estimate, metric.digits)]
+        [metric.heading, figure(estimate)]
         for metric, estimate in (*figures, (LOG_LOSS, evaluation.after.log_loss))
         if estimate
     ]
@@ -103,6 +105,8 @@ def _figures(evaluation: Evaluation) -> Iterator[str]:
     for table in found:
         if 0 < len(table.rows) <= _WITHOUT_TABLE:
             yield from markdown_table(table, level=3)
+    if inspection := inspection_sentence(evaluation):
+        yield escaped(f"{inspection}.")
     yield escaped(f"{temperature_sentence(evaluation)}. What is made of this run carries it.")
 
 
@@ -123,7 +127,7 @@ def _limits(run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Pat
     untested = set(run.info.labels) - {one.label for one in evaluation.metrics.classes}
     if untested:
         yield f"No test image of {', '.join(sorted(untested))}: nothing is known of it."
-    yield from cautions(evaluation)
+    yield from cautions(evaluation, read_history(run.folder))
     yield from training_warnings(metrics, data, run.data)
 
 

@@ -82,7 +82,7 @@ def _reliability_mark(one: CalibrationBin, x: Scale, y: Scale, *, most: int) -> 
             r=3 + 7 * (one.images / most) ** 0.5,
             class_="dot",
         ),
-        class_="c0",
+        class_="ref",
     )
 
 
@@ -136,7 +136,9 @@ def _draw_curves(
 ) -> Iterator[Markup]:
     """Yield the curves, then the legend below them."""
     weakest = sorted(curves, key=lambda one: one.auc)[:_COLOURS]
-    colours = {one.label: f"c{i}" for i, one in enumerate(weakest)}
+    # In the order of the classes, so that each has its colour in every chart and every report.
+    order = [one.label for one in curves if one in weakest]
+    colours = {one.label: f"c{order.index(one.label)}" for one in weakest}
     text = {one.label: f"{figure:.3f}" for one, figure in zip(curves, figures, strict=True)}
     for name in sorted(lines, key=lambda name: name in colours):
         yield tag(
@@ -174,7 +176,7 @@ def draw_learning(
     x = Scale(1, len(rows), 44, HALF - 12)
     y = Scale(min(values) - room, max(values) + room, _HIGH - 40, 36)
     parts = []
-    for key, colour in ((name, "c5"), (f"val_{name}", "c1")):
+    for key, colour in ((name, "trained"), (f"val_{name}", "ref")):
         points = [(x(i), y(value)) for i, value in enumerate(series[key], start=1)]
         parts.append(tag("path", d=path(points), class_=f"curve {colour}"))
     for i in range(1, len(rows)):
@@ -188,7 +190,7 @@ def draw_learning(
             "g",
             tag("title", "the best epoch"),
             tag("circle", cx=x(i), cy=y(series[f"val_{name}"][i - 1]), r=5, class_="dot"),
-            class_="c1",
+            class_="ref",
         )
         for i in places
     ]

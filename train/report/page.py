@@ -1,21 +1,26 @@
 """What run.html shows: the report of a run is one file that holds all of it."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
 from ...edge_runtime.files import read_json
 from ...models.metrics.registry import METRICS
 from ...models.report.drawing import HALF
-from ...models.report.figures import count, ends, plain_figure
+from ...models.report.figures import count, ends, value
 from ...models.report.matrix import matrix_width
 from ...models.report.templates import Tile, render_page
 from ...models.run import CONFIG_NAME, Run
 from ..evaluation.evaluate import Evaluation
-from ..fitting.history import HISTORY_NAME
+from ..fitting.history import read_history
 from . import charts, tables
 from .gallery import make_cards
-from .words import cautions, temperature_sentence, training_warnings, verdict_sentence
+from .words import (
+    cautions,
+    inspection_sentence,
+    temperature_sentence,
+    training_warnings,
+    verdict_sentence,
+)
 
 _TEMPLATE = Path(__file__).with_name("run.html")
 _FREQUENT = 20
@@ -32,6 +37,7 @@ def page(run: Run, evaluation: Evaluation, metrics: dict[str, Any], *, data: Pat
     """
     labels = run.info.labels
     verdict = verdict_sentence(evaluation)
+    inspection = inspection_sentence(evaluation)
     return render_page(
         _TEMPLATE,
         title=f"Run: {verdict}",
@@ -42,7 +48,11 @@ def page(run: Run, evaluation: Evaluation, metrics: dict[str, Any], *, data: Pat
             count(len(evaluation.truth), "test image"),
         ],
         verdict=verdict,
-        warnings=[*training_warnings(metrics, data, run.data), *cautions(evaluation)],
+        inspection=inspection,
+        warnings=[
+            *training_warnings(metrics, data, run.data),
+            *cautions(evaluation, read_history(run.folder)),
+        ],
         tiles=_tiles(evaluation),
         classes=tables.classes_table(evaluation),
         confusion=charts.draw_confusion(evaluation, labels),
@@ -61,9 +71,9 @@ def page(run: Run, evaluation: Evaluation, metrics: dict[str, Any], *, data: Pat
 def _tiles(evaluation: Evaluation) -> list[Tile]:
     return [
         (
-            plain_figure(metric, estimate.value),
+            value(estimate),
             metric.unit,
-            f"{metric.title} {ends(estimate.interval, f'.{metric.digits - 1}f')}",
+            f"{metric.title} {ends(estimate.interval)}",
         )
         for metric in METRICS
         if (estimate := evaluation.metrics.estimate(metric))
@@ -83,7 +93,7 @@ def _saliency(evaluation: Evaluation, data: Path) -> dict[str, Any]:
 
 
 def _charts(run: Run, evaluation: Evaluation, metrics: dict[str, Any]) -> dict[str, Any]:
-    rows = _history(run.folder / HISTORY_NAME)
+    rows = read_history(run.folder)
     row = metrics.get("best_epoch") or {}
     best = str(row.get("phase")), str(row.get("epoch"))
     learning = [charts.draw_learning(rows, name, best=best) for name in ("loss", "accuracy")]
@@ -96,10 +106,3 @@ def _charts(run: Run, evaluation: Evaluation, metrics: dict[str, Any]) -> dict[s
         "curves": [charts.draw_roc(curves), charts.draw_precision_recall(curves)] if curves else [],
         "learning": [chart for chart in learning if chart],
     }
-
-
-def _history(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...models.metrics.registry import CALIBRATION_ERROR
-from ...models.report.figures import NONE, figure, number
+from ...models.report.figures import NONE, figure, number, share
 from ...models.report.table import Table
 from ..evaluation.evaluate import LOG_LOSS, Evaluation
 
@@ -20,9 +20,9 @@ def classes_table(evaluation: Evaluation) -> Table:
                 str(one.images),
                 figure(one.recall),
                 figure(precision),
-                number(one.f1, ".3f"),
-                number(curve.auc if curve else None, ".3f"),
-                number(curve.average_precision if curve else None, ".3f"),
+                share(one.f1, images=one.images),
+                share(curve.auc if curve else None, images=one.images),
+                share(curve.average_precision if curve else None, images=one.images),
             ]
         )
     header = ["class", "images", "recall", "precision", "F1", "AUC", "AP"]
@@ -63,7 +63,7 @@ def thresholds_table(evaluation: Evaluation) -> Table:
         [
             one.label,
             number(one.threshold, ".3f"),
-            f"{number(one.val_recall, '.3f')} of {one.val_images}",
+            f"{share(one.val_recall, images=one.val_images)} of {one.val_images}",
             figure(one.recall),
             figure(one.precision),
             figure(one.named),

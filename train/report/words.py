@@ -1,14 +1,16 @@
 """What an evaluation found, in sentences."""
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...models.metrics.statistics import Estimate
-from ...models.report.figures import count, figure, number
+from ...models.report.figures import count, figure, share, value
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.temperature import FEW_IMAGES
 
+_STILL_FALLING = 0.05
 _FOLDERS = re.compile(r"(?<!\S)/(?:[^/\s]+/)+")
 
 
@@ -24,6 +26,28 @@ def verdict_sentence(evaluation: Evaluation) -> str:
     if weakest.hits < weakest.images:
         sentence += f"; weakest on {weakest.label}, {weakest.hits} of {weakest.images}"
     return sentence
+
+
+def inspection_sentence(evaluation: Evaluation) -> str | None:
+    """Return how many defects pass as good, and how many good ones do not; None without a good
+    class or without images of either kind."""
+    metrics, good = evaluation.metrics, evaluation.good
+    parts = []
+    images = sum(one.images for one in metrics.classes if one.label == good)
+    if metrics.escape_rate:
+        defects = len(evaluation.truth) - images
+        escaped = round(metrics.escape_rate.value * defects)
+        parts.append(
+            f"Escape rate {figure(metrics.escape_rate)}: {escaped:,} of {count(defects, 'defect')} "
+            f"called {good}"
+        )
+    if metrics.overkill:
+        wasted = round(metrics.overkill.value * images)
+        parts.append(
+            f"overkill {figure(metrics.overkill)}: {wasted:,} of {images:,} {good} called a defect"
+        )
+    sentence = "; ".join(parts)
+    return sentence[:1].upper() + sentence[1:] if sentence else None
 
 
 def temperature_sentence(evaluation: Evaluation) -> str:
@@ -44,7 +68,42 @@ def temperature_sentence(evaluation: Evaluation) -> str:
 
 
 def _change(before: Estimate, after: Estimate) -> str:
-    return f"{number(after.value, '.3f')} instead of {number(before.value, '.3f')}"
+    return f"{value(after)} instead of {value(before)}"
+
+
+def _chance(evaluation: Evaluation) -> Iterator[str]:
+    """Yield a caution where the accuracy may be that of naming the most frequent class always."""
+    metrics, images = evaluation.metrics, len(evaluation.truth)
+    most = max(metrics.classes, key=lambda one: one.images)
+    accuracy = metrics.accuracy
+    if len(metrics.classes) > 1 and accuracy.interval.low <= most.images / images:
+        yield (
+            f"The accuracy, {figure(accuracy)}, is within chance: whoever calls every image "
+            f"{most.label} is right on {most.images:,} of {images:,}, "
+            f"{share(most.images / images, images=images)}."
+        )
+
+
+def _unfinished(history: Sequence[dict[str, str]]) -> Iterator[str]:
+    """Yield a caution where the validation loss still fell when the training ended.
+
+    In the last phase, the least loss of the last quarter must be 5 % below that of the rest: less
+    is what a falling learning rate brings anyway.
+    """
+    losses = [
+        float(row["val_loss"])
+        for row in history
+        if row.get("phase") == history[-1].get("phase") and row.get("val_loss")
+    ]
+    quarter = len(losses) // 4
+    if not quarter:
+        return
+    before, least = min(losses[:-quarter]), min(losses[-quarter:])
+    if least <= (1 - _STILL_FALLING) * before:
+        yield (
+            f"The validation loss was still falling when the training ended: {before:.3f} until "
+            f"{count(quarter, 'epoch')} before the end, then {least:.3f}. More epochs may help."
+        )
 
 
 def training_warnings(metrics: dict[str, Any], *folders: Path) -> list[str]:
@@ -59,10 +118,10 @@ def training_warnings(metrics: dict[str, Any], *folders: Path) -> list[str]:
     return found
 
 
-def cautions(evaluation: Evaluation) -> list[str]:
-    """Return what should be known before the figures are believed."""
+def cautions(evaluation: Evaluation, history: Sequence[dict[str, str]]) -> list[str]:
+    """Return what should be known before the figures are believed; `history` is that of the run."""
     temperature = evaluation.temperature
-    found = []
+    found = [*_chance(evaluation), *_unfinished(history)]
     if temperature.at_bound:
         found.append(
             f"The temperature, {temperature.value:.2f}, is the furthest that is allowed: the "

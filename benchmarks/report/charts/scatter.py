@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import exp, hypot, log
 
-from ....models.metrics.statistics import Interval, student_interval
+from ....models.metrics.statistics import Estimate, Interval, student_interval
 from ....models.report.drawing import TEXT, label, line, svg, text_width, x_axis, y_axis
 from ....models.report.markup import Markup, join, tag
 from ....models.report.scales import Scale, scale_over
@@ -15,6 +15,8 @@ from .. import words
 from .colours import colour_classes
 
 _RADIUS = 5
+_GAPS = (12, 28, 44, 60)  # between a point and its name
+_BAR = 5  # width of a bar with the room beside it
 
 
 @dataclass(frozen=True)
@@ -134,19 +136,7 @@ def _mark(point: _Point, x: Scale, y: Scale, *, colour: str, rings: int) -> Mark
 
 def _labels(points: Sequence[_Point], x: Scale, y: Scale, *, benchmark: Benchmark) -> Markup:
     """Return the names beside their points, placed one after the other where least is covered."""
-    taken = [
-        box
-        for point in points
-        for box in (
-            _Box(x(point.ms) - 8, y(point.accuracy) - 8, 16, 16),
-            _Box(
-                x(point.ms) - 1,
-                y(point.accuracy_interval.high),
-                2,
-                y(point.accuracy_interval.low) - y(point.accuracy_interval.high),
-            ),
-        )
-    ]
+    taken = [box for point in points for box in _covered(point, x, y)]
     shipped = benchmark.verdict.model if benchmark.verdict else None
     found: list[Markup] = []
     for point in sorted(points, key=lambda one: (one.ms, one.accuracy)):
@@ -158,12 +148,23 @@ def _labels(points: Sequence[_Point], x: Scale, y: Scale, *, benchmark: Benchmar
         is_left = box.x < at_x
         end = box.x + box.width if is_left else box.x
         centre = box.y + box.height / 2
-        if abs(centre - at_y) > 20:
+        if abs(centre - at_y) > 20 or abs(end - at_x) > _GAPS[0]:
             found.append(line(at_x, at_y, end, centre, class_="leader"))
         anchor = "end" if is_left else "start"
-        class_ = "strong" if point.name == shipped else ""
+        class_ = "strong halo" if point.name == shipped else "halo"
         found.append(label(end, centre + 4.5, name, anchor=anchor, class_=class_))
     return join(found)
+
+
+def _covered(point: _Point, x: Scale, y: Scale) -> tuple[_Box, _Box, _Box]:
+    """Return what the point and its two bars cover."""
+    at_x, at_y = x(point.ms), y(point.accuracy)
+    ms, share = point.ms_interval, point.accuracy_interval
+    return (
+        _Box(at_x - 8, at_y - 8, 16, 16),
+        _Box(x(ms.low), at_y - _BAR / 2, x(ms.high) - x(ms.low), _BAR),
+        _Box(at_x - _BAR / 2, y(share.high), _BAR, y(share.low) - y(share.high)),
+    )
 
 
 def _best_box(
@@ -171,12 +172,12 @@ def _best_box(
 ) -> _Box:
     height = TEXT + 4
     best, least = _Box(at_x, at_y, width, height), float("inf")
-    for side, step in product((1, -1), range(-9, 10)):
-        left = at_x + 12 if side > 0 else at_x - 12 - width
+    for side, gap, step in product((1, -1), _GAPS, range(-9, 10)):
+        left = at_x + gap if side > 0 else at_x - gap - width
         box = _Box(left, at_y - height / 2 + 9 * step, width, height)
         outside = max(left + width - x.end, x.start - left, 0.0) * 100
         outside += max(box.y + height - y.start, y.end - box.y, 0.0) * 100
-        cost = outside + 3 * abs(step) + (2 if side < 0 else 0)
+        cost = outside + 3 * abs(step) + gap / 2 + (2 if side < 0 else 0)
         cost += sum(box.overlap(other) for other in taken)
         if cost < least:
             best, least = box, cost
@@ -184,9 +185,6 @@ def _best_box(
 
 
 def _point_text(point: _Point) -> str:
-    digits = ".3f" if point.ms < 1 else ".2f"
-    return (
-        f"{point.name}: top-1 {words.number(point.accuracy, '.4f')} "
-        f"{words.ends(point.accuracy_interval, '.3f')}, "
-        f"{words.milliseconds(point.ms)} ms {words.ends(point.ms_interval, digits)}"
-    )
+    accuracy = words.figure(Estimate(point.accuracy, point.accuracy_interval))
+    latency = words.figure(Estimate(point.ms, point.ms_interval), at_most=3)
+    return f"{point.name}: top-1 {accuracy}, {latency} ms"

@@ -142,6 +142,6 @@ def _right_labels(slopes: Sequence[_Slope], y: Scale, *, x: float, length: int) 
 def _slope_text(slope: _Slope) -> str:
     return (
         f"{slope.before.label}, {words.count(slope.before.images, 'image')}: "
-        f"{slope.before.recall.value:.4f} to {slope.after.recall.value:.4f}, "
+        f"{words.value(slope.before.recall)} to {words.value(slope.after.recall)}, "
         f"lost {words.points(slope.drop)} points"
     )

@@ -4,14 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from benchmark_page import markdown_table, parsed, table_of
+from benchmark_page import digits_of, markdown_table, parsed, table_of
 from benchmark_results import make_benchmark
+from schemas import valid_file
 
 from edgeclf.benchmarks.report.charts.scatter import p50_interval
 from edgeclf.benchmarks.report.markdown import markdown
 from edgeclf.benchmarks.report.page import page
+from edgeclf.benchmarks.report.terminal import benchmark_table
 from edgeclf.benchmarks.results.reading import read_benchmark
 from edgeclf.benchmarks.results.schema import Benchmark, Model, write_benchmark
+from edgeclf.models.metrics.accuracy import measure_metrics
 
 
 def timings_of(model: Model) -> list[list[str]]:
@@ -45,10 +48,14 @@ def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path)
             assert model.metrics
             top1 = model.metrics.accuracy
             low, high = top1.interval.low, top1.interval.high
-            assert row[1] == f"{top1.value:.4f} [{low:.3f}, {high:.3f}]"
+            digits = digits_of(top1.interval)
+            assert row[1] == f"{top1.value:{digits}} [{low:{digits}}, {high:{digits}}]"
             assert row[2] == "—"
-            assert row[3].startswith(f"{model.metrics.macro_f1.value:.4f} [")
-            assert row[5].startswith(f"{model.metrics.calibration_error.value:.4f} [")
+            for cell, one in (
+                (row[3], model.metrics.macro_f1),
+                (row[5], model.metrics.calibration_error),
+            ):
+                assert cell.startswith(f"{one.value:{digits_of(one.interval)}} [")
         expected = [row for model in benchmark.models for row in timings_of(model)]
         assert sorted(tables("Latency")[1:]) == sorted(expected)
         for row, model in zip(
@@ -56,7 +63,8 @@ def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path)
         ):
             assert model.against
             drop = model.against.drop
-            points = f"{drop.points:+.2f} [{drop.interval.low:+.2f}, {drop.interval.high:+.2f}]"
+            low, high, digits = drop.interval.low, drop.interval.high, digits_of(drop.interval)
+            points = f"{drop.points:+{digits}} [{low:+{digits}}, {high:+{digits}}]"
             assert row[1].replace("−", "-") == points
             assert row[2:4] == [str(drop.lost), str(drop.gained)]
             assert row[6] == str(model.against.disagreements)
@@ -66,11 +74,40 @@ def test_the_figures_are_those_of_the_json(benchmark: Benchmark, tmp_path: Path)
             for cell, model in zip(row[2:], benchmark.models, strict=True):
                 assert model.metrics
                 [one] = [c for c in model.metrics.classes if c.label == label]
-                assert cell.startswith(f"{one.hits / one.images:.4f} [")
+                assert cell.startswith(
+                    f"{one.hits / one.images:{digits_of(one.recall.interval)}} ["
+                )
         stages = tables("Stages, load and memory")
         assert len(stages) == 13
         assert dict(zip(stages[0], stages[1], strict=True))["peak, MB"] == "649.0"
         assert ["temperature, °C", "48.3", "61.2"] in tables("Its state")
+
+
+def test_a_good_class_adds_escape_rate_and_overkill(benchmark: Benchmark, tmp_path: Path) -> None:
+    data = replace(benchmark.data, good=benchmark.data.labels[0])
+    truth = np.asarray(data.truth)
+    models, shown = [], []
+    for model in benchmark.models:
+        assert model.metrics
+        guess = np.asarray(model.metrics.guesses)
+        scores = np.eye(len(data.labels), dtype=np.float32)[guess]
+        metrics = measure_metrics(truth, scores, labels=data.labels, good=data.good)
+        models.append(replace(model, metrics=metrics))
+        shown.append(
+            [f"{(guess[truth != 0] == 0).mean():.3f}", f"{(guess[truth == 0] != 0).mean():.2f}"]
+        )
+    named = replace(benchmark, data=data, models=tuple(models))
+    write_benchmark(tmp_path / "b.json", named)
+    valid_file("models/benchmark", tmp_path / "b.json")
+    named = read_benchmark(tmp_path / "b.json")
+    header, *rows = table_of(parsed(page(named)), "Accuracy")
+    assert header[-2:] == ["escape rate", "overkill"]
+    for row, (escape_rate, overkill) in zip(rows, shown, strict=True):
+        assert row[-2].startswith(f"{escape_rate} [")
+        assert row[-1].startswith(f"{overkill}")
+    assert "escape rate" in benchmark_table(named).splitlines()[0]
+    assert shown[0][0] in benchmark_table(named).splitlines()[2]
+    assert "escape" not in page(benchmark) + benchmark_table(benchmark)
 
 
 def test_a_thousand_classes_show_the_most_changed() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from benchmark_page import headline_of, parsed, text_of
+from benchmark_page import digits_of, headline_of, parsed, text_of
 from benchmark_results import make_benchmark
 
 from edgeclf.benchmarks.report.markdown import markdown
@@ -20,7 +20,8 @@ def test_the_verdict_stands_first(benchmark: Benchmark, root: ElementTree.Elemen
     assert answer.startswith(
         "Ship int8-qat: as fast as any of those without a significant loss, it "
     )
-    assert f"loses {verdict.drop.points:.2f} points of top-1 accuracy [" in answer
+    points = f"{verdict.drop.points:{digits_of(verdict.drop.interval)}}"
+    assert f"loses {points} points of top-1 accuracy [" in answer
     assert f"{1 / verdict.ratio.value:.2f} times as fast as keras [" in answer
     assert answer.endswith(f"{100 * verdict.bytes_ratio:.0f} % of its size.")
     assert f"**{answer}**" == markdown(benchmark).splitlines()[2].replace("\\", "")
@@ -53,7 +54,7 @@ def test_a_gain_is_reported_as_one(benchmark: Benchmark) -> None:
     assert verdict
     drop = replace(verdict.drop, points=-0.5, interval=type(verdict.drop.interval)(-1.5, 0.25))
     gained = replace(benchmark, verdict=replace(verdict, drop=drop))
-    assert "gains 0.50 points of top-1 accuracy [−0.25, 1.50]" in headline_of(parsed(page(gained)))
+    assert "gains 0.5 points of top-1 accuracy [−0.2, 1.5]" in headline_of(parsed(page(gained)))
 
 
 def test_nothing_passes_is_said(benchmark: Benchmark) -> None:

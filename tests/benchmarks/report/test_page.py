@@ -133,7 +133,7 @@ def only(count: int) -> Benchmark:
         (lambda: only(1), "No verdict: nothing but keras ran.",
          ["What is lost, what is gained", "Class by class", "Confusion", "Where they differ",
           "Continuous work"]),
-        (lambda: only(2), "Ship float32: without a significant loss, it loses 0.00 points",
+        (lambda: only(2), "Ship float32: without a significant loss, it loses 0.0 points",
          ["Where they differ", "Continuous work"]),
         (without_reference, "No verdict: no float model ran",
          ["What is lost, what is gained", "Class by class", "Confusion", "Where they differ"]),

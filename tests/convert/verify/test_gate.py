@@ -309,7 +309,7 @@ def test_the_table_says_which_class_lost_what() -> None:
     ).splitlines()
     assert table[2].endswith("passed")
     assert table[3].endswith("FAILED")
-    assert "+25.00 (+19" in table[3]
+    assert "+25 [+19, +31]" in table[3]
     assert "good +50.0" in table[3]
     assert max(map(len, table)) <= 100
 

@@ -13,7 +13,7 @@ from edgeclf.models.metrics.records import from_json, to_json
 from edgeclf.models.metrics.registry import AGREEMENT, BRIEF_METRICS, METRICS
 from edgeclf.models.metrics.scoring import Metrics
 from edgeclf.models.metrics.statistics import Estimate
-from edgeclf.models.report.figures import brief_figures, figure
+from edgeclf.models.report.figures import brief_figures, decimals, figure
 
 
 def drawn(images: int, classes: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
@@ -37,7 +37,7 @@ def test_each_metric_is_a_field_and_each_estimate_is_a_metric() -> None:
 def test_a_share_lies_between_0_and_1_with_its_interval(classes: int) -> None:
     truth, scores = drawn(80, classes)
     labels = tuple(f"class {i}" for i in range(classes))
-    metrics = measure_metrics(truth, scores, labels=labels)
+    metrics = measure_metrics(truth, scores, labels=labels, good=labels[0])
     measured = [metric for metric in METRICS if metrics.estimate(metric)]
     assert len(measured) == len(METRICS) - (classes <= 10)
     for metric in measured:
@@ -45,7 +45,9 @@ def test_a_share_lies_between_0_and_1_with_its_interval(classes: int) -> None:
         assert estimate
         assert not metric.unit
         assert 0 <= estimate.interval.low <= estimate.value <= estimate.interval.high <= 1
-        assert figure(estimate, metric.digits).startswith(f"{estimate.value:.{metric.digits}f} [")
+        digits = decimals(estimate.interval)
+        assert digits >= 2
+        assert figure(estimate).startswith(f"{estimate.value:.{digits}f} [")
 
 
 def test_what_needs_no_scores_is_the_same_without_intervals() -> None:
@@ -58,7 +60,7 @@ def test_what_needs_no_scores_is_the_same_without_intervals() -> None:
             assert estimate
             assert estimate.value == getattr(predictions.plain, metric.name)
     text = brief_figures(predictions.plain)
-    assert text == f"accuracy {metrics.accuracy.value:.3f}, macro-F1 {metrics.macro_f1.value:.3f}"
+    assert text == f"accuracy {metrics.accuracy.value:.2f}, macro-F1 {metrics.macro_f1.value:.2f}"
 
 
 def test_agreement_needs_a_reference() -> None:

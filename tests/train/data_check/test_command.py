@@ -72,8 +72,50 @@ def test_different_photographs_are_fine(cli, data: Path) -> None:
     }
     for nothing in ("corrupt", "copies", "near_duplicates", "scenes", "leaks", "outliers"):
         assert shown[nothing] == []
+    assert shown["verdict"] == "to_look_at"
     result = cli("data", "check", data)
-    assert f"{data}: fine: nothing in 12 images must be mended" in result.output
+    few = f"{data}: to look at in 12 images: fewer than 20 images of a, b\n"
+    assert few in result.output
+    assert "fine" not in result.output
+
+
+def test_fine_is_what_nothing_is_found_in(cli, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for number in range(20):
+        write(data / f"a/{number}.jpg", scene(number, size=(40, 60)))
+        write(data / f"b/{number}.jpg", scene(100 + number, size=(40, 60)))
+    assert report(cli, data)["verdict"] == "fine"
+    output = cli("data", "check", data).output
+    assert f"{data}: fine: nothing to mend or to look at in 40 images\n" in output
+    assert "40 images; scenes were not searched for\n" in cli("data", "check", data, FAST).output
+
+
+@pytest.mark.parametrize(
+    ("flaw", "verdict"),
+    [("scene", "to look at"), ("corrupt", "to mend"), ("allowed", "to look at")],
+)
+def test_terminal_and_page_begin_with_the_worst_finding(
+    cli, data: Path, flaw: str, verdict: str
+) -> None:
+    if flaw == "scene":
+        write(data / "a/again.jpg", scene(0), quality=60)
+    else:
+        (data / "a/0.jpg").write_bytes(b"")
+    options = ["--allow", "corrupt"] if flaw == "allowed" else []
+    page = data.parent / "check.html"
+    code = 1 if flaw == "corrupt" else 0
+    output = cli("data", "check", data, "--report", page, *options, code=code).output
+    heading = ElementTree.parse(page).find(".//{*}h1")
+    assert heading is not None
+    assert heading.text
+    assert f"{data}: {heading.text[:1].lower()}{heading.text[1:]}\n" in output
+    assert heading.text.lower().startswith(f"{verdict} in ")
+    worst = {
+        "scene": "a random split would show training",
+        "corrupt": ": 1 file cannot be read",
+        "allowed": ": 1 file cannot be read (allowed); fewer than 20 images",
+    }
+    assert worst[flaw] in heading.text
 
 
 def test_corrupt_files_are_named_with_the_reason(cli, data: Path) -> None:

@@ -152,10 +152,10 @@ def test_what_thresholds_tell_is_what_a_live_run_and_a_photograph_tell() -> None
 
 @pytest.fixture(scope="module")
 def evaluated(cli, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny run, evaluated again for a recall of 0.9."""
+    """The tiny run, evaluated again for a recall of 0.9 and with a good class."""
     run = tmp_path_factory.mktemp("evaluated") / "run"
     shutil.copytree(tiny_run, run)
-    result = cli("evaluate", run, "--recall", 0.9)
+    result = cli("evaluate", run, "--recall", 0.9, "--good", "good")
     assert re.search(r"Right on \d+ of 20 test images", result.output)
     for label, threshold in read(run / "calibration.json")["thresholds"].items():
         assert re.search(rf"^{label} +{threshold:.3f} ", result.output, re.MULTILINE)
@@ -204,7 +204,7 @@ def models(cli, evaluated: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     shutil.copytree(evaluated, run)
     calibration = read(run / "calibration.json") | {"temperature": TEMPERATURE}
     (run / "calibration.json").write_text(json.dumps(calibration))
-    any_drop = ("--max-drop", 100, "--max-class-drop", 100)
+    any_drop = ("--max-drop", 100, "--max-class-drop", 100, "--max-escape-rise", 100)
     recipes = "float32,float16,dynamic,int8"
     quick = ("--techniques", "none", *any_drop)
     cli("convert", run, "--out", out, "--recipes", recipes, "--heatmap", *quick)
@@ -221,6 +221,12 @@ def test_every_file_carries_temperature_and_thresholds(
     classifier = Classifier(models / f"{recipe}.tflite")
     assert classifier.spec.thresholds == run.info.calibration.thresholds
     assert set(classifier.spec.thresholds or ()) == set(LABELS)
+    assert classifier.spec.good == "good"
+    [shown] = [one for one in read(models / "conversion.json")["models"] if one["recipe"] == recipe]
+    confusion = np.asarray(shown["scores"]["confusion"])
+    assert shown["escape_rate"]["value"] == confusion[1:, 0].sum() / confusion[1:].sum()
+    assert shown["overkill"]["value"] == confusion[0, 1:].sum() / confusion[0].sum()
+    assert shown["gate"]["escape_rise"]["images"] == confusion[1:].sum()
     assert classifier.spec.provenance is not None
     assert classifier.spec.provenance["temperature"] == TEMPERATURE
     model_input = classifier.preprocess(image)
@@ -267,7 +273,7 @@ def test_the_report_is_one_file_without_a_script(evaluated: Path) -> None:
     assert "Pointing game" in captions  # the masks lie beside the data
     metrics = valid_file("training/metrics", evaluated / "metrics.json")
     assert metrics["pointing"]
-    assert f"{metrics['test']['accuracy']:.3f} [" in "".join(page.itertext())
+    assert f"{metrics['test']['accuracy']:.2f} [" in "".join(page.itertext())
 
 
 def test_maps_are_those_of_the_file(evaluated: Path, models: Path, surfaces: Path) -> None:

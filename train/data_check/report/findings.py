@@ -1,6 +1,6 @@
 """What must be mended in a data folder, and what is worth a look; as words and as JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,8 @@ SCHEMA = 1
 Kind = Literal["corrupt", "labels", "leaks", "groups", "masks", "scenes", "balance", "ignored"]
 # What spoils a training or its figures; the exit code is 1. The rest is worth a look.
 MUST: tuple[Kind, ...] = ("corrupt", "labels", "leaks", "groups")
+# That of the worst finding.
+Verdict = Literal["to_mend", "to_look_at", "fine"]
 
 _UNEVEN = 10  # times as many photographs as the rarest class
 _FEW = 20  # of a class: fewer leave a test split with next to none
@@ -44,6 +46,28 @@ class Finding:
 def findings(check: DataCheck) -> tuple[Finding, ...]:
     """Return all findings, those that must be mended first."""
     return (*_must(check), *_worth_a_look(check))
+
+
+def verdict(found: Sequence[Finding], *, allowed: Sequence[str] = ()) -> Verdict:
+    """Return the verdict on the findings `found`; of kinds that are `allowed`, none must be
+    mended."""
+    if any(each.must and each.kind not in allowed for each in found):
+        return "to_mend"
+    return "to_look_at" if found else "fine"
+
+
+def verdict_sentence(check: DataCheck, *, allowed: Sequence[str] = ()) -> str:
+    """Return the verdict and what it stands on; the terminal and the page both begin with it."""
+    found = findings(check)
+    images = count(len(check.photographs) + len(check.corrupt), "image")
+    state = verdict(found, allowed=allowed)
+    if state == "fine":
+        left_out = "" if check.scene_pairs is not None else "; scenes were not searched for"
+        return f"fine: nothing to mend or to look at in {images}{left_out}"
+    if state == "to_mend":
+        found = tuple(each for each in found if each.must and each.kind not in allowed)
+    reasons = [f"{each.text}{' (allowed)' if each.kind in allowed else ''}" for each in found]
+    return f"{state.replace('_', ' ')} in {images}: {'; '.join(reasons)}"
 
 
 def _must(check: DataCheck) -> Iterator[Finding]:
@@ -161,7 +185,8 @@ def to_json(check: DataCheck, *, allowed: tuple[str, ...] = ()) -> dict[str, Any
         "schema": SCHEMA,
         "edgeclf_version": __version__,
         "data": check.data,
-        "passed": not any(each.must and each.kind not in allowed for each in found),
+        "verdict": (state := verdict(found, allowed=allowed)),
+        "passed": state != "to_mend",
         "allowed": list(allowed),
         "findings": [asdict(each) | {"must": each.must} for each in found],
         "classes": {

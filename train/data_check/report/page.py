@@ -11,8 +11,7 @@ from ....models.report.templates import Tile, render_page
 from ....models.report.thumbnails import Thumbnails
 from ..checking import DataCheck
 from ..near_duplicates import Pair
-from .findings import findings, leak_forms, leak_text
-from .text import verdict
+from .findings import findings, leak_forms, leak_text, verdict_sentence
 
 _TEMPLATE = Path(__file__).with_name("data_check.html")
 _PAIRS, _SCENES, _OF_SCENE, _OUTLIERS, _ROWS = 24, 12, 8, 24, 100
@@ -29,15 +28,14 @@ def write_page(path: Path, check: DataCheck, *, allowed: tuple[str, ...] = ()) -
 
 def page(check: DataCheck, *, allowed: tuple[str, ...] = ()) -> str:
     """Return the page as HTML that is well-formed XML too; arguments as in `write_page`."""
-    text = verdict(check, allowed=allowed)
-    sentence = text.partition(": ")[2]
+    sentence = verdict_sentence(check, allowed=allowed)
     sizes = {label: len(places) for label, places in check.classes().items()}
     most = max(sizes.values(), default=0) or 1
     found = [["must" if each.must else "look", each.text, each.mend] for each in findings(check)]
     corrupt = [[each.path, each.reason] for each in check.corrupt]
     return render_page(
         _TEMPLATE,
-        title=f"Data: {text}",
+        title=f"Data: {check.data}: {sentence}",
         folder=check.data,
         verdict=sentence[:1].upper() + sentence[1:],
         tiles=_tiles(check),

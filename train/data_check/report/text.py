@@ -6,23 +6,15 @@ from ....edge_runtime.command_line.table import format_table
 from ....models.report.figures import count
 from ..checking import DataCheck
 from ..near_duplicates import Pair
-from .findings import Finding, findings, leak_forms
+from .findings import Finding, findings, leak_forms, verdict_sentence
 
 _MOST = 8  # lines of a section
 
 
-def verdict(check: DataCheck, *, allowed: tuple[str, ...] = ()) -> str:
-    """Return in a sentence whether the data can be trained on as they are."""
-    found = [each for each in findings(check) if each.must and each.kind not in allowed]
-    images = count(len(check.photographs) + len(check.corrupt), "image")
-    if not found:
-        return f"{check.data}: fine: nothing in {images} must be mended"
-    return f"{check.data}: to mend in {images}: {'; '.join(each.text for each in found)}"
-
-
 def check_text(check: DataCheck, *, allowed: tuple[str, ...] = ()) -> str:
     """Return the verdict, then a section for each thing that was looked at."""
-    return "\n\n".join([verdict(check, allowed=allowed), *_sections(check)])
+    sentence = f"{check.data}: {verdict_sentence(check, allowed=allowed)}"
+    return "\n\n".join([sentence, *_sections(check)])
 
 
 def _sections(check: DataCheck) -> Iterator[str]:
