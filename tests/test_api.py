@@ -87,7 +87,7 @@ def test_no_tensorflow_is_one_line(fresh_python: FreshPython, tmp_path: Path) ->
     ("options", "reason"),
     [
         ({"epochs": -1}, "Invalid value for '--epochs': -1 is not in the range"),
-        ({"colour": 1}, "No such option '?--colour"),
+        ({"colour": 1}, "No such option:? '?--colour"),
         ({"folds": 5}, "cross-validation is a command"),
         ({"epochs": 0, "head_epochs": 0}, "nothing to train"),
         ({"arch": "densenet-9"}, "densenet-9"),

@@ -67,13 +67,24 @@ def test_grey_is_repeated(suffix: str) -> None:
     np.testing.assert_allclose(rgb[..., 0].astype(int), grey, atol=12)
 
 
+def bmp_with_alpha(bgra: NDArray[np.uint8]) -> bytes:
+    """Write a bitmap with masks of its channels, as OpenCV does since 4.13."""
+    height, width = bgra.shape[:2]
+    pixels = bgra[::-1].tobytes()
+    file = struct.pack("<2sIHHI", b"BM", 138 + len(pixels), 0, 0, 138)
+    sizes = struct.pack("<IiiHHIIiiII", 124, width, height, 1, 32, 3, len(pixels), 0, 0, 0, 0)
+    masks = struct.pack("<4I4s", 0xFF0000, 0xFF00, 0xFF, 0xFF000000, b"BGRs")
+    return file + sizes + masks + bytes(64) + pixels
+
+
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".bmp"])
 @pytest.mark.parametrize("alpha", [0, 64, 255])
 def test_what_is_transparent_shows_white(suffix: str, alpha: int) -> None:
     bgra = np.dstack([photograph(), np.full((48, 64), alpha, np.uint8)])
     bgra[24:, :, 3] = 255
     lossless = (cv2.IMWRITE_WEBP_QUALITY, 101) if suffix == ".webp" else ()
-    rgb = decode_image(encode(suffix, bgra, *lossless), name="x").astype(int)
+    data = bmp_with_alpha(bgra) if suffix == ".bmp" else encode(suffix, bgra, *lossless)
+    rgb = decode_image(data, name="x").astype(int)
     np.testing.assert_array_equal(rgb[24:], bgra[24:, :, 2::-1])
     expected = (bgra[:24, :, 2::-1].astype(float) * alpha + 255.0 * (255 - alpha)) / 255
     # WebP without loss may still change the colour of what nobody sees.

@@ -15,6 +15,7 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert.schema_py_generated import BufferT, ModelT, SubGraphT, TensorT
+from flatbuffer_parts import made
 
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import read_json, read_labels, whole_file, write_json, write_text
@@ -25,10 +26,10 @@ from edgeclf.edge_runtime.model_file.spec import LABELS_NAME, SPEC_NAME, ModelSp
 
 def flatbuffer() -> bytes:
     """Return the smallest model that has an input, an output and weights."""
-    tensors = [TensorT(shape=[1, 4], name=name, buffer=0) for name in ("image", "scores")]
-    weights = BufferT(data=np.arange(256, dtype=np.uint8))
-    graph = SubGraphT(tensors=tensors, inputs=[0], outputs=[1], operators=[])
-    model = ModelT(version=3, subgraphs=[graph], buffers=[BufferT(), weights])
+    tensors = [made(TensorT, shape=[1, 4], name=name, buffer=0) for name in ("image", "scores")]
+    weights = made(BufferT, data=np.arange(256, dtype=np.uint8))
+    graph = made(SubGraphT, tensors=tensors, inputs=[0], outputs=[1], operators=[])
+    model = made(ModelT, version=3, subgraphs=[graph], buffers=[BufferT(), weights])
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())

@@ -171,6 +171,7 @@ def test_a_runtime_that_is_too_old_is_named(
     )
 
 
+@pytest.mark.usefixtures("_compiled_model")
 def test_a_package_that_the_runtime_forgets_to_ask_for_is_named(
     tiny_models: Path, fresh_python: Callable[..., object]
 ) -> None:

@@ -19,6 +19,7 @@ from ai_edge_litert.schema_py_generated import (
     TensorT,
     TensorType,
 )
+from flatbuffer_parts import made
 
 from edgeclf.edge_runtime.doctor.model import model_checks
 from edgeclf.edge_runtime.errors import EdgeclfError
@@ -57,9 +58,11 @@ def one_operator(
     """
     code = getattr(BuiltinOperator, name, BuiltinOperator.CUSTOM)
     tensors = [
-        TensorT(
-            name=f"t{place}", shape=[1, 4], buffer=0, type=getattr(TensorType, dtype.upper()),
-            quantization=QuantizationParametersT(
+        made(
+            TensorT, name=f"t{place}", shape=[1, 4], buffer=0,
+            type=getattr(TensorType, dtype.upper()),
+            quantization=made(
+                QuantizationParametersT,
                 scale=np.full(scales if place == 1 else 1, 0.5, np.float32),
                 zeroPoint=np.zeros(scales if place == 1 else 1, np.int64),
             ),
@@ -67,25 +70,29 @@ def one_operator(
         for place, dtype in enumerate(types)
     ]  # fmt: skip
     inputs = list(range(len(types) - 1))
-    operator = OperatorT(opcodeIndex=0, inputs=inputs, outputs=[len(inputs)])
-    model = ModelT(
-        version=3,
+    operator = made(OperatorT, opcodeIndex=0, inputs=inputs, outputs=[len(inputs)])
+    model = made(
+        ModelT, version=3,
         buffers=[BufferT()],
         operatorCodes=[
-            OperatorCodeT(
+            made(
+                OperatorCodeT,
                 deprecatedBuiltinCode=min(code, 127), builtinCode=code, version=version,
                 customCode=name if code == BuiltinOperator.CUSTOM else None,
             )
         ],
         subgraphs=[
-            SubGraphT(
-                tensors=tensors, inputs=inputs, outputs=[len(inputs)], operators=[operator]
+            made(
+                SubGraphT, tensors=tensors, operators=[operator],
+                inputs=inputs, outputs=[len(inputs)],
             )
         ],
     )  # fmt: skip
     if stated is not None:
-        model.buffers.append(BufferT(data=np.frombuffer(stated.encode().ljust(16, b"\0"), "u1")))
-        model.metadata = [MetadataT(name=RUNTIME_VERSION_NAME, buffer=1)]
+        model.buffers.append(
+            made(BufferT, data=np.frombuffer(stated.encode().ljust(16, b"\0"), "u1"))
+        )
+        model.metadata = [made(MetadataT, name=RUNTIME_VERSION_NAME, buffer=1)]
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())

@@ -139,9 +139,10 @@ print(*sorted(name for name in set(sys.modules) - before if "edgeclf" in name))
 """)
     live = "edgeclf.edge_runtime.live"
     expected = [
+        "edgeclf.edge_runtime.command_line",
+        "edgeclf.edge_runtime.command_line.option_types",
         live,
         f"{live}.sinks",
         f"{live}.sinks.options",
-        "edgeclf.edge_runtime.command_line.option_types",
     ]
     assert done.stdout.split() == expected
