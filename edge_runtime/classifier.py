@@ -17,6 +17,7 @@ from .images import RGBImage
 from .model_file.container import read_model
 from .model_file.self_test import SelfTestResult, run_self_test
 from .model_file.spec import check_thresholds
+from .novelty.model import Novelty, mean_features
 from .prediction import UNKNOWN, FrameResult, Prediction, least_scores, name_best
 from .preprocess import check_pixels, preprocess
 from .tflite.interpreter import Runtime, default_threads, open_interpreter
@@ -88,15 +89,21 @@ class Classifier:
                 f"{path}: {self._output['shape'][-1]} outputs for {len(self.spec.labels)} labels; "
                 "convert the model again"
             )
+        self._features = further[0] if further else self._output
         if self.spec.heatmap is not None:
             self._class_weights = self.spec.heatmap.class_weights()
-            self._features = further[0] if further else self._output
             channels = self._features["shape"][3:]
             if self._class_weights.shape != (len(self.spec.labels), *channels):
                 raise EdgeclfError(
                     f"{path}: its weights for heatmaps do not fit its labels and its second "
                     "output; convert the model again"
                 )
+        novelty = self.spec.novelty
+        if novelty is not None and (not further or novelty.channels != self._features["shape"][-1]):
+            raise EdgeclfError(
+                f"{path}: what it knows of its training does not fit its second output; convert "
+                "the model again"
+            )
 
     def preprocess(self, rgb: RGBImage) -> RGBImage:
         """Return `rgb` as the model's input, uint8 of shape (height, width, 3).
@@ -136,6 +143,27 @@ class Classifier:
             )
         with self._lock:
             return self._invoke(model_input)
+
+    def observe(self, model_input: RGBImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the scores of an image and its features, the mean of the last feature map.
+
+        Args:
+            model_input: what `preprocess` returns.
+
+        Returns:
+            float32 of shape (classes,), and of shape (channels,).
+
+        Raises:
+            EdgeclfError: the file does not give its features.
+        """
+        if self._features is self._output:
+            raise EdgeclfError(
+                f"{self.path}: it gives no features; convert the model again, with --novelty"
+            )
+        with self._lock:
+            output = self._invoke(model_input)
+            features = self._feature_map()
+        return self.dequantize(output), mean_features(features, self._features["quantization"])
 
     def dequantize(self, output: NDArray[Any]) -> NDArray[np.float32]:
         """Return what `infer` returned as scores, float32 of shape (classes,), 0 to 1.
@@ -268,19 +296,22 @@ class Classifier:
             our_turn = time.perf_counter()
             output = self._invoke(model_input)
             invoked = time.perf_counter()
-            features = self._feature_map() if heatmap else None
+            features = self._feature_map() if heatmap or self.spec.novelty else None
         scores = self.dequantize(output)
+        novelty = self._judge(features, scores)
         steps = {"preprocess": preprocessed - start, "invoke": invoked - our_turn}
         ms = sum(steps.values()) * 1000
         least = least_scores(self.spec.labels, self.thresholds, threshold)
-        prediction = name_best(scores, labels=self.spec.labels, least=least, top=top, ms=ms)
-        if features is not None:
+        prediction = name_best(
+            scores, labels=self.spec.labels, least=least, top=top, ms=ms, novelty=novelty
+        )
+        if heatmap and features is not None:
             shown = prediction.top[0][0] if prediction.label == UNKNOWN else prediction.label
             heatmap_of_it = self._activation_map(features, self.spec.labels.index(shown))
             prediction = replace(prediction, heatmap=heatmap_of_it)
         steps["postprocess"] = time.perf_counter() - invoked
         steps_ms = {step: seconds * 1000 for step, seconds in steps.items()}
-        return FrameResult(prediction, scores, steps_ms)
+        return FrameResult(prediction, scores, steps_ms, novelty)
 
     def _invoke(self, model_input: RGBImage) -> NDArray[Any]:
         """Return the model's output; whoever calls holds the lock."""
@@ -294,6 +325,12 @@ class Classifier:
         """Return a copy of the last feature map; whoever calls holds the lock."""
         features: NDArray[Any] = self.interpreter.get_tensor(self._features["index"])[0]
         return features
+
+    def _judge(self, features: NDArray[Any] | None, scores: NDArray[np.float32]) -> Novelty | None:
+        if features is None or self.spec.novelty is None:
+            return None
+        mean = mean_features(features, self._features["quantization"])
+        return self.spec.novelty.judge(mean, scores)
 
     def _activation_map(self, features: NDArray[Any], index: int) -> NDArray[np.float32]:
         scale, zero_point = self._features["quantization"]

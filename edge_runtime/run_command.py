@@ -212,6 +212,7 @@ class _Results:
         self._keeps_lines = keeps_lines
         self.labels: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
+        self.novel: Counter[str] = Counter()
         self.failures = 0
         self.csv_lines = [csv_row(CSV_COLUMNS)]
 
@@ -226,11 +227,15 @@ class _Results:
             self.labels[record["label"]] += 1
             if record["refused"] is not None:
                 self.refused[record["refused"]["label"]] += 1
+            if record["novelty_reason"] is not None:
+                self.novel[record["novelty_reason"]] += 1
         if self._keeps_lines:
             self.csv_lines.append(csv_line(record))
 
     def summary(self) -> str:
         parts = [f"{self.labels.total()} classified: {_counts(self.labels) or 'none'}"]
+        if self.novel:
+            parts.append(f"unknown: {_counts(self.novel)}")
         if self.refused:
             parts.append(f"below their thresholds: {_counts(self.refused)}")
         if self.failures:
@@ -275,7 +280,8 @@ def _heatmap_name(frame: Frame) -> str:
 
 def _table_line(frame: Frame, prediction: Prediction, width: int) -> str:
     refused = prediction.refused
-    remarks = [] if refused is None else [refused_text(refused)]
+    remarks = [] if prediction.novelty_reason is None else [prediction.novelty_reason]
+    remarks += [] if refused is None else [refused_text(refused)]
     named = {prediction.label, refused and refused.label}
     remarks += [f"{label} {score:.2f}" for label, score in prediction.top if label not in named]
     where = f"{frame.source}#{frame.index}" if is_video(Path(frame.source)) else frame.source

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ...edge_runtime.table import format_table
 from ...models.metrics.registry import ACCURACY, AGREEMENT
+from ...models.metrics.statistics import Estimate
 from ...models.report.figures import NONE, plain_figure
 from .gate import GateResult, Limits, Verdict
 from .verify import ConversionResult, recommend
@@ -57,8 +58,17 @@ def gate_summary(results: Sequence[ConversionResult], limits: Limits, *, classes
         if more := len(findings[_REASONS_SHOWN:]):
             lines.append(f"{recipe} breaks {more} more limits, all in conversion.json")
     best = recommend(results)
+    lines += [
+        f"Unknown for their novelty are {_share(result.unknown)} of these images"
+        for result in results
+        if best and result.recipe == best.recipe and result.unknown
+    ]
     lines.append(f"Recommended: {best.recipe} ({best.reason})" if best else "Recommended: none")
     return "\n".join(lines)
+
+
+def _share(share: Estimate) -> str:
+    return f"{share.value:.1%} [{share.interval.low:.1%}, {share.interval.high:.1%}]"
 
 
 def _drop(gate: GateResult | None) -> str:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.tflite.interpreter import delegated_parts, float_operators
+from ...models.metrics.records import to_json
 from ...models.metrics.scoring import Metrics, agreement, score_predictions
+from ...models.metrics.statistics import Estimate, share_estimate
 from ...models.recommendation import Tradeoff, recommended_index
 from ..recipes import KINDS, RECIPES
 from .gate import GateResult, Limits, judge
@@ -49,6 +51,8 @@ class ConversionResult:
         drop_points: accuracy lost against the float model, in percentage points.
         agreement: share of images on which both name the same class.
         largest_difference: of any score from the float model's.
+        unknown: share of the scoring set that is unknown for its novelty, with Wilson's interval;
+            None of a file that cannot tell.
         gate: what it lost, and whether that is too much; None without a scoring set.
     """
 
@@ -62,13 +66,15 @@ class ConversionResult:
     drop_points: float | None
     agreement: float | None
     largest_difference: float | None
+    unknown: Estimate | None
     gate: GateResult | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as a JSON object."""
         scores = None if self.scores is None else self.scores.to_json()
         gate = None if self.gate is None else self.gate.to_json()
-        return vars(self) | {"scores": scores, "gate": gate}
+        unknown = None if self.unknown is None else to_json(self.unknown)
+        return vars(self) | {"scores": scores, "unknown": unknown, "gate": gate}
 
 
 @dataclass(frozen=True)
@@ -125,11 +131,13 @@ def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Convers
         drop_points=None,
         agreement=None,
         largest_difference=None,
+        unknown=None,
         gate=None,
     )
     if scoring is None:
         return result
-    scores, labels = file_scores(classifier, scoring.inputs), classifier.spec.labels
+    labels = classifier.spec.labels
+    scores, novel = _file_answers(classifier, scoring.inputs)
     guess, reference = scores.argmax(1), scoring.reference.argmax(1)
     gate = judge(scoring.truth, reference=reference, guess=guess, labels=labels, limits=limits)
     return replace(
@@ -138,14 +146,28 @@ def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Convers
         drop_points=gate.drop.points,
         agreement=agreement(reference, guess),
         largest_difference=float(np.abs(scores - scoring.reference).max()),
+        unknown=None if novel is None else share_estimate(int(novel.sum()), images=len(novel)),
         gate=gate,
     )
 
 
 def file_scores(classifier: Classifier, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return a file's float32 scores (images, classes) for RGB uint8 (images, h, w, 3)."""
+    return _file_answers(classifier, inputs)[0]
+
+
+def _file_answers(
+    classifier: Classifier, inputs: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Return a file's scores, and which images are unknown for their novelty if it can tell."""
     scores = np.empty((len(inputs), len(classifier.spec.labels)), np.float32)
+    model = classifier.spec.novelty
+    novel = None if model is None else np.zeros(len(inputs), np.bool_)
     with click.progressbar(inputs, label=f"Scoring {classifier.spec.recipe}") as bar:
         for index, image in enumerate(bar):
-            scores[index] = classifier.scores(image)
-    return scores
+            if model is None or novel is None:
+                scores[index] = classifier.scores(image)
+            else:
+                scores[index], features = classifier.observe(image)
+                novel[index] = model.judge(features, scores[index]).is_unknown
+    return scores, novel

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import EdgeclfError
 from ..heatmap import HeatmapHead
+from ..novelty.model import NoveltyModel
 from ..preprocess import RESIZE_RULES, ResizeRule
 from .self_test import SelfTest
 from .strict_json import member, read_object, typed
@@ -34,7 +35,9 @@ class ModelSpec:
         architecture: the network's name, for people.
         edgeclf_version: what wrote the file.
         self_test: outputs that every runtime must compute again.
-        heatmap: what makes heatmaps of the second output; None for a model of one.
+        heatmap: what makes heatmaps of the second output; None where that is no feature map.
+        novelty: what tells from the second output how unlike its training an image is; None where
+            nothing was fitted.
         provenance: where the weights come from, as a JSON object.
         thresholds: by label, the score from which a live run believes it, 0 to 1; the labels that
             it leaves out have the run's own.
@@ -50,6 +53,7 @@ class ModelSpec:
     edgeclf_version: str
     self_test: SelfTest | None = None
     heatmap: HeatmapHead | None = None
+    novelty: NoveltyModel | None = None
     provenance: dict[str, Any] | None = None
     thresholds: dict[str, float] | None = None
     flatbuffer_sha256: str | None = field(default=None, compare=False)
@@ -111,6 +115,9 @@ def _typed_values(values: dict[str, Any]) -> dict[str, Any]:
         member(head, "channels", int)
         member(head, "weights", str)
         read["heatmap"] = HeatmapHead.from_json(head)
+    if "novelty" in values:
+        novelty = member(values, "novelty", dict)
+        read["novelty"] = NoveltyModel.from_json(novelty, classes=len(labels))
     if "provenance" in values:
         member(values, "provenance", dict)
     if "thresholds" in values:

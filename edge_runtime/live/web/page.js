@@ -90,7 +90,12 @@ function showLabel(now) {
   if (at("label").textContent !== now.label) say("said", `Now ${now.label}`);
   say("label", now.label);
   say("score", percent(now.score));
-  say("refused", now.refused ? refusal(now.refused) : "");
+  say("refused", why(now));
+}
+
+// Why the label is `unknown`; empty where nothing was refused.
+function why({ novelty_reason: reason, refused }) {
+  return reason || (refused ? refusal(refused) : "");
 }
 
 function refusal({ label, score, threshold }) {
@@ -145,7 +150,7 @@ function showEvents(events) {
     const what = element("span");
     what.append(element("b", "", event.label));
     if (event.previous !== null) what.append(element("span", "previous", ` after ${event.previous}`));
-    if (event.refused) what.append(element("span", "previous", ` (${refusal(event.refused)})`));
+    if (why(event)) what.append(element("span", "previous", ` (${why(event)})`));
     row.append(time, what, element("span", "score", percent(event.score)));
     return row;
   });
@@ -283,7 +288,7 @@ async function classify(file) {
     verdict.textContent = answer.label;
     const bars = answerBox.appendChild(element("ol", "bars"));
     showBars(bars, answer.top, answer.label);
-    if (answer.refused) answerBox.append(element("p", "file", refusal(answer.refused)));
+    if (why(answer)) answerBox.append(element("p", "file", why(answer)));
     answerBox.append(element("p", "file", `${file.name || "pasted"}, ${answer.ms.toFixed(0)} ms`));
     if (answer.overlay) {
       const overlay = element("img", "overlay");
