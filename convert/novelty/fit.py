@@ -14,7 +14,7 @@ from ...edge_runtime.novelty.model import (
     encoded,
     unit_length,
 )
-from ...models.metrics.statistics import wilson_interval
+from ...models.metrics.detection import grouped_share
 
 Doubles = NDArray[np.float64]
 
@@ -72,18 +72,14 @@ def fit_novelty(train: Observed, held_out: Observed, *, false_unknown: float) ->
     )
     answers = zip(held_out.features, held_out.scores, strict=True)
     novel = np.asarray([model.judge(*answer).is_unknown for answer in answers])
-    groups = len(np.unique(held_out.groups))
-    unknown = group_mean(novel, held_out.groups)
-    interval = wilson_interval(round(unknown * groups), images=groups)
-    return replace(
-        model, held_out=HeldOut(len(novel), groups, unknown, (interval.low, interval.high))
+    unknown = grouped_share(novel, held_out.groups)
+    figures = HeldOut(
+        images=len(novel),
+        groups=len(np.unique(held_out.groups)),
+        unknown=unknown.value,
+        interval=(unknown.interval.low, unknown.interval.high),
     )
-
-
-def group_mean(values: NDArray[np.bool_], groups: NDArray[np.intp]) -> float:
-    """Return the share of `values` that are true, each group weighing the same."""
-    places = np.unique(groups, return_inverse=True)[1]
-    return float((np.bincount(places, values) / np.bincount(places)).mean())
+    return replace(model, held_out=figures)
 
 
 def _fit_features(train: Observed, *, false_unknown: float) -> NoveltyModel:

@@ -1,6 +1,5 @@
 """The images that novelty models are fitted on, and what a file computes of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.novelty.model import NoveltyModel
 from ...models.float_model import FloatModelInfo
+from ...models.metrics.detection import group_numbers
 from ...models.photographs import Photographs, readable_photographs, run_photographs
 from ...models.run import Run
 from ..quantize.calibrate import choose_balanced
@@ -84,12 +84,6 @@ def load_novelty_images(
         )
         return None
     return NoveltyImages(*parts, false_unknown=false_unknown)
-
-
-def group_numbers(groups: Sequence[str]) -> NDArray[np.intp]:
-    """Return a number for each group; an image without one is a group of its own."""
-    named = [group or f"\0{place}" for place, group in enumerate(groups)]
-    return np.unique(named, return_inverse=True)[1]
 
 
 def _load(run: Run, split: str, *, data: Path | None, most: int, seed: int) -> Images:

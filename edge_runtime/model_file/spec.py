@@ -66,7 +66,7 @@ class ModelSpec:
     def to_json(self) -> str:
         """Return the spec as JSON text, the same bytes for the same spec."""
         check_thresholds(self.thresholds or {}, self.labels)
-        values = {name: value for name, value in asdict(self).items() if value is not None}
+        values = asdict(self, dict_factory=_without_none)
         return json.dumps({"schema": SCHEMA} | values, indent=1, ensure_ascii=False)
 
     @classmethod
@@ -94,6 +94,10 @@ class ModelSpec:
         except EdgeclfError as error:
             raise EdgeclfError(f"{name}: {error}") from None
         return spec
+
+
+def _without_none(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if value is not None}
 
 
 def _typed_values(values: dict[str, Any]) -> dict[str, Any]:
