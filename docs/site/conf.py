@@ -38,7 +38,7 @@ html_show_sphinx = False
 _NAVIGATION = {
     "Begin": ["../README", "usage", "commands", "api"],
     "Data and training": ["input", "data", "architectures", "training", "evaluation"],
-    "Quantization": ["quantization", "benchmark", "schemas/index"],
+    "Quantization": ["quantization", "benchmark", "novelty", "schemas/index"],
     "On devices": ["raspberry-pi", "runtimes", "live", "records", "service", "browser", "pi"],
     "Libraries": ["dependencies", "dependencies-train"],
     "edgeclf itself": ["../CONTRIBUTING", "../SECURITY", "../RELEASING", "../CHANGELOG"],

@@ -251,8 +251,9 @@ def mean_features(output: NDArray[Any], quantization: tuple[float, int]) -> Floa
 
 def unit_length(features: Floats) -> Floats:
     """Return vectors, of shape (..., channels), brought to length 1; zero stays zero."""
-    length = np.sqrt(np.square(features).sum(-1, keepdims=True))
-    return np.asarray(features / np.maximum(length, _LEAST_LENGTH), np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is infinite becomes no number
+        length = np.sqrt(np.square(features).sum(-1, keepdims=True))
+        return np.asarray(features / np.maximum(length, _LEAST_LENGTH), np.float32)
 
 
 def doubt_of(scores: NDArray[np.floating]) -> float:
