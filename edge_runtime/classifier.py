@@ -17,7 +17,8 @@ from .images import RGBImage
 from .model_file.container import read_model
 from .model_file.self_test import SelfTestResult, run_self_test
 from .model_file.spec import check_thresholds
-from .novelty.model import Novelty, mean_features
+from .novelty.features import mean_features
+from .novelty.model import Novelty
 from .prediction import UNKNOWN, FrameResult, Prediction, least_scores, name_best
 from .preprocess import check_pixels, preprocess
 from .tflite.interpreter import Runtime, default_threads, open_interpreter
@@ -43,6 +44,7 @@ class Classifier:
         *,
         threads: int | None = None,
         thresholds: Mapping[str, float] | None = None,
+        novelty_threshold: float | None = None,
         runtime: Runtime = "interpreter",
     ) -> None:
         """Load the model at `path`.
@@ -51,17 +53,24 @@ class Classifier:
             path: the .tflite file.
             threads: of one inference, 1 to 1024; None for the usable cores, 4 at most.
             thresholds: the least score by label, 0 to 1; goes before those of the file.
+            novelty_threshold: the novelty above which an image is unknown, above 0; 1 for never,
+                None for the file's own.
             runtime: what computes the model.
 
         Raises:
             EdgeclfError: the file is missing, damaged or not of `edgeclf convert`, the runtime
-                refuses it, or `threads` or `thresholds` are not as above.
+                refuses it, or `threads` or a threshold are not as above.
         """
         if threads is not None and not (isinstance(threads, int) and 1 <= threads <= _MOST_THREADS):
             raise EdgeclfError(
                 f"threads {threads!r}: give 1 to {_MOST_THREADS}, or None for the usable cores, "
                 "4 at most"
             )
+        if novelty_threshold is not None and not 0 < novelty_threshold <= 1:
+            raise EdgeclfError(
+                f"a novelty threshold of {novelty_threshold!r}: give one above 0, 1 for never"
+            )
+        self._novelty_threshold = novelty_threshold
         self.path = Path(path)
         data, self.spec = read_model(self.path)
         self.thresholds = dict(self.spec.thresholds or {}) | dict(thresholds or {})
@@ -330,7 +339,7 @@ class Classifier:
         if features is None or self.spec.novelty is None:
             return None
         mean = mean_features(features, self._features["quantization"])
-        return self.spec.novelty.judge(mean, scores)
+        return self.spec.novelty.judge(mean, scores, threshold=self._novelty_threshold)
 
     def _activation_map(self, features: NDArray[Any], index: int) -> NDArray[np.float32]:
         scale, zero_point = self._features["quantization"]

@@ -93,6 +93,11 @@ def _find_cameras(
     help=f"Least score of a label; the label is `{UNKNOWN}` below.",
 )
 @click.option(
+    "--novelty-threshold",
+    type=click.FloatRange(0, 1, min_open=True),
+    help=f"Novelty above which the label is `{UNKNOWN}`, 1 for never. [default: the model's]",
+)
+@click.option(
     "--heatmap",
     "heatmaps",
     type=click.Path(path_type=Path),
@@ -117,6 +122,7 @@ def run(
     as_json: bool,
     top: int,
     threshold: float,
+    novelty_threshold: float | None,
     heatmaps: Path | None,
     threads: int | None,
     runtime: Runtime,
@@ -154,12 +160,15 @@ def run(
             as_json=as_json,
             top=top,
             threshold=threshold,
+            novelty_threshold=novelty_threshold,
             threads=threads,
             runtime=runtime,
         )
         return
     _check_no_live_option()
-    classifier = Classifier(model, threads=threads, runtime=runtime)
+    classifier = Classifier(
+        model, threads=threads, novelty_threshold=novelty_threshold, runtime=runtime
+    )
     files = find_files(names, warn=_warn)
     if heatmaps is not None:
         check_folder(heatmaps)

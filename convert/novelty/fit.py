@@ -7,13 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge_runtime.novelty.model import (
-    HeldOut,
-    NoveltyModel,
-    doubt_of,
-    encoded,
-    unit_length,
-)
+from ...edge_runtime.novelty.features import doubt_of, unit_length
+from ...edge_runtime.novelty.model import HeldOut, NoveltyModel, encoded
 from ...models.metrics.detection import grouped_share
 
 Doubles = NDArray[np.float64]

@@ -18,7 +18,7 @@ _UNKNOWN = -1  # the place of `unknown` among the labels
 
 # A deviate of novelty counts for so many times its limit at the most, so that an average leaves
 # `unknown` as soon as it gets there.
-_MOST_LIMITS = 2
+_MOST_LIMITS, _MOST_DEVIATE = 2, 10.0
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Decider:
         deviate = 0.0
         if novelty is not None:
             self._limit = novelty.limit
-            most = _MOST_LIMITS * novelty.limit
+            most = min(_MOST_LIMITS * abs(novelty.limit), _MOST_DEVIATE)
             deviate = min(max(novelty.deviations, -most), most)
         return np.append(scores.astype(np.float64), deviate)
 

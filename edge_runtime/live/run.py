@@ -33,6 +33,7 @@ def run_live(
     as_json: bool,
     top: int,
     threshold: float,
+    novelty_threshold: float | None,
     threads: int | None,
     runtime: Runtime,
 ) -> None:
@@ -48,12 +49,19 @@ def run_live(
         as_json: whether the terminal gets JSON.
         top: classes to list.
         threshold: a best score below it makes the label `unknown`.
+        novelty_threshold: the novelty above which a scene is unknown; None for the model's.
         threads: of an inference; None for the usual.
         runtime: what computes the model.
     """
     name, open_source = _prepare(source, options)
     thresholds = dict(options.decision.class_threshold)
-    classifier = Classifier(model, threads=threads, thresholds=thresholds, runtime=runtime)
+    classifier = Classifier(
+        model,
+        threads=threads,
+        thresholds=thresholds,
+        novelty_threshold=novelty_threshold,
+        runtime=runtime,
+    )
     decider = options.decider(classifier.spec, threshold=threshold)
     with stop_on_signals() as stop:
         sinks: list[Sink] = [JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty())]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import EdgeclfError, ScoresError
 from ..images import RGBImage
-from ..novelty.model import mean_features
+from ..novelty.features import mean_features
 from ..tflite.interpreter import Interpreter, delegated_parts, float_operators, open_interpreter
 from .strict_json import member, typed
 

@@ -19,12 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model_file.strict_json import member, typed
-
-Floats = NDArray[np.float32]
+from .features import Floats, doubt_of, unit_length
 
 _MOST_CHANNELS = 1 << 14
 _MOST_NUMBERS = 1 << 22  # of an array in a file that is read
-_LEAST_LENGTH = 1e-12
+_LEAST_DISTANCE = 1e-12
 _MOST_OF_BLEND = 1.02  # of its limit: just enough to be unknown
 
 
@@ -143,12 +142,19 @@ class NoveltyModel:
             "groups are"
         )
 
-    def judge(self, features: NDArray[Any], scores: NDArray[np.floating]) -> Novelty:
+    def judge(
+        self,
+        features: NDArray[Any],
+        scores: NDArray[np.floating],
+        *,
+        threshold: float | None = None,
+    ) -> Novelty:
         """Return how unlike its training an image is.
 
         Args:
             features: the mean of the last feature map, of shape (channels,).
             scores: of each class, of shape (classes,), 0 to 1.
+            threshold: the novelty above which it is unknown, above 0 to 1; None for the model's.
         """
         distance, blend = self.parts(features, scores)
         share = 1 + distance if distance > 1 else min(blend, _MOST_OF_BLEND)
@@ -158,7 +164,7 @@ class NoveltyModel:
         return Novelty(
             value=NormalDist().cdf(deviations),
             deviations=deviations,
-            limit=self.limit,
+            limit=self.limit if threshold is None else _deviate(threshold),
             cause="unlike" if distance > 1 else "between",
         )
 
@@ -180,12 +186,12 @@ class NoveltyModel:
         along = arrays.axes @ offset
         inside = np.square((along - arrays.class_means) / arrays.deviations).sum(1).min()
         beside = max(float(offset @ offset - along @ along), 0.0) / self.rest_variance
-        return max(float(inside) + beside, _LEAST_LENGTH)
+        return max(float(inside) + beside, _LEAST_DISTANCE)
 
     @cached_property
     def limit(self) -> float:
         """The deviate above which an image is unknown."""
-        return NormalDist().inv_cdf(1 - self.false_unknown)
+        return _deviate(self.threshold)
 
     @property
     def threshold(self) -> float:
@@ -236,35 +242,6 @@ class _Arrays:
 _ARRAYS = ("channel_scales", "centre", "axes", "variances", "class_means")
 
 
-def mean_features(output: NDArray[Any], quantization: tuple[float, int]) -> Floats:
-    """Return a model's second output as a feature vector, float32 of shape (channels,).
-
-    Args:
-        output: a feature map or its mean, of shape (..., channels), as the model gives it.
-        quantization: its scale and zero point; a scale of 0 is that of floats.
-    """
-    scale, zero_point = quantization
-    places = output.reshape(-1, output.shape[-1])
-    mean = np.subtract(places.mean(0, dtype=np.float64), zero_point) * (scale or 1.0)
-    return np.asarray(mean, np.float32)
-
-
-def unit_length(features: Floats) -> Floats:
-    """Return vectors, of shape (..., channels), brought to length 1; zero stays zero."""
-    with np.errstate(invalid="ignore", over="ignore"):  # what is infinite becomes no number
-        length = np.sqrt(np.square(features).sum(-1, keepdims=True))
-        return np.asarray(features / np.maximum(length, _LEAST_LENGTH), np.float32)
-
-
-def doubt_of(scores: NDArray[np.floating]) -> float:
-    """Return the square root of the entropy of `scores`, of shape (classes,), in nats.
-
-    Entropy is skewed, its root hardly, so that a few doubtful images do not set all limits.
-    """
-    positive = scores[scores > 0].astype(np.float64)
-    return math.sqrt(max(float(-(positive * np.log(positive)).sum()), 0.0))
-
-
 def encoded(array: NDArray[Any], dtype: Literal["<f2", "<f4"]) -> str:
     """Return `array` as a novelty model holds it."""
     return base64.b64encode(np.ascontiguousarray(array.astype(dtype)).tobytes()).decode()
@@ -274,6 +251,10 @@ def _numbers(text: str, dtype: Literal["<f2", "<f4"]) -> Floats:
     if len(text) > 8 * _MOST_NUMBERS:
         raise ValueError("an array of a novelty model that is endless")
     return np.frombuffer(base64.b64decode(text, validate=True), dtype).astype(np.float32)
+
+
+def _deviate(novelty: float) -> float:
+    return NormalDist().inv_cdf(novelty) if novelty < 1 else math.inf
 
 
 def _between(value: float, mean_and_limit: tuple[float, float]) -> float:

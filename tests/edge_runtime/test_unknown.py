@@ -3,8 +3,11 @@
 from statistics import NormalDist
 
 import numpy as np
+import pytest
 
-from edgeclf.edge_runtime.novelty.model import Novelty
+from edgeclf.edge_runtime.classifier import Classifier
+from edgeclf.edge_runtime.errors import EdgeclfError
+from edgeclf.edge_runtime.novelty.model import HeldOut, Novelty, NoveltyModel, encoded
 from edgeclf.edge_runtime.prediction import (
     CSV_COLUMNS,
     UNLIKE,
@@ -24,6 +27,25 @@ def named(deviations: float | None, *, threshold: float = 0.0, cause: str = "unl
         value = Novelty(NormalDist().cdf(deviations), deviations, 2.0, cause)
     least = least_scores(LABELS, {}, threshold)
     return name_best(SCORES, labels=LABELS, least=least, top=3, ms=1.0, novelty=value)
+
+
+def drawn_model() -> NoveltyModel:
+    """The model of two classes around (1, 2, 3, 4), one axis wide."""
+    centre = np.array([1, 2, 3, 4]) / np.sqrt(30)
+    return NoveltyModel(
+        channels=4,
+        channel_scales=encoded(np.ones(4), "<f4"),
+        centre=encoded(centre, "<f4"),
+        axes=encoded(np.eye(4)[:1], "<f2"),
+        variances=encoded(np.full(1, 0.01), "<f4"),
+        rest_variance=0.01,
+        class_means=encoded(np.array([[0.05], [-0.05]]), "<f2"),
+        distance=(-2.0, 1.0),
+        weights=(1.0, 1.0),
+        blend=(-2.0, 1.0),
+        false_unknown=0.01,
+        held_out=HeldOut(10, 10, 0.0, (0.0, 0.3)),
+    )
 
 
 def test_thresholds_and_novelty_each_make_unknown() -> None:
@@ -56,3 +78,22 @@ def test_the_record_says_so() -> None:
     assert cells[CSV_COLUMNS.index("novelty_reason")] == UNLIKE
     plain = frame_record(named(None), source="a.png", frame=0, taken_at=0.0)
     assert (plain["label"], plain["novelty"], plain["novelty_reason"]) == ("oil", None, None)
+
+
+def test_each_threshold_of_novelty_cuts_where_it_says() -> None:
+    model = drawn_model()
+    features, scores = np.full(4, 5.0, np.float32) * [1, 3, 1, 1], np.array([1, 0], np.float32)
+    novelty = model.judge(features, scores)
+    assert novelty.is_unknown
+    assert novelty.cause == "unlike"
+    assert not model.judge(features, scores, threshold=1.0).is_unknown
+    known = model.judge(np.array([1, 2, 3, 4], np.float32), scores)
+    assert not known.is_unknown
+    below = model.judge(np.array([1, 2, 3, 4], np.float32), scores, threshold=known.value / 2)
+    assert below.is_unknown
+
+
+@pytest.mark.parametrize("threshold", [0.0, -1.0, 1.5, float("nan")])
+def test_what_is_no_threshold_is_refused(threshold: float) -> None:
+    with pytest.raises(EdgeclfError, match="give one above 0, 1 for never"):
+        Classifier("model.tflite", novelty_threshold=threshold)
