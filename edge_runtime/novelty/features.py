@@ -1,4 +1,4 @@
-"""The two things that novelty is judged by: the features of an image, and the doubt of its scores."""
+"""What novelty is judged by: the features of an image, and the doubt of its scores."""
 
 import math
 from typing import Any
