@@ -21,7 +21,8 @@ def make_models(name: str, work: Path) -> Path:
     """Convert the architecture `name` below `work` if need be; return the folder of its files.
 
     They are `RECIPE.tflite` with one output, `features/int8.tflite` with the mean of the last
-    feature map as its second one, and `heatmap/int8.tflite` with that map. The weights are drawn from a seed.
+    feature map as its second one, and `heatmap/int8.tflite` with that map. The weights are drawn
+    from a seed.
     """
     folder = work / "models" / name
     keep_folder(
