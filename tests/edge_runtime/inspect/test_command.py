@@ -154,8 +154,10 @@ def test_the_runtime_counts_the_same_operators(cli, tiny_models: Path, recipe: s
     for kind in answer["operators"]:
         counts[kind["name"]] = counts.get(kind["name"], 0) + kind["count"]
     assert counts == {name: names.count(name) for name in names}
-    [image], [scores] = interpreter.get_input_details(), interpreter.get_output_details()
-    for tensor, details in ((answer["inputs"][0], image), (answer["outputs"][0], scores)):
+    tensors = [*answer["inputs"], *answer["outputs"]]
+    described = [*interpreter.get_input_details(), *interpreter.get_output_details()]
+    assert len(tensors) == len(described) == 3
+    for tensor, details in zip(tensors, described, strict=True):
         assert tensor["name"] == details["name"]
         assert tensor["shape"] == details["shape"].tolist()
         quantization = (tensor["scale"] or 0.0, tensor["zero_point"] or 0)

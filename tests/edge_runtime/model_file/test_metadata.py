@@ -102,7 +102,7 @@ def without_metadata(model: Path) -> bytes:
 
 def outputs(data: bytes) -> np.ndarray:
     interpreter = open_interpreter(data, name="model", threads=1)
-    [image], [scores] = interpreter.get_input_details(), interpreter.get_output_details()
+    image, scores = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     found = []
     for grid in GRIDS:
         pixels = synthetic_input(7, grid=grid, size_hw=tuple(image["shape"][1:3]))

@@ -259,7 +259,7 @@ def test_json_lines(tmp_path: Path) -> None:
     assert frame == {
         "schema": 1, "type": "frame", "time": "2025-11-25T09:15:00.423Z", "source": "camera",
         "frame": 3, "label": "oil", "score": 0.9, "refused": None,
-        "frame_label": "oil", "frame_score": 0.9,
+        "novelty": None, "novelty_reason": None, "frame_label": "oil", "frame_score": 0.9,
         "top": [["oil", 0.9], ["good", 0.1]], "ms": 12.0, "age_ms": 34.5,
         "steps_ms": {"preprocess": 1.0, "invoke": 12.0, "postprocess": 0.125},
     }  # fmt: skip
