@@ -92,8 +92,8 @@ _TOO_FEW_IMAGES = 3
 @click.option(
     "--novelty/--no-novelty",
     default=True,
-    help="Add the mean of the last feature map as an output, and what tells by it whether an image "
-    "is unlike RUN's training images.",
+    help="Add the mean of the last feature map as an output, and a model of novelty, by which "
+    "images unlike RUN's are unknown.",
 )
 @click.option(
     "--false-unknown",
