@@ -19,7 +19,7 @@ _MOST_AXES = 256
 # Of the variance of the training images, what the axes leave out.
 _LEFT_OUT = 1e-4
 _LEAST_DEVIATION = 1e-6
-_FOLDS = 5
+_FOLDS, _LEAST_FITTED = 10, 0.75
 # Of distance and doubt, each in its standard deviations: found by leaving classes out.
 _WEIGHTS = (1.0, 2.0)
 
@@ -157,8 +157,9 @@ def _log_distances(model: NoveltyModel, features: NDArray[np.float32]) -> Double
 def _cross_distances(train: Observed, *, false_unknown: float) -> Doubles:
     """Return the logarithm of the distances of training images from models that lack their group.
 
-    Where groups are few, the held-out ones do not hold all that is known, and these are more. What
-    a fold leaves of no class is left out.
+    Where groups are few, the held-out ones do not hold all that is known, and these are more. Left
+    out are images whose class the fold does not leave, and folds that leave too few images to speak
+    for a model of all of them.
     """
     groups = np.unique(train.groups, return_inverse=True)[1]
     folds = min(_FOLDS, int(groups.max()) + 1)
@@ -168,6 +169,8 @@ def _cross_distances(train: Observed, *, false_unknown: float) -> Doubles:
         fitted = np.flatnonzero(fold_of != fold)
         present = np.isin(train.classes, train.classes[fitted])
         tested = np.flatnonzero((fold_of == fold) & present)
+        if len(fitted) < _LEAST_FITTED * len(fold_of):
+            continue
         model = _fit_features(_some(train, fitted), false_unknown=false_unknown)
         found.append(_log_distances(model, train.features[tested]))
     return np.concatenate(found)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ..errors import EdgeclfError, ScoresError
 from ..images import RGBImage
 from ..novelty.features import mean_features
+from ..strict_json import member, typed
 from ..tflite.interpreter import Interpreter, delegated_parts, float_operators, open_interpreter
-from .strict_json import member, typed
 
 # Pixels of the grid that is drawn and then enlarged: coarse, middle and fine structure.
 GRIDS = (4, 16, 64)

@@ -10,8 +10,8 @@ from ..errors import EdgeclfError
 from ..heatmap import HeatmapHead
 from ..novelty.model import NoveltyModel
 from ..preprocess import RESIZE_RULES, ResizeRule
+from ..strict_json import member, read_object, typed
 from .self_test import SelfTest
-from .strict_json import member, read_object, typed
 
 SCHEMA = 1
 

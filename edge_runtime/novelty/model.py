@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model_file.strict_json import member, typed
+from ..strict_json import member, typed
 from .features import Floats, doubt_of, unit_length
 
 _MOST_CHANNELS = 1 << 14
