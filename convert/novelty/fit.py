@@ -59,11 +59,11 @@ def fit_novelty(train: Observed, held_out: Observed, *, false_unknown: float) ->
         for weight, part in zip(_WEIGHTS, (distances, doubts), strict=True)
     ]
     blends = weights[0] * distances + weights[1] * doubts
-    model = replace(
+    model = replace(  # either limit makes unknown: each gets half of the share
         model,
-        distance=_mean_and_limit((distances, others), false_unknown),
+        distance=_mean_and_limit((distances, others), false_unknown / 2),
         weights=(weights[0], weights[1]),
-        blend=_mean_and_limit((blends,), false_unknown),
+        blend=_mean_and_limit((blends,), false_unknown / 2),
     )
     answers = zip(held_out.features, held_out.scores, strict=True)
     novel = np.asarray([model.judge(*answer).is_unknown for answer in answers])
