@@ -119,8 +119,8 @@ def test_programs_read_an_object(cli, tiny_models: Path, recipe: str) -> None:
     answer = report(cli, path)
     assert list(answer) == [
         "schema", "file", "bytes", "sha256", "recipe", "architecture", "edgeclf_version",
-        "inputs", "outputs", "resize", "labels", "thresholds", "provenance", "carries_self_test",
-        "carries_digest", "oldest_runtime", "operators",
+        "inputs", "outputs", "resize", "labels", "thresholds", "novelty", "provenance",
+        "carries_self_test", "carries_digest", "oldest_runtime", "operators",
         "float_operators", "sizes", "files", "metadata", "findings",
     ]  # fmt: skip
     assert answer["schema"] == 1
@@ -267,7 +267,9 @@ def test_thresholds_are_shown(cli, tiny_models: Path, tmp_path: Path) -> None:
 def test_labels_that_do_not_fit_are_found(cli, tiny_models: Path, tmp_path: Path) -> None:
     data, spec = read_model(tiny_models / "int8.tflite")
     path = tmp_path / "model.tflite"
-    write_model(path, data[: flatbuffer_size(data)], replace(spec, labels=("a", "b", "c")))
+    write_model(
+        path, data[: flatbuffer_size(data)], replace(spec, labels=("a", "b", "c"), novelty=None)
+    )
     [finding] = report(cli, path)["findings"]
     assert finding["check"] == "labels"
     assert finding["detail"].startswith("3 labels for an output of ")

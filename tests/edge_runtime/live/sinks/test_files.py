@@ -310,7 +310,7 @@ def test_a_table(tmp_path: Path) -> None:
     assert [row[3] for row in rows] == [*"012", *map(str, range(20))]
     assert rows[0] == [
         "1", "2025-11-25T09:15:00.123Z", "camera", "0", 'a "quoted", label', "0.9", "", "",
-        'a "quoted", label', "0.9", "12.0", "34.5", "",
+        'a "quoted", label', "0.9", "12.0", "34.5", "", "", "",
     ]  # fmt: skip
 
 
