@@ -11,6 +11,7 @@ from ..edge_runtime.tflite.interpreter import RUNTIMES, Runtime, default_threads
 from .compare_command import compare
 from .heatmaps.command import heatmaps
 from .measure.benchmark import measure_benchmark
+from .novelty.command import novelty
 from .report.terminal import benchmark_table, measured_line
 from .report_command import check_reports, report, report_options, write_reports
 from .results.conditions import Settings
@@ -51,6 +52,7 @@ def benchmark() -> None:
 
 benchmark.add_command(compare)
 benchmark.add_command(heatmaps)
+benchmark.add_command(novelty)
 benchmark.add_command(report)
 
 

@@ -99,6 +99,19 @@ _TOO_FEW_IMAGES = 3
     help="Add the last feature map as an output, which `edgeclf run --heatmap` draws.",
 )
 @click.option(
+    "--novelty/--no-novelty",
+    default=True,
+    help="Add the mean of the last feature map as an output, and a model of novelty, by which "
+    "images unlike RUN's are unknown.",
+)
+@click.option(
+    "--false-unknown",
+    default=0.01,
+    type=FiniteRange(0, 0.5, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Share of known images that may be said to be unknown for their novelty.",
+)
+@click.option(
     "--arch", help=f"Architecture of --weights, in place of RUN: {', '.join(ARCHITECTURES)}."
 )
 @click.option("--weights", type=_PATH, help="Weights file to convert, in place of RUN.")
@@ -164,6 +177,8 @@ def convert_with(
     max_class_drop: float,
     max_escape_rise: float,
     heatmap: bool,
+    novelty: bool,
+    false_unknown: float,
     arch: str | None,
     weights: Path | None,
     labels: Path | None,
@@ -195,6 +210,7 @@ def convert_with(
 
     quiet_tensorflow()
     from .conversion import interruption_message, run_conversion
+    from .novelty.images import NoveltyImages, load_novelty_images
     from .preparation import CalibrationPlan
     from .quantize.qat import QatConfig, QatPlan
     from .techniques.registry import parse_techniques
@@ -203,6 +219,7 @@ def convert_with(
     scoring: Photographs | None = None
     calibrating: Photographs | None = None
     qat: QatPlan | None = None
+    novelty_images: NoveltyImages | None = None
     if source is not None:
         scoring = run_photographs(source, "test", data=data)
         calibrating = run_photographs(source, "train", data=data)
@@ -213,6 +230,10 @@ def convert_with(
                 epochs=qat_epochs, batch_size=source.batch_size, augment=source.augment, seed=seed
             ),
         )
+        if novelty:
+            novelty_images = load_novelty_images(
+                source, data=data, seed=seed, false_unknown=false_unknown
+            )
     elif data is not None:
         scoring = labelled_photographs(data, info.labels)
     if calibration is not None:
@@ -227,6 +248,8 @@ def convert_with(
             qat=qat,
             limits=limits,
             heatmap=heatmap,
+            features=novelty,
+            novelty=novelty_images,
             provenance={} if source is None else source.provenance(),
         )
     except KeyboardInterrupt:

@@ -23,6 +23,7 @@ from .graph.batch_norm import deploy_graph
 from .graph.heatmap import find_tail
 from .graph.nodes import Graph
 from .graph.read_keras import read_keras
+from .novelty.images import NoveltyImages
 from .preparation import CalibrationPlan, Preparation
 from .quantize.emit import emit_tflite
 from .quantize.qat import QatPlan, Trained, train_fake_quant
@@ -45,6 +46,8 @@ def run_conversion(
     qat: QatPlan | None,
     limits: Limits,
     heatmap: bool,
+    features: bool,
+    novelty: NoveltyImages | None,
     provenance: dict[str, Any],
 ) -> list[ConversionResult]:
     """Write a .tflite file per recipe and `conversion.json` to `out`; return what was measured.
@@ -58,6 +61,8 @@ def run_conversion(
         qat: what recipes that train are trained on.
         limits: what a file may lose against the float model on the scoring photographs.
         heatmap: whether the files give the last feature map too, for heatmaps.
+        features: whether they give its mean otherwise.
+        novelty: what their novelty models are fitted on; None for files without.
         provenance: what is known of the training, for the files to tell; a JSON object.
     """
     _check_images(recipes, calibration.photographs, qat)
@@ -67,7 +72,7 @@ def run_conversion(
         click.echo(f"Warning: left as they are: {', '.join(read.unknown_layers)}", err=True)
     graph = deploy_graph(read)
     _check_finite(graph, info)
-    features = find_tail(graph).features if heatmap else None
+    further = _further_output(graph, heatmap=heatmap, features=features)
     prepared = Preparation(graph, info, calibration)
     origin = {"weights_sha256": sha256_of(info.weights)} | provenance
     scoring_set = _scoring_set(float_model, scoring)
@@ -85,7 +90,7 @@ def run_conversion(
             recipe_graph, ranges = trained.graph, trained.ranges
         inputs = prepared.inputs if recipe.calibrates else None
         flatbuffer = emit_tflite(
-            recipe_graph, recipe, calibration=inputs, ranges=ranges, features=features
+            recipe_graph, recipe, calibration=inputs, ranges=ranges, features=further
         )
         with _naming(recipe):
             self_test = make_self_test(flatbuffer)
@@ -103,6 +108,9 @@ def run_conversion(
             _naming(recipe),
         ):
             unproven.write_bytes(model_bytes(flatbuffer, spec))
+            if novelty is not None:
+                spec = replace(spec, novelty=novelty.fit(unproven))
+                unproven.write_bytes(model_bytes(flatbuffer, spec))
             if trained is not None:
                 training = _training_report(trained, unproven, scoring_set)
             result = verify(unproven, scoring_set, limits=limits)
@@ -114,6 +122,14 @@ def run_conversion(
         if trained is not None:
             (out / CHECKPOINT_NAME).unlink(missing_ok=True)
     return results
+
+
+def _further_output(graph: Graph, *, heatmap: bool, features: bool) -> str | None:
+    """Return the name of the node whose value shall be the second output."""
+    if not heatmap and not features:
+        return None
+    tail = find_tail(graph)
+    return tail.features if heatmap else tail.mean
 
 
 def _check_finite(graph: Graph, info: FloatModelInfo) -> None:

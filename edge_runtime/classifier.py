@@ -1,6 +1,5 @@
 """A model file, ready to name what it sees."""
 
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,16 +10,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import as_path, as_score, as_whole, check_choice
 from .errors import EdgeclfError
-from .images import RGBImage
+from .images import BGRImage, RGBImage
 from .model_file.container import read_model
 from .model_file.self_test import SelfTestResult, run_self_test
 from .model_file.spec import check_thresholds
+from .novelty.model import Novelty
 from .prediction import UNKNOWN, FrameResult, Prediction, least_scores, name_best
 from .preprocess import check_pixels, preprocess
 from .tflite.interpreter import RUNTIMES, Runtime, default_threads, open_interpreter
 from .tflite.model_tensors import ModelTensors
+from .validation.arguments import as_path, as_score, as_whole, check_choice
 
 MOST_THREADS = 1024  # no machine has more to give to one image
 
@@ -43,6 +43,7 @@ class Classifier:
         *,
         threads: int | None = None,
         thresholds: Mapping[str, float] | None = None,
+        novelty_threshold: float | None = None,
         runtime: Runtime = "interpreter",
     ) -> None:
         """Load the model at `path`.
@@ -51,18 +52,23 @@ class Classifier:
             path: the .tflite file.
             threads: of one inference, 1 to 1024; None for the usable cores, 4 at most.
             thresholds: the least score by label, 0 to 1; goes before those of the file.
+            novelty_threshold: the novelty above which an image is unknown, 0 to 1; 1 for never, and
+                None for the file's own.
             runtime: what computes the model.
 
         Raises:
             EdgeclfError: the file is missing, damaged or not of `edgeclf convert`, the runtime
-                refuses it, or `threads` or `thresholds` are not as above.
+                refuses it, or `threads` or a threshold are not as above.
         """
         if threads is not None:
             mend = f"give 1 to {MOST_THREADS}, or None for the usable cores, 4 at most"
             threads = as_whole(threads, name="threads", least=1, most=MOST_THREADS, mend=mend)
         if not isinstance(thresholds, Mapping | None):
             raise EdgeclfError(f"thresholds {thresholds!r:.80}: give scores by label, as a dict")
+        if novelty_threshold is not None:
+            novelty_threshold = as_score(novelty_threshold, name="novelty threshold")
         check_choice(runtime, name="runtime", known=RUNTIMES)
+        self._novelty_threshold = novelty_threshold
         self.path = as_path(path, name="path")
         data, self.spec = read_model(self.path)
         self.thresholds = dict(self.spec.thresholds or {}) | dict(thresholds or {})
@@ -82,8 +88,8 @@ class Classifier:
             classes=len(self.spec.labels),
             heatmap=self.spec.heatmap,
         )
-        self._lock = threading.Lock()  # around the interpreter: set, invoke, get
-        self._last_thread: int | None = None  # that has invoked
+        if self.spec.novelty is not None:
+            self._tensors.check_features(self.spec.novelty.channels)
 
     def preprocess(self, rgb: RGBImage) -> RGBImage:
         """Return `rgb` as the model's input, uint8 of shape (height, width, 3).
@@ -121,8 +127,27 @@ class Classifier:
                 f"an input of shape {model_input.shape} for a model of ({height}, {width}, 3); "
                 "give what `preprocess` returns"
             )
-        with self._lock:
-            return self._invoke(model_input)
+        return self._tensors.compute(model_input)[0]
+
+    def observe(self, model_input: RGBImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the scores of an image and its features, the mean of the last feature map.
+
+        Args:
+            model_input: what `preprocess` returns.
+
+        Returns:
+            float32 of shape (classes,), and of shape (channels,).
+
+        Raises:
+            EdgeclfError: the file does not give its features.
+        """
+        if not self._tensors.has_features:
+            raise EdgeclfError(
+                f"{self.path}: it gives no features; convert the model again, with --novelty"
+            )
+        output, features, _ = self._tensors.compute(model_input, with_features=True)
+        assert features is not None
+        return self.dequantize(output), self._tensors.mean_features(features)
 
     def dequantize(self, output: NDArray[Any]) -> NDArray[np.float32]:
         """Return what `infer` returned as scores, float32 of shape (classes,), 0 to 1.
@@ -157,14 +182,7 @@ class Classifier:
         index = as_whole(
             index, name="class", least=0, most=last, mend=f"give its index, 0 to {last}"
         )
-        with self._lock:
-            if self._last_thread != threading.get_ident():
-                raise EdgeclfError(
-                    f"{self.path}: the last image was not scored by this thread; "
-                    "`classify(image, heatmap=True)` is safe on several threads"
-                )
-            features = self._tensors.features()
-        return self._tensors.activation_map(features, index)
+        return self._tensors.activation_map(self._tensors.last_features(), index)
 
     def classify(
         self, rgb: RGBImage, *, top: int = 3, threshold: float = 0.0, heatmap: bool = False
@@ -211,12 +229,7 @@ class Classifier:
         return predictions
 
     def classify_frame(
-        self,
-        bgr: NDArray[np.uint8],
-        *,
-        top: int = 3,
-        threshold: float = 0.0,
-        heatmap: bool = False,
+        self, bgr: BGRImage, *, top: int = 3, threshold: float = 0.0, heatmap: bool = False
     ) -> FrameResult:
         """Classify a frame as OpenCV gives it, and time the steps.
 
@@ -236,7 +249,7 @@ class Classifier:
         """
         if self.spec.self_test is None:
             raise EdgeclfError(f"{self.path}: it carries no self-test; convert the model again")
-        with self._lock:
+        with self._tensors.lock:
             return run_self_test(self.interpreter, self.spec.self_test)
 
     def _classify(
@@ -252,28 +265,31 @@ class Classifier:
         if is_bgr:  # each channel is preprocessed alone, so the small image can be turned around
             model_input = np.asarray(cv2.cvtColor(model_input, cv2.COLOR_BGR2RGB), np.uint8)
         preprocessed = time.perf_counter()
-        with self._lock:
-            our_turn = time.perf_counter()
-            output = self._invoke(model_input)
-            invoked = time.perf_counter()
-            features = self._tensors.features() if heatmap else None
+        output, features, seconds = self._tensors.compute(
+            model_input, with_features=heatmap or self.spec.novelty is not None
+        )
+        invoked = time.perf_counter()
         scores = self.dequantize(output)
-        steps = {"preprocess": preprocessed - start, "invoke": invoked - our_turn}
+        novelty = self._judge(features, scores)
+        steps = {"preprocess": preprocessed - start, "invoke": seconds}
         ms = sum(steps.values()) * 1000
         least = least_scores(self.spec.labels, self.thresholds, threshold)
-        prediction = name_best(scores, labels=self.spec.labels, least=least, top=top, ms=ms)
-        if features is not None:
+        prediction = name_best(
+            scores, labels=self.spec.labels, least=least, top=top, ms=ms, novelty=novelty
+        )
+        if heatmap and features is not None:
             shown = prediction.top[0][0] if prediction.label == UNKNOWN else prediction.label
             heatmap_of_it = self._tensors.activation_map(features, self.spec.labels.index(shown))
             prediction = replace(prediction, heatmap=heatmap_of_it)
         steps["postprocess"] = time.perf_counter() - invoked
         steps_ms = {step: seconds * 1000 for step, seconds in steps.items()}
-        return FrameResult(prediction, scores, steps_ms)
+        return FrameResult(prediction, scores, steps_ms, novelty)
 
-    def _invoke(self, model_input: RGBImage) -> NDArray[Any]:
-        """Return the model's output; whoever calls holds the lock."""
-        self._last_thread = threading.get_ident()
-        return self._tensors.invoke(model_input)
+    def _judge(self, features: NDArray[Any] | None, scores: NDArray[np.float32]) -> Novelty | None:
+        if features is None or self.spec.novelty is None:
+            return None
+        mean = self._tensors.mean_features(features)
+        return self.spec.novelty.judge(mean, scores, threshold=self._novelty_threshold)
 
     def _check_heatmap(self) -> None:
         if self.spec.heatmap is None:

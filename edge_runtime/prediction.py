@@ -5,14 +5,16 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .novelty.model import Novelty
 from .text import csv_cell
 
 UNKNOWN = "unknown"
+UNLIKE = "unlike anything in training"
 
 # Of every record below, and of the events and camera states of a live run; it rises when a field
 # changes its meaning or goes.
@@ -20,7 +22,7 @@ RECORD_SCHEMA = 1
 Record = dict[str, Any]
 CSV_COLUMNS = (
     "schema", "time", "source", "frame", "label", "score", "refused", "threshold",
-    "frame_label", "frame_score", "ms", "age_ms", "error",
+    "frame_label", "frame_score", "ms", "age_ms", "error", "novelty", "novelty_reason",
 )  # fmt: skip
 
 
@@ -44,13 +46,16 @@ class Prediction:
     """The model's answer for one image.
 
     Attributes:
-        label: the best of the classes that reach their thresholds, or `unknown` if none does.
+        label: the best of the classes that reach their thresholds, or `unknown` if none does, or
+            if the image is too novel.
         score: its score, 0 to 1; the highest for `unknown`.
         top: the best classes with their scores, best first.
         ms: preprocessing and inference, in milliseconds; without waiting for another thread.
         heatmap: where the label was seen, the best class for `unknown`: float32 as
             `Classifier.class_activation_map` returns it; None unless asked for.
         refused: the class with the highest score where that is below its threshold; else None.
+        novelty: how unlike its training the image is, 0 to 1; None of a file that cannot tell.
+        novelty_reason: why an image that is too novel is `unknown`, in words; else None.
     """
 
     label: str
@@ -59,6 +64,8 @@ class Prediction:
     ms: float
     heatmap: NDArray[np.float32] | None = field(default=None, compare=False)
     refused: Refusal | None = None
+    novelty: float | None = None
+    novelty_reason: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +76,13 @@ class FrameResult:
         prediction: the answer.
         scores: of each class, float32 of shape (classes,), 0 to 1.
         steps_ms: time of `preprocess`, `invoke` and `postprocess`, in milliseconds.
+        novelty: how unlike its training it is; None of a file that cannot tell.
     """
 
     prediction: Prediction
     scores: NDArray[np.float32]
     steps_ms: dict[str, float]
+    novelty: Novelty | None = None
 
 
 def least_scores(
@@ -112,6 +121,7 @@ def name_best(
     least: NDArray[np.float64],
     top: int,
     ms: float,
+    novelty: Novelty | None = None,
 ) -> Prediction:
     """Return the prediction that `scores` make, without a heatmap.
 
@@ -121,8 +131,11 @@ def name_best(
         least: as `least_scores` returns them.
         top: number of classes to list.
         ms: time of preprocessing and inference, in milliseconds.
+        novelty: how unlike its training the image is, if the file can tell.
     """
     sure = scores >= least
+    if novelty is not None and novelty.is_unknown:
+        sure = np.zeros_like(sure)
     index = int(np.where(sure, scores, scores - 2).argmax())
     best_first = np.argsort(-scores, kind="stable")[:top]
     return Prediction(
@@ -131,7 +144,42 @@ def name_best(
         top=tuple((labels[int(i)], float(scores[i])) for i in best_first),
         ms=ms,
         refused=refusal(scores, labels=labels, least=least),
+        novelty=None if novelty is None else novelty.value,
+        novelty_reason=explain_novelty(novelty, scores, labels),
     )
+
+
+def explain_novelty(
+    novelty: Novelty | None, scores: NDArray[np.floating], labels: Sequence[str]
+) -> str | None:
+    """Return in words why an image is too novel to be named; None if it is not.
+
+    Args:
+        novelty: how unlike its training the image is, if the file can tell.
+        scores: of shape (classes,), 0 to 1.
+        labels: the classes.
+    """
+    if novelty is None or not novelty.is_unknown:
+        return None
+    if novelty.cause == "unlike" or len(labels) < 2:
+        return UNLIKE
+    first, second = (labels[int(place)] for place in np.argsort(-scores, kind="stable")[:2])
+    return f"between {first} and {second}"
+
+
+class Decided(Protocol):
+    """What a record says of an image: a prediction, or a live run's decision."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def refused(self) -> Refusal | None: ...
+    @property
+    def novelty(self) -> float | None: ...
+    @property
+    def novelty_reason(self) -> str | None: ...
 
 
 def frame_record(
@@ -140,7 +188,7 @@ def frame_record(
     source: str,
     frame: int,
     taken_at: float,
-    decision: tuple[str, float, Refusal | None] | None = None,
+    decision: Decided | None = None,
 ) -> Record:
     """Return the record of a classified image or frame, the same for every output.
 
@@ -149,16 +197,17 @@ def frame_record(
         source: the file, or the camera's name without passwords.
         frame: its number in the source, from 0.
         taken_at: when it came or was read, seconds since the epoch.
-        decision: label, score and refused class of a live run after it; None where each image
-            stands for itself.
+        decision: of a live run after it; None where each image stands for itself.
     """
-    label, score, refused = decision or (prediction.label, prediction.score, prediction.refused)
+    decided = decision or prediction
     return {
         **record_head("frame", source=source, at=taken_at),
         "frame": frame,
-        "label": label,
-        "score": round(score, 6),
-        "refused": refused_json(refused),
+        "label": decided.label,
+        "score": round(decided.score, 6),
+        "refused": refused_json(decided.refused),
+        "novelty": None if decided.novelty is None else round(decided.novelty, 6),
+        "novelty_reason": decided.novelty_reason,
         "frame_label": prediction.label,
         "frame_score": round(prediction.score, 6),
         "top": [[name, round(value, 6)] for name, value in prediction.top],

@@ -94,6 +94,11 @@ def _find_cameras(
     help=f"Least score of a label; the label is `{UNKNOWN}` below.",
 )
 @click.option(
+    "--novelty-threshold",
+    type=FiniteRange(0, 1),
+    help=f"Novelty above which the label is `{UNKNOWN}`, 1 for never. [default: the model's]",
+)
+@click.option(
     "--heatmap",
     "heatmaps",
     type=click.Path(path_type=Path),
@@ -118,6 +123,7 @@ def run(
     as_json: bool,
     top: int,
     threshold: float,
+    novelty_threshold: float | None,
     heatmaps: Path | None,
     threads: int | None,
     runtime: Runtime,
@@ -142,12 +148,15 @@ def run(
 
         checked = check_live(
             model, sources, live,
-            heatmaps=heatmaps, threshold=threshold, threads=threads, runtime=runtime,
+            heatmaps=heatmaps, threshold=threshold, novelty_threshold=novelty_threshold,
+            threads=threads, runtime=runtime,
         )  # fmt: skip
         run_live(checked, as_json=as_json, top=top)
         return
     _check_no_live_option()
-    classifier = Classifier(model, threads=threads, runtime=runtime)
+    classifier = Classifier(
+        model, threads=threads, novelty_threshold=novelty_threshold, runtime=runtime
+    )
     files = find_files(names, warn=_warn)
     if heatmaps is not None:
         check_folder(heatmaps)
@@ -206,6 +215,7 @@ class _Results:
         self._keeps_lines = keeps_lines
         self.labels: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
+        self.novel: Counter[str] = Counter()
         self.failures = 0
         self.csv_lines = [csv_row(CSV_COLUMNS)]
 
@@ -220,11 +230,15 @@ class _Results:
             self.labels[record["label"]] += 1
             if record["refused"] is not None:
                 self.refused[record["refused"]["label"]] += 1
+            if record["novelty_reason"] is not None:
+                self.novel[record["novelty_reason"]] += 1
         if self._keeps_lines:
             self.csv_lines.append(csv_line(record))
 
     def summary(self) -> str:
         parts = [f"{self.labels.total()} classified: {_counts(self.labels) or 'none'}"]
+        if self.novel:
+            parts.append(f"unknown: {_counts(self.novel)}")
         if self.refused:
             parts.append(f"below their thresholds: {_counts(self.refused)}")
         if self.failures:
@@ -269,7 +283,8 @@ def _heatmap_name(frame: Frame) -> str:
 
 def _table_line(frame: Frame, prediction: Prediction, width: int) -> str:
     refused = prediction.refused
-    remarks = [] if refused is None else [refused_text(refused)]
+    remarks = [] if prediction.novelty_reason is None else [prediction.novelty_reason]
+    remarks += [] if refused is None else [refused_text(refused)]
     named = {prediction.label, refused and refused.label}
     remarks += [f"{label} {score:.2f}" for label, score in prediction.top if label not in named]
     where = f"{frame.source}#{frame.index}" if is_video(Path(frame.source)) else frame.source

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from ..edge_runtime.arguments import as_path
 from ..edge_runtime.errors import EdgeclfError
+from ..edge_runtime.validation.arguments import as_path
 
 _LARGEST = 2**63
 # The extra that brings each package, by the name that is imported.

@@ -2,7 +2,7 @@
 
     python benchmarks/compat/compat.py [--models FOLDER] [--row TEXT] [--json FILE] [--markdown]
 
-    models.py       the files: int8 one-headed and with a heatmap, and the other recipes
+    models.py       the files: int8 one-headed, with features and a heatmap; other recipes
     cases.py        each with the inputs of its self-test, as any runtime can read them
     rows.py         what a row of the table is; interpreters.py, mediapipe_rows.py, pi.py,
                     vela_rows.py: the rows, environments.py: where they run

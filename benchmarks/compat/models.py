@@ -10,7 +10,7 @@ from edgeclf.edge_runtime.errors import EdgeclfError
 
 from .cases import Case, write_case
 
-# Of each model, the recipes that are run; int8 is run with heatmap, too.
+# Of each model, the recipes that are run; int8 is run with features and with heatmap, too.
 MODELS = {
     "densenet-tiny": ("int8", "float32", "float16", "dynamic", "int16x8"),
     "densenet121": ("int8",),
@@ -20,8 +20,9 @@ MODELS = {
 def make_models(name: str, work: Path) -> Path:
     """Convert the architecture `name` below `work` if need be; return the folder of its files.
 
-    They are `RECIPE.tflite`, and `heatmap/int8.tflite` with the last feature map as its second
-    output. The weights are drawn from a seed.
+    They are `RECIPE.tflite` with one output, `features/int8.tflite` with the mean of the last
+    feature map as its second one, and `heatmap/int8.tflite` with that map. The weights are drawn
+    from a seed.
     """
     folder = work / "models" / name
     keep_folder(
@@ -37,7 +38,8 @@ def _convert(name: str, folder: Path) -> None:
     source = draw_model(name, folder)
     files = folder / "files"
     for recipes, options in (
-        (",".join(MODELS[name]), ("--out", files)),
+        (",".join(MODELS[name]), ("--no-novelty", "--out", files)),
+        ("int8", ("--out", files / "features")),
         ("int8", ("--heatmap", "--out", files / "heatmap")),
     ):
         command = (sys.executable, "-m", "edgeclf", "convert", *source, "--recipes", recipes)

@@ -216,7 +216,8 @@ def _escapes(benchmark: Benchmark, model: Model, good: str) -> Hits:
     """Return which of the defects are called good, bool of shape (defects,)."""
     assert model.metrics
     index = benchmark.data.labels.index(good)
-    return np.asarray(model.metrics.guesses)[np.asarray(benchmark.data.truth) != index] == index
+    guesses, truth = np.asarray(model.metrics.guesses), np.asarray(benchmark.data.truth)
+    return np.asarray(guesses[truth != index] == index)
 
 
 def _hits(benchmark: Benchmark, model: Model) -> Hits:

@@ -12,10 +12,12 @@ class Tail:
 
     Attributes:
         features: name of the node that makes the last feature map.
+        mean: name of the node that makes its mean over height and width.
         kernel: what makes logits of the feature map's mean, of shape (channels, classes).
     """
 
     features: str
+    mean: str
     kernel: Array
 
 
@@ -38,12 +40,12 @@ def find_tail(graph: Graph) -> Tail:
         average = graph[average.inputs[0]]
     if not isinstance(average, GlobalAverage):
         raise _unfit(average, "the global average")
-    return Tail(average.inputs[0], dense.kernel[: graph.channels(average.name)])
+    return Tail(average.inputs[0], average.name, dense.kernel[: graph.channels(average.name)])
 
 
 def _unfit(node: Node, place: str) -> EdgeclfError:
     return EdgeclfError(
-        "--heatmap needs a network that ends in a feature map, global average, dense layer and "
+        "features need a network that ends in a feature map, global average, dense layer and "
         f"softmax; this one has {node.name!r} ({type(node).__name__}) in the place of {place}; "
-        "convert it without --heatmap"
+        "convert it with --no-novelty and without --heatmap"
     )

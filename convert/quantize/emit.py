@@ -118,11 +118,18 @@ def _with_features(model: Any, features: str | None) -> Any:
 
 
 def _scores_first(flatbuffer: bytes) -> bytes:
-    """Return the model with its flat output in front of an image: TFLite may turn them round."""
-    tensors = parse_tflite(flatbuffer).tensors
+    """Return the model with the softmax's output in front: TFLite may turn them round."""
+    operators = parse_tflite(flatbuffer).operators
+    maker = {place: operator for operator in operators for place in operator.outputs}
+
+    def is_not_scores(place: int) -> bool:
+        while place in maker and maker[place].name in {"QUANTIZE", "DEQUANTIZE", "MUL"}:
+            place = maker[place].inputs[0]
+        return place not in maker or maker[place].name != "SOFTMAX"
+
     graph = root_table(flatbuffer, IDENTIFIER).tables(_GRAPHS)[0]
     outputs = graph.array(_OUTPUTS, "i4")
-    turned = np.array(sorted(outputs, key=lambda place: len(tensors[place].shape)), outputs.dtype)
+    turned = np.array(sorted(outputs, key=is_not_scores), outputs.dtype)
     start = graph.target(_OUTPUTS) + 4  # a vector begins with its length
     return flatbuffer[:start] + turned.tobytes() + flatbuffer[start + turned.nbytes :]
 

@@ -65,8 +65,18 @@ def gate_summary(results: Sequence[ConversionResult], limits: Limits, *, classes
         if more := len(findings[_REASONS_SHOWN:]):
             lines.append(f"{recipe} breaks {more} more limits, all in conversion.json")
     best = recommend(results)
+    lines += [
+        f"Unknown for their novelty are {_percentage(result.unknown)} of these images"
+        for result in results
+        if best and result.recipe == best.recipe and result.unknown
+    ]
     lines.append(f"Recommended: {best.recipe} ({best.reason})" if best else "Recommended: none")
     return "\n".join(lines)
+
+
+def _percentage(estimate: Estimate) -> str:
+    low, high = estimate.interval.low, estimate.interval.high
+    return f"{estimate.value:.1%} [{low:.1%}, {high:.1%}]"
 
 
 def _drop(gate: GateResult | None) -> str:

@@ -16,7 +16,7 @@ from ...models.metrics.predictions import Predictions
 from ...models.metrics.records import to_json
 from ...models.metrics.registry import ESCAPE_RATE, OVERKILL
 from ...models.metrics.scoring import Metrics, agreement, score_predictions
-from ...models.metrics.statistics import Estimate
+from ...models.metrics.statistics import Estimate, share_estimate
 from ...models.recommendation import Tradeoff, recommended_index
 from ..recipes import KINDS, RECIPES
 from .gate import GateResult, Limits, judge
@@ -53,6 +53,8 @@ class ConversionResult:
         drop_points: accuracy lost against the float model, in percentage points.
         agreement: share of images on which both name the same class.
         largest_difference: of any score from the float model's.
+        unknown: share of the scoring set that is unknown for its novelty, with Wilson's interval;
+            None of a file that cannot tell.
         gate: what it lost, and whether that is too much; None without a scoring set.
         escape_rate: share of the defects that are called good; None without a good class.
         overkill: share of the good ones that are called a defect; likewise.
@@ -68,6 +70,7 @@ class ConversionResult:
     drop_points: float | None
     agreement: float | None
     largest_difference: float | None
+    unknown: Estimate | None
     gate: GateResult | None
     escape_rate: Estimate | None = None
     overkill: Estimate | None = None
@@ -76,8 +79,12 @@ class ConversionResult:
         """Return the result as a JSON object."""
         scores = None if self.scores is None else self.scores.to_json()
         gate = None if self.gate is None else self.gate.to_json()
-        rates = {"escape_rate": to_json(self.escape_rate), "overkill": to_json(self.overkill)}
-        return vars(self) | {"scores": scores, "gate": gate} | rates
+        estimates = {
+            "unknown": to_json(self.unknown),
+            "escape_rate": to_json(self.escape_rate),
+            "overkill": to_json(self.overkill),
+        }
+        return vars(self) | {"scores": scores, "gate": gate} | estimates
 
 
 @dataclass(frozen=True)
@@ -134,11 +141,13 @@ def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Convers
         drop_points=None,
         agreement=None,
         largest_difference=None,
+        unknown=None,
         gate=None,
     )
     if scoring is None:
         return result
-    scores, labels = file_scores(classifier, scoring.inputs), classifier.spec.labels
+    labels = classifier.spec.labels
+    scores, novel = _file_answers(classifier, scoring.inputs)
     guess, reference = scores.argmax(1), scoring.reference.argmax(1)
     good = classifier.spec.good
     gate = judge(
@@ -151,6 +160,7 @@ def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Convers
         drop_points=gate.drop.points,
         agreement=agreement(reference, guess),
         largest_difference=float(np.abs(scores - scoring.reference).max()),
+        unknown=None if novel is None else share_estimate(int(novel.sum()), images=len(novel)),
         gate=gate,
         escape_rate=ESCAPE_RATE.measure(predictions),
         overkill=OVERKILL.measure(predictions),
@@ -159,8 +169,21 @@ def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Convers
 
 def file_scores(classifier: Classifier, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return a file's float32 scores (images, classes) for RGB uint8 (images, h, w, 3)."""
+    return _file_answers(classifier, inputs)[0]
+
+
+def _file_answers(
+    classifier: Classifier, inputs: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Return a file's scores, and which images are unknown for their novelty if it can tell."""
     scores = np.empty((len(inputs), len(classifier.spec.labels)), np.float32)
+    model = classifier.spec.novelty
+    novel = None if model is None else np.zeros(len(inputs), np.bool_)
     with click.progressbar(inputs, label=f"Scoring {classifier.spec.recipe}") as bar:
         for index, image in enumerate(bar):
-            scores[index] = classifier.scores(image)
-    return scores
+            if model is None or novel is None:
+                scores[index] = classifier.scores(image)
+            else:
+                scores[index], features = classifier.observe(image)
+                novel[index] = model.judge(features, scores[index]).is_unknown
+    return scores, novel

@@ -40,7 +40,7 @@ _NAVIGATION = {
     "Data and training": [
         *("train/data", "train/architectures", "train/training", "train/evaluation"),
     ],
-    "Quantization": ["convert/quantization", "convert/benchmark"],
+    "Quantization": ["convert/quantization", "convert/benchmark", "convert/novelty"],
     "On devices": [
         *("device/raspberry-pi", "device/runtimes", "device/live", "device/service"),
         "device/browser",

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import as_path, as_whole
 from ..errors import EdgeclfError
+from ..validation.arguments import as_path, as_whole
 from .damage import CUT_SHORT, DamageError
 from .decoder_output import decode_watched
 from .jpeg import check_jpeg

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
-from ..arguments import as_path
 from ..errors import EdgeclfError
 from ..text import printable
+from ..validation.arguments import as_path
 from .names import is_image
 
 _ANY_DEPTH = "**"

@@ -11,6 +11,7 @@ import click
 from ..classifier import Classifier
 from ..command_line.table import format_table
 from ..errors import EdgeclfError
+from ..model_file.spec import ModelSpec
 from ..text import printable_lines
 from ..tflite.interpreter import RUNTIMES, Runtime, delegated_parts, runtime_name
 from ..tflite.runtime_versions import NEWEST_TRIED, RuntimeRequirement
@@ -107,12 +108,12 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
         fitted = f"; images: {spec.resize}" if spec is not None else ""
         yield "input", _tensor_text(tensor) + fitted
     for place, tensor in enumerate(inspection.outputs):
-        head = spec is not None and spec.heatmap is not None and place == 1
-        yield "output", _tensor_text(tensor) + ("; feature map, for heatmaps" if head else "")
+        yield "output", _tensor_text(tensor) + (_use(spec) if place == 1 else "")
     if spec is not None:
         first = ", ".join(spec.labels[:5])
         yield "labels", f"{len(spec.labels)}: {first}" + (", …" if len(spec.labels) > 5 else "")
         yield "thresholds", _thresholds_text(spec.thresholds)
+        yield "novelty", str(spec.novelty or "not told: whatever it sees is one of the classes")
     yield "metadata", _metadata_text(inspection.metadata)
     yield "runtime", _runtime_text(inspection.runtime)
     yield "runs on", _distributions_text(inspection.runtime)
@@ -123,6 +124,13 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
         yield "self-test", inputs
         for name, value in (spec.provenance or {}).items():
             yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _use(spec: ModelSpec | None) -> str:
+    """Return what a model's second output is for."""
+    if spec is not None and spec.heatmap is not None:
+        return "; feature map, for heatmaps"
+    return "; features, for novelty" if spec is not None and spec.novelty is not None else ""
 
 
 def _thresholds_text(thresholds: dict[str, float] | None) -> str:

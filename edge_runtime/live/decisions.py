@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 
 from ..errors import EdgeclfError
 from ..model_file.spec import check_thresholds
-from ..prediction import UNKNOWN, least_scores, refusal
+from ..novelty.model import Novelty
+from ..prediction import UNKNOWN, explain_novelty, least_scores, refusal
 from .observation import Decision, Event
 
 _UNKNOWN = -1  # the place of `unknown` among the labels
+
+# A deviate of novelty counts for so many times its limit at the most, so that an average leaves
+# `unknown` as soon as it gets there.
+_MOST_LIMITS, _MOST_DEVIATE = 2, 10.0
 
 
 @dataclass(frozen=True)
@@ -21,8 +26,8 @@ class DecisionConfig:
     """What it takes to believe a label.
 
     A class is sure enough when its smoothed score reaches its threshold; the best of those is the
-    label, `unknown` if there is none. So a low threshold of a class counts only where the others'
-    are higher than what they get.
+    label, `unknown` if there is none, or if the smoothed novelty is above its limit. So a low
+    threshold of a class counts only where the others' are higher than what they get.
 
     Attributes:
         threshold: of the classes that have none of their own, 0 to 1.
@@ -74,6 +79,7 @@ class Decider:
         self._labels = tuple(labels)
         self._config = config
         self._thresholds = least_scores(labels, config.class_thresholds, config.threshold)
+        self._limit = math.inf  # of the deviate of novelty
         self._last_at = -math.inf
         self._seen: int | None = None
         self._steady: int | None = None
@@ -81,7 +87,13 @@ class Decider:
         self._start_anew()
 
     def decide(
-        self, scores: NDArray[np.float32], *, at: float, taken_at: float, frame: int
+        self,
+        scores: NDArray[np.float32],
+        *,
+        at: float,
+        taken_at: float,
+        frame: int,
+        novelty: Novelty | None = None,
     ) -> tuple[Decision, Event | None]:
         """Return what is believed after a frame, and the event that it confirms, if any.
 
@@ -90,12 +102,15 @@ class Decider:
             at: its moment, seconds of `time.monotonic`.
             taken_at: the same moment, seconds since the epoch.
             frame: its number.
+            novelty: how unlike its training it is, if the model can tell.
         """
         passed = max(0.0, at - self._last_at)
         self._last_at = at
         if passed > self._config.gap_s:
             self._start_anew()
-        smoothed, seen = self._see(scores.astype(np.float64), passed)
+        values, seen = self._see(self._with_deviate(scores, novelty), passed)
+        smoothed = values[:-1]
+        known = None if novelty is None else novelty.at(float(values[-1]))
         if seen != self._seen:
             self._seen, self._seen_since, self._began_at = seen, at, taken_at
         if at - self._seen_since >= self._least_duration(seen):
@@ -103,13 +118,15 @@ class Decider:
         if self._steady is None or self._steady == _UNKNOWN:
             label, score = UNKNOWN, float(smoothed.max())
             refused = refusal(smoothed, labels=self._labels, least=self._thresholds)
+            reason = explain_novelty(known, smoothed, self._labels)
         else:
             label, score = self._labels[self._steady], float(smoothed[self._steady])
-            refused = None
-        decision = Decision(label, score, tuple(smoothed.tolist()), refused)
+            refused = reason = None
+        value = None if known is None else known.value
+        decision = Decision(label, score, tuple(smoothed.tolist()), refused, value, reason)
         if self._steady is None or label == self._announced:
             return decision, None
-        event = Event(label, self._announced, score, self._began_at, frame, refused)
+        event = Event(label, self._announced, score, self._began_at, frame, refused, reason)
         self._announced = label
         return decision, event
 
@@ -125,32 +142,48 @@ class Decider:
         self._seen = self._steady = None
         self._seen_since = self._began_at = 0.0
 
+    def _with_deviate(
+        self, scores: NDArray[np.float32], novelty: Novelty | None
+    ) -> NDArray[np.float64]:
+        """Return the scores of a frame and the deviate of its novelty, which is smoothed alike."""
+        deviate = 0.0
+        if novelty is not None:
+            self._limit = novelty.limit
+            most = min(_MOST_LIMITS * abs(novelty.limit), _MOST_DEVIATE)
+            deviate = min(max(novelty.deviations, -most), most)
+        return np.append(scores.astype(np.float64), deviate)
+
     def _see(
-        self, scores: NDArray[np.float64], passed: float
+        self, values: NDArray[np.float64], passed: float
     ) -> tuple[NDArray[np.float64], int | None]:
-        """Return the smoothed scores and the label they speak for; None if it is too early."""
+        """Return the smoothed values and the label they speak for; None if it is too early."""
         if self._config.vote is not None:
-            self._window.append((self._best(scores), scores))
+            self._window.append((self._best(values), values))
             mean: NDArray[np.float64] = np.mean([each for _, each in self._window], axis=0)
             return mean, self._elected(self._config.vote[0])
         if self._average is None or not self._config.smooth_s:
-            self._average = scores
+            self._average = values
         else:
             # The answer of a first-order filter to an input that was constant since the last frame.
             share = -math.expm1(-passed / self._config.smooth_s)
-            self._average = self._average + share * (scores - self._average)
+            self._average = self._average + share * (values - self._average)
         return self._average, self._held(self._average)
 
-    def _best(self, scores: NDArray[np.float64]) -> int:
+    def _best(self, values: NDArray[np.float64]) -> int:
+        if values[-1] > self._limit:
+            return _UNKNOWN
+        scores = values[:-1]
         sure = scores >= self._thresholds
         return int(np.argmax(np.where(sure, scores, -1.0))) if sure.any() else _UNKNOWN
 
-    def _held(self, scores: NDArray[np.float64]) -> int:
+    def _held(self, values: NDArray[np.float64]) -> int:
         """Return the best label, or the one that was seen while the other is hardly better."""
-        best, held, slack = self._best(scores), self._seen, self._config.hysteresis
-        if held is None or held == _UNKNOWN or scores[held] < self._thresholds[held] - slack:
+        best, held, slack = self._best(values), self._seen, self._config.hysteresis
+        if held is None or held == _UNKNOWN or values[-1] > self._limit:
             return best
-        ahead = best != _UNKNOWN and scores[best] >= scores[held] + slack
+        if values[held] < self._thresholds[held] - slack:
+            return best
+        ahead = best != _UNKNOWN and values[best] >= values[held] + slack
         return best if ahead else held
 
     def _elected(self, needed: int) -> int | None:

@@ -89,7 +89,11 @@ def run_loop(
             )
             start = time.perf_counter()
             decision, event = decider.decide(
-                result.scores, at=frame.arrived, taken_at=frame.taken_at, frame=frame.number
+                result.scores,
+                at=frame.arrived,
+                taken_at=frame.taken_at,
+                frame=frame.number,
+                novelty=result.novelty,
             )
             result.steps_ms["postprocess"] += (time.perf_counter() - start) * 1000
             observation = Observation(

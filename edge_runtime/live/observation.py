@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..novelty.model import Novelty
 from ..prediction import Prediction, Refusal
 
 
@@ -92,16 +93,21 @@ class Decision:
     """What is believed of the scene after a frame.
 
     Attributes:
-        label: the steady label, `unknown` while no class is sure enough.
+        label: the steady label, `unknown` while no class is sure enough or the scene too novel.
         score: the smoothed score of the best class, 0 to 1.
         scores: the smoothed score of each class, in the order of the model's labels.
         refused: for `unknown`, the best class if its smoothed score is below its threshold.
+        novelty: how unlike the training the scene is, smoothed, 0 to 1; None of a model that
+            cannot tell.
+        novelty_reason: why a scene that is too novel is `unknown`, in words; else None.
     """
 
     label: str
     score: float
     scores: tuple[float, ...]
     refused: Refusal | None = None
+    novelty: float | None = None
+    novelty_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,7 @@ class Event:
         began_at: when the new label was first seen, seconds since the epoch.
         frame: the number of the frame that confirmed it.
         refused: as of the decision that it comes from.
+        novelty_reason: the same.
     """
 
     label: str
@@ -123,6 +130,7 @@ class Event:
     began_at: float
     frame: int
     refused: Refusal | None = None
+    novelty_reason: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +176,13 @@ class Decides(Protocol):
     """What makes a steady label of the scores of one frame after another."""
 
     def decide(
-        self, scores: NDArray[np.float32], *, at: float, taken_at: float, frame: int
+        self,
+        scores: NDArray[np.float32],
+        *,
+        at: float,
+        taken_at: float,
+        frame: int,
+        novelty: Novelty | None = None,
     ) -> tuple[Decision, Event | None]:
         """Take in the scores of a frame; return what is believed now, and the change of it.
 
@@ -177,6 +191,7 @@ class Decides(Protocol):
             at: when the frame arrived, seconds of `time.monotonic`.
             taken_at: the same moment, seconds since the epoch.
             frame: its number.
+            novelty: how unlike its training it is, if the model can tell.
         """
         ...
 

@@ -52,6 +52,7 @@ def check_live(
     *,
     heatmaps: Path | None,
     threshold: float,
+    novelty_threshold: float | None,
     threads: int | None,
     runtime: Runtime,
 ) -> LiveRun:
@@ -63,6 +64,7 @@ def check_live(
         live: the options of a live run; None where none was given.
         heatmaps: the folder of --heatmap, which no live run has.
         threshold: a best score below it makes the label `unknown`.
+        novelty_threshold: the novelty above which a scene is unknown; None for the model's.
         threads: of an inference; None for the usual.
         runtime: what computes the model.
 
@@ -79,7 +81,13 @@ def check_live(
     _check_source(sources[0], options)
     options.check()
     thresholds = dict(options.decision.class_threshold)
-    classifier = Classifier(model, threads=threads, thresholds=thresholds, runtime=runtime)
+    classifier = Classifier(
+        model,
+        threads=threads,
+        thresholds=thresholds,
+        novelty_threshold=novelty_threshold,
+        runtime=runtime,
+    )
     decider = options.decider(classifier.spec, threshold=threshold)
     return LiveRun(classifier, decider, sources[0], options, threshold)
 

@@ -156,17 +156,15 @@ def _build_metadata(spec: ModelSpec, outputs: int) -> bytes:
         stats=_fields(_STATS, max=[1.0], min=[0.0]),
         associated_files=[_file(LABELS_NAME, "The classes, one a line.", "TENSOR_AXIS_LABELS")],
     )
-    features = _fields(
-        _TENSOR,
-        name="features",
-        description="The last feature map. Its channels, weighed as a class weighs them, show "
-        f"where in the image the class is; the weights stand in {SPEC_NAME}.",
-        content=_features(),
-    )
+    what = "The mean of the last feature map, by which images are told to be like the training's."
+    if spec.heatmap is not None:
+        what = (
+            "The last feature map. Its channels, weighed as a class weighs them, show where in the "
+            f"image the class is; the weights stand in {SPEC_NAME}."
+        )
+    features = _fields(_TENSOR, name="features", description=what, content=_features())
     further = [
-        features
-        if place == 1 and spec.heatmap is not None
-        else _fields(_TENSOR, name=f"output {place}", content=_features())
+        features if place == 1 else _fields(_TENSOR, name=f"output {place}", content=_features())
         for place in range(1, outputs)
     ]
     model = _fields(

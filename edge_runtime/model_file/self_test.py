@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ..errors import EdgeclfError, ScoresError
 from ..images import RGBImage
+from ..novelty.features import mean_features
 from ..tflite.interpreter import Interpreter, delegated_parts, float_operators, open_interpreter
-from .strict_json import member, typed
+from ..validation.strict_json import member, typed
 
 # Pixels of the grid that is drawn and then enlarged: coarse, middle and fine structure.
 GRIDS = (4, 16, 64)
@@ -44,18 +45,28 @@ class SelfTest:
         dtype: of the model's first output, as NumPy calls it.
         outputs: that output for each input, one after the other: the bytes in base64.
         tolerance: by how much a value may differ; 0 means bit for bit.
+        features: for each input the mean of the second output over its places, in that output's own
+            unit: float32 in base64; None for a model of one output, and in older files.
     """
 
     inputs: tuple[tuple[int, int], ...]
     dtype: str
     outputs: str
     tolerance: float
+    features: str | None = None
 
     def expected(self) -> NDArray[Any]:
         """Return the outputs, of shape (inputs, classes)."""
         stored = base64.b64decode(self.outputs, validate=True)
         values = np.frombuffer(stored, np.dtype(self.dtype).newbyteorder("<"))
         return values.reshape(len(self.inputs), -1)
+
+    def expected_features(self) -> NDArray[np.float32] | None:
+        """Return the features, of shape (inputs, channels), if it holds any."""
+        if self.features is None:
+            return None
+        stored = base64.b64decode(self.features, validate=True)
+        return np.frombuffer(stored, "<f4").reshape(len(self.inputs), -1)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "SelfTest":
@@ -68,7 +79,11 @@ class SelfTest:
             dtype=member(values, "dtype", str),
             outputs=member(values, "outputs", str),
             tolerance=float(member(values, "tolerance", int, float)),
+            features=member(values, "features", str) if "features" in values else None,
         )
+        features = test.expected_features()
+        if features is not None and not (features.size and np.isfinite(features).all()):
+            raise ValueError("a self-test with features that are none")
         if not 1 <= len(test.inputs) <= _MOST_INPUTS or not test.expected().size:
             raise ValueError("a self-test that is empty or endless")
         if not all(1 <= grid <= _LARGEST_GRID for _, grid in test.inputs):
@@ -124,11 +139,13 @@ def make_self_test(model: bytes) -> SelfTest:
     interpreter = open_interpreter(model, name="the converted model", threads=1)
     inputs: list[tuple[int, int]] = []
     outputs: list[NDArray[Any]] = []
+    features: list[NDArray[np.float32] | None] = []
     for grid in GRIDS:
-        tried = [_output(interpreter, seed, grid) for seed in range(_SEEDS)]
-        seed = int(np.argmax([_entropy(interpreter, output) for output in tried]))
+        tried = [_outputs(interpreter, seed, grid) for seed in range(_SEEDS)]
+        seed = int(np.argmax([_entropy(interpreter, output) for output, _ in tried]))
         inputs.append((seed, grid))
-        outputs.append(tried[seed])
+        outputs.append(tried[seed][0])
+        features.append(tried[seed][1])
     stored = np.stack(outputs)
     if np.issubdtype(stored.dtype, np.floating) and not np.isfinite(stored).all():
         raise ScoresError("the converted model computes scores that are not numbers")
@@ -138,6 +155,7 @@ def make_self_test(model: bytes) -> SelfTest:
         dtype=stored.dtype.name,
         outputs=base64.b64encode(little_endian.tobytes()).decode(),
         tolerance=_tolerance(interpreter),
+        features=_encoded(features),
     )
 
 
@@ -151,7 +169,8 @@ def run_self_test(interpreter: Interpreter, test: SelfTest) -> SelfTestResult:
         EdgeclfError: the model's output is of another type or size than the stored ones.
     """
     expected = test.expected()
-    computed = np.stack([_output(interpreter, seed, grid) for seed, grid in test.inputs])
+    pairs = [_outputs(interpreter, seed, grid) for seed, grid in test.inputs]
+    computed = np.stack([output for output, _ in pairs])
     if computed.dtype.name != test.dtype or computed.shape != expected.shape:
         raise EdgeclfError(
             f"the self-test holds {expected.shape[1]} values of {test.dtype}, the model gives "
@@ -161,24 +180,64 @@ def run_self_test(interpreter: Interpreter, test: SelfTest) -> SelfTestResult:
     tolerance = test.tolerance
     if computed.dtype.itemsize == 1 and delegated_parts(interpreter) == 0:
         tolerance = max(tolerance, PLAIN_STEPS)
+    apart = _features_apart(test, [features for _, features in pairs])
     return SelfTestResult(
-        passed=bool((differences <= tolerance).all()),  # NaN is within no tolerance
+        passed=bool((differences <= tolerance).all() and (apart <= tolerance).all()),  # NaN is not
         inputs=len(computed),
-        values=computed.size,
-        different=int(np.count_nonzero(computed != expected)),
+        values=computed.size + apart.size,
+        different=int(np.count_nonzero(computed != expected) + np.count_nonzero(apart)),
         same_top=int(np.count_nonzero(computed.argmax(1) == expected.argmax(1))),
-        largest_difference=float(differences.max()),
+        largest_difference=float(max(differences.max(), apart.max(initial=0.0))),
         tolerance=tolerance,
     )
 
 
-def _output(interpreter: Interpreter, seed: int, grid: int) -> NDArray[Any]:
+def _features_apart(
+    test: SelfTest, computed: list[NDArray[np.float32] | None]
+) -> NDArray[np.float64]:
+    """Return how far features lie from the stored ones; floats as shares of the largest one.
+
+    Raises:
+        EdgeclfError: the model has other features than those, or none.
+    """
+    expected = test.expected_features()
+    if expected is None:
+        return np.zeros(0)
+    found = [features for features in computed if features is not None]
+    if len(found) < len(computed) or found[0].shape != expected.shape[1:]:
+        raise EdgeclfError(
+            f"the self-test holds {expected.shape[1]} features, the model gives another number; "
+            "convert it again"
+        )
+    apart = np.abs(np.stack(found).astype(np.float64) - expected)
+    return apart if test.dtype == "uint8" else apart / max(1.0, float(np.abs(expected).max()))
+
+
+def _encoded(features: list[NDArray[np.float32] | None]) -> str | None:
+    found = [each for each in features if each is not None]
+    if not found:
+        return None
+    stacked = np.stack(found)
+    if not np.isfinite(stacked).all():
+        raise ScoresError("the converted model computes features that are not numbers")
+    return base64.b64encode(stacked.astype("<f4").tobytes()).decode()
+
+
+def _outputs(
+    interpreter: Interpreter, seed: int, grid: int
+) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
+    """Return the scores of an input and the mean of the second output, each in its own unit."""
     image = interpreter.get_input_details()[0]
     height, width = (int(size) for size in image["shape"][1:3])
     pixels = synthetic_input(seed, grid=grid, size_hw=(height, width))
     interpreter.set_tensor(image["index"], pixels[np.newaxis])
     interpreter.invoke()
-    return np.asarray(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])
+    scores, *further = interpreter.get_output_details()
+    output = np.asarray(interpreter.get_tensor(scores["index"])[0])
+    if not further:
+        return output, None
+    zero_point = further[0]["quantization"][1]
+    return output, mean_features(interpreter.get_tensor(further[0]["index"]), (0.0, zero_point))
 
 
 def _entropy(interpreter: Interpreter, output: NDArray[Any]) -> float:

@@ -9,9 +9,10 @@ from typing import Any
 
 from ..errors import EdgeclfError
 from ..heatmap import HeatmapHead
+from ..novelty.model import NoveltyModel
 from ..preprocess import RESIZE_RULES, ResizeRule
+from ..validation.strict_json import member, read_object, typed
 from .self_test import SelfTest
-from .strict_json import member, read_object, typed
 
 SCHEMA = 1
 
@@ -35,7 +36,9 @@ class ModelSpec:
         architecture: the network's name, for people.
         edgeclf_version: what wrote the file.
         self_test: outputs that every runtime must compute again.
-        heatmap: what makes heatmaps of the second output; None for a model of one.
+        heatmap: what makes heatmaps of the second output; None where that is no feature map.
+        novelty: what tells from the second output how unlike its training an image is; None where
+            nothing was fitted.
         provenance: where the weights come from, as a JSON object.
         thresholds: by label, the score from which a live run believes it, 0 to 1; the labels that
             it leaves out have the run's own.
@@ -52,6 +55,7 @@ class ModelSpec:
     edgeclf_version: str
     self_test: SelfTest | None = None
     heatmap: HeatmapHead | None = None
+    novelty: NoveltyModel | None = None
     provenance: dict[str, Any] | None = None
     thresholds: dict[str, float] | None = None
     good: str | None = None
@@ -65,7 +69,7 @@ class ModelSpec:
     def to_json(self) -> str:
         """Return the spec as JSON text, the same bytes for the same spec."""
         check_thresholds(self.thresholds or {}, self.labels)
-        values = {name: value for name, value in asdict(self).items() if value is not None}
+        values = asdict(self, dict_factory=_without_none)
         return json.dumps({"schema": SCHEMA} | values, indent=1, ensure_ascii=False)
 
     @classmethod
@@ -96,6 +100,10 @@ class ModelSpec:
         return spec
 
 
+def _without_none(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if value is not None}
+
+
 def _typed_values(values: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a spec from its JSON object; a damaged one is a ValueError, Key- or
     TypeError."""
@@ -115,6 +123,9 @@ def _typed_values(values: dict[str, Any]) -> dict[str, Any]:
         member(head, "channels", int)
         member(head, "weights", str)
         read["heatmap"] = HeatmapHead.from_json(head)
+    if "novelty" in values:
+        novelty = member(values, "novelty", dict)
+        read["novelty"] = NoveltyModel.from_json(novelty, classes=len(labels))
     if "provenance" in values:
         member(values, "provenance", dict)
     if "thresholds" in values:

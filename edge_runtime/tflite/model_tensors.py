@@ -1,5 +1,7 @@
 """The input and the outputs of a classifier's file, as tensors of an interpreter."""
 
+import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -8,14 +10,19 @@ from numpy.typing import NDArray
 from ..errors import EdgeclfError, ScoresError
 from ..heatmap import HeatmapHead
 from ..images import RGBImage
+from ..novelty.features import mean_features
 from .interpreter import Interpreter
 
 
 class ModelTensors:
     """The image that goes into a model, its scores and its feature map.
 
-    `invoke` and `features` read what the interpreter computed last; the other methods compute from
-    their arguments alone, and so may run beside an inference.
+    Several threads may share them: whoever asks the interpreter waits for its turn. Methods that
+    compute from their arguments alone run beside an inference.
+
+    Attributes:
+        lock: held while the interpreter computes, or its tensors are read.
+        has_features: whether the file gives its last feature map, as its second output.
     """
 
     def __init__(
@@ -39,6 +46,8 @@ class ModelTensors:
         Raises:
             EdgeclfError: the model has other tensors than these.
         """
+        self.lock = threading.Lock()
+        self._last_thread: int | None = None  # that has computed
         self._interpreter = interpreter
         self._name = name
         self._input = interpreter.get_input_details()[0]
@@ -54,33 +63,66 @@ class ModelTensors:
                 f"{name}: {self._output['shape'][-1]} outputs for {classes} labels; "
                 "convert the model again"
             )
+        self.has_features = bool(further)
+        self._features = further[0] if further else self._output
         if heatmap is not None:
             self._class_weights = heatmap.class_weights()
-            self._features = further[0] if further else self._output
             if self._class_weights.shape != (classes, *self._features["shape"][3:]):
                 raise EdgeclfError(
                     f"{name}: its weights for heatmaps do not fit its labels and its second "
                     "output; convert the model again"
                 )
 
-    def invoke(self, model_input: RGBImage) -> NDArray[Any]:
-        """Compute, and return the scores as the file stores them, of shape (classes,)."""
-        self._interpreter.set_tensor(self._input["index"], model_input[np.newaxis])
-        self._interpreter.invoke()
-        output: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])[0]
-        return output
+    def check_features(self, channels: int) -> None:
+        """Complain of a feature map that has another number of channels, or of none."""
+        if not self.has_features or self._features["shape"][-1] != channels:
+            raise EdgeclfError(
+                f"{self._name}: what it knows of its training does not fit its second output; "
+                "convert the model again"
+            )
 
-    def features(self) -> NDArray[Any]:
-        """Return a copy of the last feature map, as the file stores it."""
+    def compute(
+        self, model_input: RGBImage, *, with_features: bool = False
+    ) -> tuple[NDArray[Any], NDArray[Any] | None, float]:
+        """Compute an image.
+
+        Returns:
+            The scores as the file stores them, of shape (classes,), a copy of the last feature map,
+            if it is asked for, and the seconds that the inference took.
+        """
+        with self.lock:
+            self._last_thread = threading.get_ident()
+            our_turn = time.perf_counter()
+            self._interpreter.set_tensor(self._input["index"], model_input[np.newaxis])
+            self._interpreter.invoke()
+            output: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])[0]
+            seconds = time.perf_counter() - our_turn
+            return output, self._read_features() if with_features else None, seconds
+
+    def last_features(self) -> NDArray[Any]:
+        """Return a copy of the last feature map of the image that this thread computed last.
+
+        Raises:
+            EdgeclfError: another thread has computed one since.
+        """
+        with self.lock:
+            if self._last_thread != threading.get_ident():
+                raise EdgeclfError(
+                    f"{self._name}: the last image was not scored by this thread; "
+                    "`classify(image, heatmap=True)` is safe on several threads"
+                )
+            return self._read_features()
+
+    def _read_features(self) -> NDArray[Any]:
         features: NDArray[Any] = self._interpreter.get_tensor(self._features["index"])[0]
         return features
 
     def dequantize(self, output: NDArray[Any]) -> NDArray[np.float32]:
-        """Return what `invoke` returned as scores, float32 of shape (classes,), 0 to 1.
+        """Return an output of `compute` as scores, float32 of shape (classes,), 0 to 1.
 
         Raises:
             ScoresError: they are not numbers.
-            EdgeclfError: `output` is nothing that `invoke` returns.
+            EdgeclfError: `output` is nothing that `compute` returns.
         """
         expected = tuple(self._output["shape"][1:]), self._output["dtype"]
         if not isinstance(output, np.ndarray) or (output.shape, output.dtype) != expected:
@@ -95,11 +137,15 @@ class ModelTensors:
         scale, zero_point = self._output["quantization"]
         return np.asarray((output.astype(np.int32) - zero_point) * scale, np.float32)
 
+    def mean_features(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the mean of each channel of a feature map, float32 (channels,)."""
+        return mean_features(features, self._features["quantization"])
+
     def activation_map(self, features: NDArray[Any], index: int) -> NDArray[np.float32]:
         """Return the class activation map of the class `index`, float32 of shape (rows, columns).
 
         Args:
-            features: what `features` returned.
+            features: the last feature map.
             index: of the class among the labels.
         """
         scale, zero_point = self._features["quantization"]

@@ -138,6 +138,12 @@ class Prometheus:
             for label, score in zip(self._labels, decision.scores, strict=True):
                 scores.add_metric([label], score)
             yield scores
+            if decision.novelty is not None:
+                yield GaugeMetricFamily(
+                    "edgeclf_novelty",
+                    "How unlike the training the scene is, smoothed, 0 to 1.",
+                    value=decision.novelty,
+                )
             steady = GaugeMetricFamily("edgeclf_label", "1 for what is believed.", labels=["label"])
             steady.add_metric([decision.label], 1)
             yield steady

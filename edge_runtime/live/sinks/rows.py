@@ -10,13 +10,13 @@ from ..observation import Event, Observation, SourceHealth
 
 def observation_row(observation: Observation) -> Record:
     """Return the record of a classified frame."""
-    frame, decision = observation.frame, observation.decision
+    frame = observation.frame
     return frame_record(
         observation.prediction,
         source=frame.source,
         frame=frame.number,
         taken_at=frame.taken_at,
-        decision=(decision.label, decision.score, decision.refused),
+        decision=observation.decision,
     ) | {
         "age_ms": round(observation.age_ms, 3),
         "steps_ms": {step: round(ms, 3) for step, ms in observation.steps_ms.items()},
@@ -31,6 +31,7 @@ def event_row(event: Event, *, source: str) -> Record:
         "previous": event.previous,
         "score": round(event.score, 6),
         "refused": refused_json(event.refused),
+        "novelty_reason": event.novelty_reason,
     }
 
 

@@ -40,9 +40,10 @@ class StatusLine:
         decision = observation.decision
         if self._health is not None and self._health.state is not SourceState.LIVE:
             return  # the last frame of a camera that is lost
-        refused = f" ({refused_text(decision.refused)})" if decision.refused else ""
+        refused = refused_text(decision.refused) if decision.refused else ""
+        why = decision.novelty_reason or refused
         self._seen = (
-            f"{decision.label}  {decision.score:.3f}{refused}  "
+            f"{decision.label}  {decision.score:.3f}{f' ({why})' if why else ''}  "
             f"{self._rate.per_second(now):5.1f} fps  age {observation.age_ms:4.0f} ms"
         )
         if self._rewrite:

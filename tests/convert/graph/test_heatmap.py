@@ -15,7 +15,7 @@ from edgeclf.convert.graph.read_keras import read_keras
 from edgeclf.convert.graph.to_keras import build_tf_keras
 from edgeclf.convert.quantize.emit import emit_int8
 from edgeclf.convert.quantize.ranges import calibrate_ranges
-from edgeclf.convert.recipes import RECIPES
+from edgeclf.convert.recipes import DEFAULT_RECIPES, RECIPES
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.heatmap import HeatmapHead, overlay_heatmap
@@ -41,12 +41,20 @@ def two_headed(cli, tiny_run: Path, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def one_headed(cli, tiny_run: Path, tiny_models: Path, tmp_path_factory) -> dict[str, Path]:
-    """The same without, by recipe."""
+def one_headed(cli, tiny_run: Path, tmp_path_factory) -> dict[str, Path]:
+    """The same without a second output, by recipe."""
     out = tmp_path_factory.mktemp("one-headed")
-    cli("convert", tiny_run, "--out", out, "--recipes", "int16x8", *ANY_DROP)
-    files = {path.stem: path for path in tiny_models.glob("*.tflite")}
-    return files | {"int16x8": out / "int16x8.tflite"}
+    cli(
+        "convert",
+        tiny_run,
+        "--out",
+        out,
+        "--recipes",
+        ",".join(UNTRAINED),
+        "--no-novelty",
+        *ANY_DROP,
+    )
+    return {path.stem: path for path in out.glob("*.tflite")}
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +86,38 @@ def test_the_scores_are_those_of_a_one_headed_file(two_headed, one_headed, image
         read_model(path) for path in (two_headed / f"{recipe}.tflite", one_headed[recipe])
     )
     np.testing.assert_array_equal(first_outputs(data, images), first_outputs(plain, images))
-    assert spec == replace(plain_spec, heatmap=spec.heatmap)
-    assert plain_spec.heatmap is None
-    assert len(plain) < len(data) < len(plain) + 1000
+    without = replace(spec, heatmap=None, novelty=None)
+    assert replace(without, self_test=replace(spec.self_test, features=None)) == plain_spec
+    assert None not in (spec.heatmap, spec.novelty, spec.self_test.features)
+    size = flatbuffer_size(plain)
+    assert size < flatbuffer_size(data) < size + 1000
+
+
+@pytest.mark.parametrize("recipe", DEFAULT_RECIPES)
+def test_features_leave_the_scores_as_they_are(tiny_models, one_headed, images, recipe) -> None:
+    data, spec = read_model(tiny_models / f"{recipe}.tflite")
+    plain = read_model(one_headed[recipe])[0]
+    np.testing.assert_array_equal(first_outputs(data, images), first_outputs(plain, images))
+    model = parse_tflite(data)
+    scores, features = (model.tensors[place] for place in model.outputs)
+    assert (scores.shape, features.shape) == ((1, 4), (1, 16))
+    assert scores.dtype == features.dtype
+    assert spec.novelty.channels == 16
+
+
+def test_the_features_are_the_mean_of_the_map(tiny_models, two_headed, graph, images) -> None:
+    tail = find_tail(graph)
+    expected = build_tf_keras(graph, outputs=[tail.mean]).predict_on_batch(
+        images.astype(np.float32)
+    )
+    for folder in (tiny_models, two_headed):
+        exact, rounded = (Classifier(folder / f"{name}.tflite") for name in ("float32", "int8"))
+        for image, mean in zip(images, expected, strict=True):
+            np.testing.assert_allclose(exact.observe(image)[1], mean, atol=1e-3)
+        # The techniques before int8 scale channels; what is left is the rounding.
+        found = np.stack([rounded.observe(image)[1] for image in images])
+        likeness = [np.corrcoef(*pair)[0, 1] for pair in zip(found.T, expected.T, strict=True)]
+        assert np.median(likeness) > 0.98
 
 
 def test_the_scores_of_a_trained_graph_are_the_same_too(graph: Graph, images: np.ndarray) -> None:

@@ -119,8 +119,8 @@ def test_programs_read_an_object(cli, tiny_models: Path, recipe: str) -> None:
     answer = report(cli, path)
     assert list(answer) == [
         "schema", "file", "bytes", "sha256", "recipe", "architecture", "edgeclf_version",
-        "inputs", "outputs", "resize", "labels", "thresholds", "provenance", "carries_self_test",
-        "carries_digest", "oldest_runtime", "operators",
+        "inputs", "outputs", "resize", "labels", "thresholds", "novelty", "provenance",
+        "carries_self_test", "carries_digest", "oldest_runtime", "operators",
         "float_operators", "sizes", "files", "metadata", "findings",
     ]  # fmt: skip
     assert answer["schema"] == 1
@@ -154,8 +154,10 @@ def test_the_runtime_counts_the_same_operators(cli, tiny_models: Path, recipe: s
     for kind in answer["operators"]:
         counts[kind["name"]] = counts.get(kind["name"], 0) + kind["count"]
     assert counts == {name: names.count(name) for name in names}
-    [image], [scores] = interpreter.get_input_details(), interpreter.get_output_details()
-    for tensor, details in ((answer["inputs"][0], image), (answer["outputs"][0], scores)):
+    tensors = [*answer["inputs"], *answer["outputs"]]
+    described = [*interpreter.get_input_details(), *interpreter.get_output_details()]
+    assert len(tensors) == len(described) == 3
+    for tensor, details in zip(tensors, described, strict=True):
         assert tensor["name"] == details["name"]
         assert tensor["shape"] == details["shape"].tolist()
         quantization = (tensor["scale"] or 0.0, tensor["zero_point"] or 0)
@@ -265,7 +267,9 @@ def test_thresholds_are_shown(cli, tiny_models: Path, tmp_path: Path) -> None:
 def test_labels_that_do_not_fit_are_found(cli, tiny_models: Path, tmp_path: Path) -> None:
     data, spec = read_model(tiny_models / "int8.tflite")
     path = tmp_path / "model.tflite"
-    write_model(path, data[: flatbuffer_size(data)], replace(spec, labels=("a", "b", "c")))
+    write_model(
+        path, data[: flatbuffer_size(data)], replace(spec, labels=("a", "b", "c"), novelty=None)
+    )
     [finding] = report(cli, path)["findings"]
     assert finding["check"] == "labels"
     assert finding["detail"].startswith("3 labels for an output of ")

@@ -24,6 +24,7 @@ from edgeclf.edge_runtime.live.observation import (
     SourceHealth,
     SourceState,
 )
+from edgeclf.edge_runtime.novelty.model import Novelty
 from edgeclf.edge_runtime.preprocess import RESIZE_RULES, ResizeRule, preprocess
 
 LABELS = ("good", "oil")
@@ -193,8 +194,15 @@ def test_a_change_of_the_label_goes_to_the_sinks(shared_classifier: Classifier) 
         """Confirms a change at the third frame."""
 
         def decide(
-            self, scores: NDArray[np.float32], *, at: float, taken_at: float, frame: int
+            self,
+            scores: NDArray[np.float32],
+            *,
+            at: float,
+            taken_at: float,
+            frame: int,
+            novelty: Novelty | None = None,
         ) -> tuple[Decision, Event | None]:
+            assert novelty is not None
             assert abs((time.time() - taken_at) - (time.monotonic() - at)) < 5
             event = Event("oil", "good", 0.5, taken_at, frame) if frame == 2 else None
             return Decision("oil", 0.5, tuple(map(float, scores))), event

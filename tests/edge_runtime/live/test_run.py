@@ -67,7 +67,8 @@ def test_json_gives_an_object_for_each_frame(cli: Cli, model: Path, camera: str)
     for row in rows:
         assert list(row) == [
             "schema", "type", "time", "source", "frame", "label", "score", "refused",
-            "frame_label", "frame_score", "top", "ms", "age_ms", "steps_ms",
+            "novelty", "novelty_reason", "frame_label", "frame_score", "top", "ms", "age_ms",
+            "steps_ms",
         ]  # fmt: skip
         assert row["top"][0] == [row["frame_label"], row["frame_score"]]
         assert len(row["top"]) == 2

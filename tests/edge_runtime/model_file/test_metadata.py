@@ -102,7 +102,7 @@ def without_metadata(model: Path) -> bytes:
 
 def outputs(data: bytes) -> np.ndarray:
     interpreter = open_interpreter(data, name="model", threads=1)
-    [image], [scores] = interpreter.get_input_details(), interpreter.get_output_details()
+    image, scores = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     found = []
     for grid in GRIDS:
         pixels = synthetic_input(7, grid=grid, size_hw=tuple(image["shape"][1:3]))
@@ -172,9 +172,10 @@ def test_each_output_is_described(tiny_models: Path) -> None:
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     report = parse_tflite(embed_metadata(bytes(builder.Output()), spec)).metadata[METADATA_NAME]
-    scores, further = read_metadata(report)["outputs"]
+    scores, features, further = read_metadata(report)["outputs"]
     assert scores["files"] == [{"name": "labels.txt", "type": "TENSOR_AXIS_LABELS"}]
-    assert further["name"] == "output 1"
+    assert features["name"] == "features"
+    assert further["name"] == "output 2"
     assert further["files"] == []
 
 
@@ -202,7 +203,9 @@ def test_the_published_schema_reads_it(
     assert report["minParserVersion"] == "1.0.0"
     assert [file["name"] for file in report["associatedFiles"]] == ["edgeclf.json"]
     [graph] = report["subgraphMetadata"]
-    [image], [scores] = graph["inputTensorMetadata"], graph["outputTensorMetadata"]
+    [image] = graph["inputTensorMetadata"]
+    scores, features = graph["outputTensorMetadata"]
+    assert features["name"] == "features"
     assert image["name"] == "image"
     assert image["content"]["contentPropertiesType"] == 2  # ImageProperties
     size = {"width": 30, "height": 20}

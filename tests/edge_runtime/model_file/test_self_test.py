@@ -75,7 +75,8 @@ def test_the_inputs_fit_and_differ() -> None:
 def test_every_converted_file_passes(cli, tiny_models: Path, recipe: str) -> None:
     result = cli("inspect", tiny_models / f"{recipe}.tflite", "--self-test")
     assert "self-test: passed" in result.output
-    assert "12 values of 3 inputs on " in result.output  # four classes
+    # Four classes and sixteen features.
+    assert "60 values of 3 inputs on " in result.output
     assert "the same bit for bit" in result.output
 
 

@@ -89,7 +89,12 @@ function showLabel(now) {
   if (at("label").textContent !== now.label) say("said", `Now ${now.label}`);
   say("label", now.label);
   say("score", percent(now.score));
-  say("refused", now.refused ? refusal(now.refused) : "");
+  say("refused", why(now));
+}
+
+// Why the label is `unknown`; empty where nothing was refused.
+function why({ novelty_reason: reason, refused }) {
+  return reason || (refused ? refusal(refused) : "");
 }
 
 function refusal({ label, score, threshold }) {
@@ -144,7 +149,7 @@ function showEvents(events) {
     const what = element("span");
     what.append(element("b", "", event.label));
     if (event.previous !== null) what.append(element("span", "previous", ` after ${event.previous}`));
-    if (event.refused) what.append(element("span", "previous", ` (${refusal(event.refused)})`));
+    if (why(event)) what.append(element("span", "previous", ` (${why(event)})`));
     row.append(time, what, element("span", "score", percent(event.score)));
     return row;
   });

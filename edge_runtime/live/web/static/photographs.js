@@ -27,6 +27,7 @@ async function classify(file) {
     verdict.textContent = answer.label;
     const bars = answerBox.appendChild(element("ol", "bars"));
     showBars(bars, answer.top, answer.label);
+    if (why(answer)) answerBox.append(element("p", "file", why(answer)));
     if (answer.refused) answerBox.append(element("p", "file", refusal(answer.refused)));
     answerBox.append(element("p", "file", `${file.name || "pasted"}, ${answer.ms.toFixed(0)} ms`));
     if (answer.overlay) {

@@ -29,7 +29,7 @@ def test_json_lines(tmp_path: Path) -> None:
     assert frame == {
         "schema": 1, "type": "frame", "time": "2025-11-25T09:15:00.423Z", "source": "camera",
         "frame": 3, "label": "oil", "score": 0.9, "refused": None,
-        "frame_label": "oil", "frame_score": 0.9,
+        "novelty": None, "novelty_reason": None, "frame_label": "oil", "frame_score": 0.9,
         "top": [["oil", 0.9], ["good", 0.1]], "ms": 12.0, "age_ms": 34.5,
         "steps_ms": {"preprocess": 1.0, "invoke": 12.0, "postprocess": 0.125},
     }  # fmt: skip
@@ -80,7 +80,7 @@ def test_a_table(tmp_path: Path) -> None:
     assert [row[3] for row in rows] == [*"012", *map(str, range(20))]
     assert rows[0] == [
         "1", "2025-11-25T09:15:00.123Z", "camera", "0", 'a "quoted", label', "0.9", "", "",
-        'a "quoted", label', "0.9", "12.0", "34.5", "",
+        'a "quoted", label', "0.9", "12.0", "34.5", "", "", "",
     ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from .errors import EdgeclfError
+from ..errors import EdgeclfError
 
 
 def as_path(value: Any, *, name: str) -> Path:

@@ -1,0 +1,187 @@
+"""A novelty model from the features and scores of training and held-out images. NumPy only."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...edge_runtime.novelty.features import doubt_of, unit_length
+from ...edge_runtime.novelty.model import HeldOut, NoveltyModel, encoded
+from ...models.metrics.detection import grouped_share
+
+Doubles = NDArray[np.float64]
+
+# Bytes of all axes and class means, in float16. In base64 and with the rest that is 1 MB.
+_MOST_BYTES = 700_000
+_MOST_AXES = 256
+# Of the variance of the training images, what the axes leave out.
+_LEFT_OUT = 1e-4
+_LEAST_DEVIATION = 1e-6
+_FOLDS, _LEAST_FITTED = 10, 0.75
+# Of distance and doubt, each in its standard deviations: found by leaving classes out.
+_WEIGHTS = (1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What a file computes of images.
+
+    Attributes:
+        features: float32 of shape (images, channels).
+        scores: float32 of shape (images, classes).
+        classes: class index of each, of shape (images,).
+        groups: what thing each shows, of shape (images,); every image its own where that is not
+            known.
+    """
+
+    features: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.intp]
+    groups: NDArray[np.intp]
+
+
+def fit_novelty(train: Observed, held_out: Observed, *, false_unknown: float) -> NoveltyModel:
+    """Return the novelty model of a file.
+
+    Args:
+        train: what it computes of training images, at least one of each class.
+        held_out: the same of images that the network was not trained on, at least two.
+        false_unknown: share of known images that may be said to be unknown, above 0, below 0.5.
+    """
+    model = _fit_features(train, false_unknown=false_unknown)
+    distances = _log_distances(model, held_out.features)
+    others = _cross_distances(train, false_unknown=false_unknown)
+    doubts = np.asarray([doubt_of(scores) for scores in held_out.scores])
+    weights = [
+        weight / max(float(part.std()), _LEAST_DEVIATION)
+        for weight, part in zip(_WEIGHTS, (distances, doubts), strict=True)
+    ]
+    blends = weights[0] * distances + weights[1] * doubts
+    model = replace(  # either limit makes unknown: each gets half of the share
+        model,
+        distance=_mean_and_limit((distances, others), false_unknown / 2),
+        weights=(weights[0], weights[1]),
+        blend=_mean_and_limit((blends,), false_unknown / 2),
+    )
+    answers = zip(held_out.features, held_out.scores, strict=True)
+    novel = np.asarray([model.judge(*answer).is_unknown for answer in answers])
+    unknown = grouped_share(novel, held_out.groups)
+    figures = HeldOut(
+        images=len(novel),
+        groups=len(np.unique(held_out.groups)),
+        unknown=unknown.value,
+        interval=(unknown.interval.low, unknown.interval.high),
+    )
+    return replace(model, held_out=figures)
+
+
+def _fit_features(train: Observed, *, false_unknown: float) -> NoveltyModel:
+    """Return the model of the features alone; its figures of held-out images are still empty."""
+    features = train.features.astype(np.float64)
+    scales = _channel_scales(features)
+    unit = unit_length(np.asarray(features * scales, np.float32)).astype(np.float64)
+    centre = unit.mean(0)
+    offsets = unit - centre
+    places = np.unique(train.classes)
+    means = np.zeros((train.scores.shape[1], offsets.shape[1]))
+    for place in places:
+        means[place] = offsets[train.classes == place].mean(0)
+    within = offsets - means[train.classes]
+    shrinkage, mean_variance = ledoit_wolf(within)
+    axes = _axes(offsets, classes=len(means))
+    along = within @ axes.T
+    covariance = (1 - shrinkage) * along.T @ along / len(along)
+    variances, turn = np.linalg.eigh(covariance + shrinkage * mean_variance * np.eye(len(axes)))
+    axes = turn.T @ axes
+    channels = offsets.shape[1]
+    beside = (1 - shrinkage) * (np.square(within).sum() - np.square(along).sum()) / len(within)
+    rest = beside / max(channels - len(axes), 1) + shrinkage * mean_variance
+    smallest = max(float(variances.max(initial=mean_variance)), 1e-12) * 1e-9
+    return NoveltyModel(
+        channels=channels,
+        channel_scales=encoded(scales, "<f4"),
+        centre=encoded(centre, "<f4"),
+        axes=encoded(axes, "<f2"),
+        variances=encoded(np.maximum(variances, smallest), "<f4"),
+        rest_variance=max(float(rest), smallest),
+        class_means=encoded(means @ axes.T, "<f2"),
+        distance=(0.0, 1.0),
+        weights=(1.0, 1.0),
+        blend=(0.0, 1.0),
+        false_unknown=false_unknown,
+        held_out=HeldOut(0, 0, 0.0, (0.0, 1.0)),
+    )
+
+
+def _channel_scales(features: Doubles) -> Doubles:
+    return np.ones(features.shape[1])
+
+
+def _axes(offsets: Doubles, *, classes: int) -> Doubles:
+    """Return the directions that hold most of the variance, of shape (axes, channels)."""
+    room = _MOST_BYTES // 2 // (offsets.shape[1] + classes)
+    _, sizes, axes = np.linalg.svd(offsets, full_matrices=False)
+    variances = np.square(sizes)
+    needed = int(np.searchsorted(np.cumsum(variances), (1 - _LEFT_OUT) * variances.sum())) + 1
+    return np.asarray(axes[: max(1, min(needed, room, _MOST_AXES))])
+
+
+def ledoit_wolf(offsets: Doubles) -> tuple[float, float]:
+    """Return how far to shrink the covariance of `offsets`, and the mean variance to shrink it to.
+
+    Ledoit and Wolf 2004, https://doi.org/10.1016/S0047-259X(03)00096-4: the shrinkage that is
+    nearest to the true covariance, 0 to 1.
+
+    Args:
+        offsets: of shape (images, channels), with mean 0.
+    """
+    images, channels = offsets.shape
+    # With few images the products of images are fewer than those of channels.
+    products = offsets @ offsets.T if images < channels else offsets.T @ offsets
+    squares = float(np.square(products).sum()) / images**2
+    mean_variance = float(np.square(offsets).sum()) / images / channels
+    scatter = squares - channels * mean_variance**2
+    if scatter <= 0 or mean_variance <= 0:
+        return 1.0, max(mean_variance, _LEAST_DEVIATION**2)
+    lengths = np.square(offsets).sum(1)
+    error = (float(np.square(lengths).sum()) / images - squares) / images
+    return min(max(error, 0.0) / scatter, 1.0), mean_variance
+
+
+def _log_distances(model: NoveltyModel, features: NDArray[np.float32]) -> Doubles:
+    return np.asarray([math.log(model.distance_of(each)) for each in features], np.float64)
+
+
+def _cross_distances(train: Observed, *, false_unknown: float) -> Doubles:
+    """Return the logarithm of the distances of training images from models that lack their group.
+
+    Where groups are few, the held-out ones do not hold all that is known, and these are more. Left
+    out are images whose class the fold does not leave, and folds that leave too few images to speak
+    for a model of all of them.
+    """
+    groups = np.unique(train.groups, return_inverse=True)[1]
+    folds = min(_FOLDS, int(groups.max()) + 1)
+    fold_of = np.random.default_rng(0).permutation(int(groups.max()) + 1)[groups] % folds
+    found = [np.zeros(0)]
+    for fold in range(folds if folds > 1 else 0):
+        fitted = np.flatnonzero(fold_of != fold)
+        present = np.isin(train.classes, train.classes[fitted])
+        tested = np.flatnonzero((fold_of == fold) & present)
+        if len(fitted) < _LEAST_FITTED * len(fold_of):
+            continue
+        model = _fit_features(_some(train, fitted), false_unknown=false_unknown)
+        found.append(_log_distances(model, train.features[tested]))
+    return np.concatenate(found)
+
+
+def _some(observed: Observed, places: NDArray[np.intp]) -> Observed:
+    return Observed(**{name: values[places] for name, values in vars(observed).items()})
+
+
+def _mean_and_limit(parts: Sequence[Doubles], share: float) -> tuple[float, float]:
+    """Return the mean of all values, and what at most `share` of those of each part exceed."""
+    mean = float(np.concatenate(parts).mean())
+    limits = [float(np.quantile(part, 1 - share, method="higher")) for part in parts if len(part)]
+    return mean, max(*limits, mean + _LEAST_DEVIATION)

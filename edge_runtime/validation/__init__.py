@@ -1,0 +1,1 @@
+"""What others give is checked: the arguments of the API, and JSON."""
