@@ -83,7 +83,7 @@ def load_novelty_images(
             err=True,
         )
         return None
-    return NoveltyImages(*parts, false_unknown=false_unknown)
+    return NoveltyImages(train=parts[0], held_out=parts[1], false_unknown=false_unknown)
 
 
 def _load(run: Run, split: str, *, data: Path | None, most: int, seed: int) -> Images:

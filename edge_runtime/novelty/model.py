@@ -118,8 +118,10 @@ class NoveltyModel:
                 unknown=float(member(held_out, "unknown", int, float)),
                 interval=_pair(held_out, "interval"),
             ),
+            distance=_pair(values, "distance"),
+            weights=_pair(values, "weights"),
+            blend=_pair(values, "blend"),
             **{name: member(values, name, str) for name in _ARRAYS},
-            **{name: _pair(values, name) for name in ("distance", "weights", "blend")},
         )
         model._check(classes)
         return model
