@@ -109,9 +109,6 @@ class NoveltyModel:
         """Read the JSON object of a model; a damaged one is a ValueError, KeyError or TypeError."""
         held_out = member(values, "held_out", dict)
         arrays: dict[str, Any] = {name: member(values, name, str) for name in _ARRAYS}
-        pairs: dict[str, Any] = {
-            name: _pair(values, name) for name in ("distance", "weights", "blend")
-        }
         model = cls(
             channels=member(values, "channels", int),
             rest_variance=_positive(values, "rest_variance"),
@@ -122,8 +119,10 @@ class NoveltyModel:
                 unknown=float(member(held_out, "unknown", int, float)),
                 interval=_pair(held_out, "interval"),
             ),
+            distance=_pair(values, "distance"),
+            weights=_pair(values, "weights"),
+            blend=_pair(values, "blend"),
             **arrays,
-            **pairs,
         )
         model._check(classes)
         return model

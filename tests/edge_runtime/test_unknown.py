@@ -96,5 +96,5 @@ def test_each_threshold_of_novelty_cuts_where_it_says() -> None:
 
 @pytest.mark.parametrize("threshold", [-1.0, 1.5, float("nan"), "1"])
 def test_what_is_no_threshold_is_refused(threshold: Any) -> None:
-    with pytest.raises(EdgeclfError, match="^novelty threshold .*: give a score from 0 to 1"):
+    with pytest.raises(EdgeclfError, match=r"^novelty threshold .*: give a score from 0 to 1"):
         Classifier("model.tflite", novelty_threshold=threshold)

@@ -139,7 +139,8 @@ def test_programs_read_an_object(cli, tiny_models: Path, recipe: str) -> None:
     [image] = answer["metadata"]["inputs"]
     assert image["normalization"] == {"mean": [0.0], "std": [1.0]}
     assert image["colour_space"] == "RGB"
-    [scores] = answer["metadata"]["outputs"]
+    scores, features = answer["metadata"]["outputs"]
+    assert features["name"] == "features"
     assert scores["files"] == [{"name": "labels.txt", "type": "TENSOR_AXIS_LABELS"}]
 
 
