@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ...edge_runtime.novelty.features import doubt_of, unit_length
 from ...edge_runtime.novelty.model import HeldOut, NoveltyModel, encoded
 from ...models.metrics.detection import grouped_share
+from ...models.metrics.statistics import student_quantile
 
 Doubles = NDArray[np.float64]
 
@@ -20,6 +21,8 @@ _MOST_AXES = 256
 _LEFT_OUT = 1e-4
 _LEAST_DEVIATION = 1e-6
 _FOLDS, _LEAST_FITTED = 10, 0.75
+# From which on their spread tells what further ones will bring.
+_FEWEST_GROUPS = 20
 # Of distance and doubt, each in its standard deviations: found by leaving classes out.
 _WEIGHTS = (1.0, 2.0)
 
@@ -52,7 +55,7 @@ def fit_novelty(train: Observed, held_out: Observed, *, false_unknown: float) ->
     """
     model = _fit_features(train, false_unknown=false_unknown)
     distances = _log_distances(model, held_out.features)
-    others = _cross_distances(train, false_unknown=false_unknown)
+    others, their_groups = _cross_distances(train, false_unknown=false_unknown)
     doubts = np.asarray([doubt_of(scores) for scores in held_out.scores])
     weights = [
         weight / max(float(part.std()), _LEAST_DEVIATION)
@@ -61,9 +64,11 @@ def fit_novelty(train: Observed, held_out: Observed, *, false_unknown: float) ->
     blends = weights[0] * distances + weights[1] * doubts
     model = replace(  # either limit makes unknown: each gets half of the share
         model,
-        distance=_mean_and_limit((distances, others), false_unknown / 2),
+        distance=_mean_and_limit(
+            ((distances, held_out.groups), (others, their_groups)), false_unknown / 2
+        ),
         weights=(weights[0], weights[1]),
-        blend=_mean_and_limit((blends,), false_unknown / 2),
+        blend=_mean_and_limit(((blends, held_out.groups),), false_unknown / 2),
     )
     answers = zip(held_out.features, held_out.scores, strict=True)
     novel = np.asarray([model.judge(*answer).is_unknown for answer in answers])
@@ -154,8 +159,8 @@ def _log_distances(model: NoveltyModel, features: NDArray[np.float32]) -> Double
     return np.asarray([math.log(model.distance_of(each)) for each in features], np.float64)
 
 
-def _cross_distances(train: Observed, *, false_unknown: float) -> Doubles:
-    """Return the logarithm of the distances of training images from models that lack their group.
+def _cross_distances(train: Observed, *, false_unknown: float) -> tuple[Doubles, NDArray[np.intp]]:
+    """Return the log distances of training images from models that lack their group; the groups.
 
     Where groups are few, the held-out ones do not hold all that is known, and these are more. Left
     out are images whose class the fold does not leave, and folds that leave too few images to speak
@@ -164,7 +169,7 @@ def _cross_distances(train: Observed, *, false_unknown: float) -> Doubles:
     groups = np.unique(train.groups, return_inverse=True)[1]
     folds = min(_FOLDS, int(groups.max()) + 1)
     fold_of = np.random.default_rng(0).permutation(int(groups.max()) + 1)[groups] % folds
-    found = [np.zeros(0)]
+    found, found_groups = [np.zeros(0)], [np.zeros(0, np.intp)]
     for fold in range(folds if folds > 1 else 0):
         fitted = np.flatnonzero(fold_of != fold)
         present = np.isin(train.classes, train.classes[fitted])
@@ -173,15 +178,36 @@ def _cross_distances(train: Observed, *, false_unknown: float) -> Doubles:
             continue
         model = _fit_features(_some(train, fitted), false_unknown=false_unknown)
         found.append(_log_distances(model, train.features[tested]))
-    return np.concatenate(found)
+        found_groups.append(groups[tested])
+    return np.concatenate(found), np.concatenate(found_groups)
 
 
 def _some(observed: Observed, places: NDArray[np.intp]) -> Observed:
     return Observed(**{name: values[places] for name, values in vars(observed).items()})
 
 
-def _mean_and_limit(parts: Sequence[Doubles], share: float) -> tuple[float, float]:
-    """Return the mean of all values, and what at most `share` of those of each part exceed."""
-    mean = float(np.concatenate(parts).mean())
-    limits = [float(np.quantile(part, 1 - share, method="higher")) for part in parts if len(part)]
+def _mean_and_limit(
+    parts: Sequence[tuple[Doubles, NDArray[np.intp]]], share: float
+) -> tuple[float, float]:
+    """Return the mean of all values, and a limit that at most `share` of known images exceed.
+
+    Each part, values with their groups, sets a limit, and the highest counts.
+    """
+    mean = float(np.concatenate([values for values, _ in parts]).mean())
+    limits = [_limit(values, groups, share) for values, groups in parts if len(values)]
     return mean, max(*limits, mean + _LEAST_DEVIATION)
+
+
+def _limit(values: Doubles, groups: NDArray[np.intp], share: float) -> float:
+    """Return what at most `share` of these values exceed, and of those of a group yet unseen.
+
+    The latter is the prediction limit of a normal distribution of which each group is one draw. Of
+    few groups it lies so far out that foreign images are within, and is left out.
+    """
+    seen = float(np.quantile(values, 1 - share, method="higher"))
+    count = len(np.unique(groups))
+    if count < _FEWEST_GROUPS:
+        return seen
+    quantile = student_quantile(1 - share, freedom=count - 1)
+    spread = float(values.std(ddof=1)) * math.sqrt(1 + 1 / count)
+    return max(seen, float(values.mean()) + quantile * spread)
