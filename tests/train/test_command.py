@@ -33,6 +33,7 @@ LEFT = {
     "curves.png",
     "confusion.png",
     "calibration.json",
+    "predictions.csv",
     "report.html",
     "MODEL_CARD.md",
 }

@@ -3,18 +3,21 @@
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Cli
+from click.testing import Result
 
 from edgeclf.edge_runtime.text import csv_text
 from edgeclf.models.photographs import Photographs
 from edgeclf.models.run import read_run
 from edgeclf.train.report.predictions import PREDICTIONS_NAME, write_predictions
+
+Cli = Callable[..., Result]
 
 
 def rows_of(run: Path) -> list[dict[str, str]]:
