@@ -163,8 +163,8 @@ def _check_options(wanted: Service, options: tuple[str, ...]) -> None:
             f"{wanted.source}: no camera, and a service ends once files are classified; give a "
             "camera, or a video with --realtime"
         )
-    names = ("model", "sources", "live", "heatmaps", "threshold", "threads", "runtime")
-    check_live(**{name: given[name] for name in names})
+    checked = ("model", "sources", "live", "heatmaps", "threshold", "novelty_threshold")
+    check_live(**{name: given[name] for name in (*checked, "threads", "runtime")})
     _check_written(wanted.name, live.sinks.written if live is not None else ())
 
 

@@ -45,7 +45,7 @@ for model in sys.argv[2:]:
     with vision.ImageClassifier.create_from_options(options) as classifier:
         for pixels in numpy.load(sys.argv[1]):
             image = mediapipe.Image(mediapipe.ImageFormat.SRGB, pixels)
-            [head] = classifier.classify(image).classifications
+            head, _features = classifier.classify(image).classifications
             scores = [[category.category_name, category.score] for category in head.categories]
             print(json.dumps([head.head_name, scores]))
 """

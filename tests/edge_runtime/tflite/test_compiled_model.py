@@ -68,10 +68,11 @@ def test_what_the_file_tells_is_told(tiny_models: Path) -> None:
         assert float_operators(other.interpreter) == float_operators(one.interpreter)
         assert delegated_parts(other.interpreter) is None
         for ends in ("get_input_details", "get_output_details"):
-            [expected], [told] = (getattr(each.interpreter, ends)() for each in (one, other))
-            assert told["quantization"] == expected["quantization"]
-            assert tuple(told["shape"]) == tuple(expected["shape"])
-            assert told["index"] == expected["index"]
+            pairs = zip(*(getattr(each.interpreter, ends)() for each in (one, other)), strict=True)
+            for expected, told in pairs:
+                assert told["quantization"] == expected["quantization"]
+                assert tuple(told["shape"]) == tuple(expected["shape"])
+                assert told["index"] == expected["index"]
 
 
 @pytest.mark.usefixtures("_compiled_model")
