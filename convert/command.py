@@ -1,5 +1,7 @@
 """`edgeclf convert`: a float model in, verified .tflite files out."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -219,7 +221,7 @@ def convert_with(
     scoring: Photographs | None = None
     calibrating: Photographs | None = None
     qat: QatPlan | None = None
-    novelty_images: NoveltyImages | None = None
+    read_novelty_images: Callable[[], NoveltyImages | None] | None = None
     if source is not None:
         scoring = run_photographs(source, "test", data=data)
         calibrating = run_photographs(source, "train", data=data)
@@ -231,8 +233,8 @@ def convert_with(
             ),
         )
         if novelty:
-            novelty_images = load_novelty_images(
-                source, data=data, seed=seed, false_unknown=false_unknown
+            read_novelty_images = partial(
+                load_novelty_images, source, data=data, seed=seed, false_unknown=false_unknown
             )
     elif data is not None:
         scoring = labelled_photographs(data, info.labels)
@@ -249,7 +251,7 @@ def convert_with(
             limits=limits,
             heatmap=heatmap,
             features=novelty,
-            novelty=novelty_images,
+            read_novelty_images=read_novelty_images,
             provenance={} if source is None else source.provenance(),
         )
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
 """A conversion from the float model to verified files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -47,7 +47,7 @@ def run_conversion(
     limits: Limits,
     heatmap: bool,
     features: bool,
-    novelty: NoveltyImages | None,
+    read_novelty_images: Callable[[], NoveltyImages | None] | None,
     provenance: dict[str, Any],
 ) -> list[ConversionResult]:
     """Write a .tflite file per recipe and `conversion.json` to `out`; return what was measured.
@@ -62,7 +62,7 @@ def run_conversion(
         limits: what a file may lose against the float model on the scoring photographs.
         heatmap: whether the files give the last feature map too, for heatmaps.
         features: whether they give its mean otherwise.
-        novelty: what their novelty models are fitted on; None for files without.
+        read_novelty_images: reads what their novelty models are fitted on; None for files without.
         provenance: what is known of the training, for the files to tell; a JSON object.
     """
     _check_images(recipes, calibration.photographs, qat)
@@ -76,6 +76,7 @@ def run_conversion(
     prepared = Preparation(graph, info, calibration)
     origin = {"weights_sha256": sha256_of(info.weights)} | provenance
     scoring_set = _scoring_set(float_model, scoring)
+    novelty = read_novelty_images() if read_novelty_images else None
     results: list[ConversionResult] = []
     training: dict[str, Any] | None = None
     for recipe in recipes:
@@ -100,7 +101,7 @@ def run_conversion(
             heatmap=_heatmap_head(recipe_graph) if heatmap else None,
             provenance=origin,
         )
-        # A model takes its place once it is measured and described: whatever ends the conversion,
+        # A model takes its place once it is measured and described: however the conversion ends,
         # no other lies there.
         with (
             whole_file(out / REPORT_NAME) as report,

@@ -50,7 +50,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
     Args:
         path: the file; of a link, what it leads to is replaced.
-        durable: whether it is on the disk once the block is over, whatever happens to the power.
+        durable: whether it is on the disk once the block is over, even if the power fails then.
 
     Raises:
         EdgeclfError: there is something else than a file, such as a device or a pipe.

@@ -70,7 +70,7 @@ class FloatModel:
             architecture(info.architecture), classes=len(info.labels), input_hw=info.input_hw
         )
         set_weights(self.keras_model, weights, source=str(info.weights), head=True)
-        # Here, so that whatever is made of the float model says the same.
+        # Here, so that all that is made of the float model says the same.
         head = self.keras_model.get_layer(HEAD_NAME)
         head.set_weights([each / info.calibration.temperature for each in head.get_weights()])
 

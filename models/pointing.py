@@ -35,7 +35,7 @@ class HeatmapScore:
         label: the class of the photographs; None for those of all classes.
         images: how many there are.
         on_defect: share of maps with the middle of the hottest place on the defect; Wilson's.
-        near: share of those within the tolerance of it; likewise.
+        near: share of those within the tolerance of it; the same.
         chance: mean share of the picture that is defect: `on_defect` of a random point, and
             `overlap` of a map that marks everything.
         near_chance: mean share of the picture within the tolerance: `near` of a random point.

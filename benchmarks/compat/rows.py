@@ -11,7 +11,7 @@ An EdgeclfError that it raises makes its outcome `failed`, which no row expects.
 
 `outputs[k]` is output k of all N inputs, back to back, in the model's order: the bytes as the
 runtime gives them, little-endian, in base64. `ms` is the median of an inference on one thread, or
-null; `delegated` is how many parts of the graph a delegate runs, or null where that cannot be told.
+null; `delegated` is how many parts of the graph a delegate runs, or null where that is not known.
 """
 
 from collections.abc import Callable, Mapping

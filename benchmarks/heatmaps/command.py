@@ -34,7 +34,7 @@ class HeatmapBenchmark:
         schema: rises when a field changes meaning.
         images: photographs with a mask.
         without: photographs that have none, and were left out.
-        empty: photographs whose mask marks nothing of the model's input, likewise.
+        empty: photographs whose mask marks nothing of the model's input, the same.
         tolerance: pixels of the model's input that count as near.
         chosen_on: photographs of the run's validation split that the cuts were chosen on.
         models: in the order given.

@@ -22,7 +22,7 @@ class Row:
         ratio: of the medians to the reference's, round by round, with the interval of 95 %; None
             without a second round or without a reference.
         load_ms: from importing the runtime to a model that is ready; median over the rounds.
-        first_ms: the first inference; likewise.
+        first_ms: the first inference; the same.
         peak_bytes: peak memory of its process; the largest of the rounds.
         cores: processor time by time, 1 for one busy core.
         images: how many different ones it was asked.
@@ -104,7 +104,7 @@ def markdown_table(
     Args:
         titles: of the entries, in the order of the table.
         rows: by the number of threads.
-        failures: likewise, why others have none.
+        failures: the same, why others have none.
         sizes: of the model files in bytes.
         absent: by their titles, why others do not take part.
         reference: the entry that ratios are to.

@@ -19,7 +19,7 @@ def keep_folder(
 ) -> None:
     """See to it that `path` holds what `make` writes into an empty folder.
 
-    `make` is called, and `what` it does is told, unless it has come to its end before with the same
+    `make` is called, `what` it does is printed, unless it has ended before with the same
     pins: texts, or files of the same content. What was begun and never finished lies beside `path`
     until the next call, and is never taken for the whole.
     """

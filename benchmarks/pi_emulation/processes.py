@@ -14,7 +14,7 @@ class FailedError(EdgeclfError):
 
     def __init__(self, what: str, code: int, output: str) -> None:
         lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no message"]
-        # A full disk is often told early, and then what followed from it.
+        # A full disk is often reported early, and then what followed from it.
         full = [line for line in lines if os.strerror(errno.ENOSPC) in line]
         super().__init__(f"{what} ended with {code}: {(full or lines)[-1]}")
         self.output = output

@@ -1,7 +1,7 @@
 """Room above the calibrated extremes, for files that compute in int16.
 
 TFLite's quantizer takes a tensor's extremes over the calibration images for its range, and what
-exceeds them on another image is cut off, whatever the number of bits. Of 16 bits two can be spared.
+exceeds them on another image is cut off, at any number of bits. Of 16 bits two can be spared.
 """
 
 import numpy as np

@@ -5,7 +5,7 @@ the labels' cross-entropy: what shall be regained is what rounding lost, and on 
 labels were learned by heart long ago. So it needs no labels, and the validation images measure it
 without the coin tosses of accuracy on a hundred images.
 
-Adam moves every weight by about its learning rate, whatever the weight's size; that of equalised
+Adam moves every weight by about its learning rate, large or small; the size of equalised
 kernels differs by orders of magnitude. So each weight is moved in units of its own rounding.
 """
 

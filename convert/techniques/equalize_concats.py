@@ -2,7 +2,7 @@
 
 A concatenated tensor has one int8 scale while its channels differ by orders of magnitude, so most
 of them get a handful of the 256 steps. Every channel c of every part of a concatenation is brought
-into the range 0..1 in the convolution that makes it, y' = (y - t_c) / h_c, and whatever reads the
+into the range 0..1 in the convolution that makes it, y' = (y - t_c) / h_c, and all that reads the
 concatenation undoes it: a 1x1 depthwise convolution becomes a (h_c y' + t_c) + b, a convolution or
 dense layer takes h_c and t_c into its kernel and bias. Where a ReLU or a zero padding stands in
 between, before or after, only the scale passes: t_c is 0. In float that changes nothing. The idea

@@ -57,7 +57,7 @@ class ConversionResult:
             None of a file that cannot tell.
         gate: what it lost, and whether that is too much; None without a scoring set.
         escape_rate: share of the defects that are called good; None without a good class.
-        overkill: share of the good ones that are called a defect; likewise.
+        overkill: share of the good ones that are called a defect; the same.
     """
 
     recipe: str
@@ -70,8 +70,8 @@ class ConversionResult:
     drop_points: float | None
     agreement: float | None
     largest_difference: float | None
-    unknown: Estimate | None
     gate: GateResult | None
+    unknown: Estimate | None = None
     escape_rate: Estimate | None = None
     overkill: Estimate | None = None
 

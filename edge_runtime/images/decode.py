@@ -34,7 +34,7 @@ ImageFault = Literal["unreadable", "empty", "unknown", "large", "damaged"]
 
 _WHITE = 255
 _ROWS_AT_ONCE = 256
-# Larger ones are decoded one after another, whatever the number of threads.
+# Larger ones are decoded one after another, at any number of threads.
 _LARGE_BYTES = 64_000_000
 _LARGE = threading.Lock()
 
@@ -206,7 +206,7 @@ def _webp(data: bytes, size_wh: tuple[int, int]) -> _Parts:
 
 def _tiff(data: bytes, size_wh: tuple[int, int]) -> _Parts:
     parts = check_tiff(data, size_wh)
-    # The decoder turns it, whatever the channels.
+    # The decoder turns it, regardless of the channels.
     return _Parts(data, 12 + 12 * parts.sample_bytes, parts.alpha)
 
 

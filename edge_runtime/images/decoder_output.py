@@ -123,7 +123,7 @@ _LOGGING = getattr(cv2.utils, "logging", None)  # OpenCV 4.11 has none
 def decoder_warnings() -> Iterator[list[str]]:
     """Collect what the decoders complain of while the block runs, without the harmless.
 
-    What others write there meanwhile is passed on. One block at a time, whatever the thread.
+    What others write there meanwhile is passed on. One block at a time, on any thread.
 
     Yields a list that holds the complaints once the block is over.
     """

@@ -159,7 +159,7 @@ def find_matches(pattern: str) -> list[Path]:
     """Return the files that match `pattern`, sorted; hidden ones only where it names the dot.
 
     `**` stands for folders at any depth. Unlike with the standard library, each is read once,
-    whatever links lead to it.
+    however many links lead to it.
     """
     parts = Path(pattern).parts
     if _ANY_DEPTH not in parts:

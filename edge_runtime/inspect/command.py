@@ -113,7 +113,7 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
         first = ", ".join(spec.labels[:5])
         yield "labels", f"{len(spec.labels)}: {first}" + (", …" if len(spec.labels) > 5 else "")
         yield "thresholds", _thresholds_text(spec.thresholds)
-        yield "novelty", str(spec.novelty or "not told: whatever it sees is one of the classes")
+        yield "novelty", str(spec.novelty or "not judged: all that it sees is one of the classes")
     yield "metadata", _metadata_text(inspection.metadata)
     yield "runtime", _runtime_text(inspection.runtime)
     yield "runs on", _distributions_text(inspection.runtime)

@@ -135,7 +135,7 @@ class Decider:
         return max(self._config.min_duration_s, self._config.unknown_s if follows else 0.0)
 
     def _start_anew(self) -> None:
-        """Forget what was seen, but not what was told: the same label again is no event."""
+        """Forget what was seen, but not what was reported: the same label again is no event."""
         self._average: NDArray[np.float64] | None = None
         vote_of = self._config.vote[1] if self._config.vote else 1
         self._window: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=vote_of)

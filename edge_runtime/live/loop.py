@@ -54,7 +54,7 @@ def run_loop(
 ) -> int:
     """Classify what comes from `source` until it ends, `stop` is set or `config` says so.
 
-    The source and the sinks are closed then, whatever happened.
+    The source and the sinks are closed then, however it ended.
 
     Args:
         source: where frames come from.

@@ -69,7 +69,7 @@ def check_live(
         runtime: what computes the model.
 
     Raises:
-        EdgeclfError: the run would end with this at its start, whatever the camera does.
+        EdgeclfError: the run would end with this at its start, regardless of the camera.
     """
     options = live or LiveOptions()
     if heatmaps is not None:

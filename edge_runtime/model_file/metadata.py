@@ -156,7 +156,7 @@ def _build_metadata(spec: ModelSpec, outputs: int) -> bytes:
         stats=_fields(_STATS, max=[1.0], min=[0.0]),
         associated_files=[_file(LABELS_NAME, "The classes, one a line.", "TENSOR_AXIS_LABELS")],
     )
-    what = "The mean of the last feature map, by which images are told to be like the training's."
+    what = "The mean of the last feature map, by which an image is compared with the training's."
     if spec.heatmap is not None:
         what = (
             "The last feature map. Its channels, weighed as a class weighs them, show where in the "

@@ -130,7 +130,7 @@ def synthetic_input(seed: int, *, grid: int, size_hw: tuple[int, int]) -> RGBIma
 def make_self_test(model: bytes) -> SelfTest:
     """Return the self-test of the .tflite `model`, computed by the runtime of this machine.
 
-    A model that is sure of its answer says the same whatever small thing goes wrong. So of several
+    A model that is sure of its answer says the same if some small thing goes wrong. So of several
     inputs of each grid the one is kept whose scores have the highest entropy.
 
     Raises:

@@ -1,7 +1,7 @@
 """How unlike its training an image is, by the features that a model computes of it.
 
 The softmax cannot tell: it only compares classes. Two things can. The first is the Mahalanobis
-distance of the features from the nearest class, which is large for whatever the training did not
+distance of the features from the nearest class, which is large for all that the training did not
 hold (Lee et al. 2018, https://arxiv.org/abs/1807.03888; on features of length 1,
 https://arxiv.org/abs/2505.18032). The second is the entropy of the scores, which is large between
 classes; alone it says little, but added to the first it finds more of what is near the training. A

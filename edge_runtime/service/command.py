@@ -133,7 +133,7 @@ def _check_readable(model: Path) -> None:
             raise EdgeclfError(
                 f"{model}: {folder} is emptied at each start; move the model, to /var/lib say"
             )
-    # What is bound from a home is found whatever its folders allow.
+    # What is bound from a home is found regardless of its folders' permissions.
     folders = [] if is_below_home(model) else [*model.parents]
     for path, right, mend in (
         (model, stat.S_IROTH, "a+r"),

@@ -34,10 +34,10 @@ class CompiledModelInterpreter:
         self._model = model  # the compiled model reads its weights in place
         compiled = classes.CompiledModel.from_buffer(model, options=options)
         [(signature, names), *_] = compiled.get_signature_list().items()
-        told = compiled.get_input_tensor_details(signature)
-        self._input_details = [self._details(told[name]) for name in names["inputs"]]
-        told = compiled.get_output_tensor_details(signature)
-        self._output_details = [self._details(told[name]) for name in names["outputs"]]
+        details = compiled.get_input_tensor_details(signature)
+        self._input_details = [self._details(details[name]) for name in names["inputs"]]
+        details = compiled.get_output_tensor_details(signature)
+        self._output_details = [self._details(details[name]) for name in names["outputs"]]
         inputs, outputs = compiled.create_input_buffers(0), compiled.create_output_buffers(0)
         self._native = SimpleNamespace(compiled=compiled, inputs=inputs, outputs=outputs)
         weakref.finalize(self, _release, self._native)
@@ -45,13 +45,13 @@ class CompiledModelInterpreter:
         for details in self._input_details:  # the first write starts the runtime anew, aloud
             self.set_tensor(details["index"], np.zeros(details["shape"], details["dtype"]))
 
-    def _details(self, told: dict[str, Any]) -> dict[str, Any]:
+    def _details(self, details: dict[str, Any]) -> dict[str, Any]:
         return {
-            "name": told["name"],
-            "index": told["index"],
-            "shape": np.asarray(told["shape"], np.int32),
-            "dtype": np.dtype(told["dtype"]).type,
-            "quantization": read_quantization(self._model, told["index"]),
+            "name": details["name"],
+            "index": details["index"],
+            "shape": np.asarray(details["shape"], np.int32),
+            "dtype": np.dtype(details["dtype"]).type,
+            "quantization": read_quantization(self._model, details["index"]),
         }
 
     def invoke(self) -> None:

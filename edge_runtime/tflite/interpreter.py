@@ -98,7 +98,7 @@ def runtime_name() -> str:
 
 
 def default_threads() -> int:
-    """Return how many threads an inference uses unless told: the cores we may use, 4 at most."""
+    """Return how many threads an inference uses by default: the cores we may use, 4 at most."""
     return min(4, usable_cores())
 
 

@@ -176,7 +176,7 @@ def _need(reason: str, tensorflow: Version | None, later: Version | None = None)
 
 
 def _version_by_types(name: str, inputs: list[Tensor | None], outputs: list[Tensor]) -> int:
-    """Return the version that the tensors' types ask for, whatever the file says; at least 1."""
+    """Return the version that the types of the tensors ask for, at least 1."""
     first = inputs[0] if inputs else None
     if first is None:
         return 1

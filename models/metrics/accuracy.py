@@ -23,7 +23,7 @@ class MetricsWithIntervals:
         balanced_accuracy: mean of their recalls.
         calibration_error: expected calibration error, 0 to 1; bootstrap.
         escape_rate: share of the defects that are called good; Wilson's. None without a good class.
-        overkill: share of the good ones that are called a defect; likewise.
+        overkill: share of the good ones that are called a defect; the same.
         calibration: the bins behind it that hold images, from low scores to high.
         classes: one entry for each class that has images, in the order of the labels.
         confusion: counts, truth by guess, over all labels; None beyond 100.

@@ -15,7 +15,7 @@ def auroc(known: Values, foreign: Values) -> float:
 
     Args:
         known: a value for each image that shall have a low one, of shape (images,).
-        foreign: for each that shall have a high one; likewise.
+        foreign: for each that shall have a high one; the same.
     """
     below = np.searchsorted(np.sort(known), foreign, side="left")
     up_to = np.searchsorted(np.sort(known), foreign, side="right")

@@ -18,7 +18,7 @@ from .outliers import Outlier, find_outliers
 from .reading import Corrupt, Photograph, Reading, read_folder
 from .scenes import adjusted_rand_index, components, find_scene_pairs
 
-# What `edgeclf train` takes for training if it is not told otherwise.
+# What `edgeclf train` takes for training by default.
 _TRAIN_SHARE = 0.65
 
 

@@ -17,7 +17,7 @@ class ClassCurves:
         images: how many it has.
         recall: share of its images that score at least a threshold, of shape (thresholds + 1,),
             from 0 to 1; a threshold for each score that occurs, falling.
-        false_alarms: share of the other images that do; likewise.
+        false_alarms: share of the other images that do; the same.
         precision: share of the images that do that are of the class; 1 where there are none.
         auc: area under the ROC curve: the chance that an image of the class scores higher than
             another, ties as half, 0 to 1 (Fawcett, Pattern Recognition Letters 27 (2006) 861-874).

@@ -22,9 +22,9 @@ class ThresholdScore:
         val_recall: share of those that reach it.
         images: its test images.
         recall: share of those that reach it; Wilson's interval, None without any.
-        precision: share of the test images that reach it that are of the class; likewise.
+        precision: share of the test images that reach it that are of the class; the same.
         named: share of its test images for which `edgeclf run` names it: the best of the classes
-            that reach their thresholds; likewise.
+            that reach their thresholds; the same.
     """
 
     label: str

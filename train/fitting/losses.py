@@ -40,7 +40,7 @@ class DistillationLoss(keras.losses.Loss):  # type: ignore[misc]
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
-    """Return for each image whether the likeliest class is the labels', whatever the teacher says.
+    """Return for each image whether the likeliest class is the labels', the teacher aside.
 
     Args:
         y_true: targets (batch, classes), or (batch, 2 * classes) with the teacher's to the right.

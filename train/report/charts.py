@@ -87,7 +87,7 @@ def _reliability_mark(one: CalibrationBin, x: Scale, y: Scale, *, most: int) -> 
 
 
 def draw_roc(curves: Sequence[ClassCurves]) -> Markup:
-    """Return the ROC curves; those of the classes that are told worst have names."""
+    """Return the ROC curves; those of the classes that are worst have names."""
     x, y = _unit_scales()
     lines = {one.label: list(zip(map(x, one.false_alarms), map(y, one.recall), strict=True))
              for one in curves}  # fmt: skip

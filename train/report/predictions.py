@@ -26,7 +26,7 @@ def write_predictions(
         run: a finished training.
         evaluation: of it.
         val: the validation images, in the order of the evaluation.
-        test: the test images, likewise.
+        test: the test images, the same.
         data: the folder of both.
     """
     labels = run.info.labels

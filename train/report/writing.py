@@ -41,7 +41,7 @@ def write_evaluation(
         evaluation: of it.
         further: what `metrics.json` holds beside the evaluation; older figures in it give way.
         val: the validation images, in the order of the evaluation.
-        test: the test images, likewise.
+        test: the test images, the same.
         data: the folder of the images.
     """
     metrics = further | evaluation.to_json()

@@ -23,7 +23,7 @@ class BoundedProtocol(H11Protocol):
     """uvicorn's protocol, in which who may not ask has a deadline and little room.
 
     A connection waits unless it answers a request that was admitted: one whose scope's `state`
-    has `admitted`. It is closed after `DEADLINE_S` of that, whatever drips in, and earlier where
+    has `admitted`. It is closed after `DEADLINE_S` of that, even if it drips, and earlier where
     too many wait: the oldest of the client that has the most.
 
     Attributes:

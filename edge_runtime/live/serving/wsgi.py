@@ -39,7 +39,7 @@ class _Opened:
 class BoundedServer(ThreadingMixIn, WSGIServer):
     """Answers each request on a thread of its own.
 
-    A connection is one request, and ends after `DEADLINE_S` whatever drips in or out; where too
+    A connection is one request, and ends after `DEADLINE_S` even if bytes drip in or out; where too
     many are open, the oldest of the client that has the most ends.
     """
 

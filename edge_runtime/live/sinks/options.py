@@ -55,7 +55,7 @@ class SinkOptions:
         return tuple(path for path in paths if path is not None)
 
     def check(self) -> None:
-        """Refuse what could not be opened, whatever the disk and the network do.
+        """Refuse what could not be opened, regardless of the disk and the network.
 
         Raises:
             EdgeclfError: names the option or its value.

@@ -58,7 +58,7 @@ class QueuedSink(Generic[Item]):
     """A `Sink` that queues what its outlet picks and writes it on its own thread.
 
     When the queue is full, the oldest frame in it is dropped; events and states only if there is no
-    frame to drop. What is dropped, or cannot be written, is counted and told: at once, then once a
+    frame to drop. What is dropped, or cannot be written, is counted and reported at once, then each
     minute, and at the end.
 
     Attributes:

@@ -55,7 +55,7 @@ class CameraAddress:
     Attributes:
         kind: how it is read: `v4l2` (USB), `picamera`, `rtsp` or `http`; `secret` for an address
             that stands elsewhere, see `resolved`.
-        name: what people and programs are told; never holds a secret. For `v4l2` it is the device.
+        name: what people and programs see; never holds a secret. For `v4l2` it is the device.
         scheme: `rtsp`, `rtsps`, `http` or `https`; empty unless the camera is in the network.
         host: its name or number, without brackets.
         port: the given one, or that of the scheme.

@@ -1,4 +1,4 @@
-"""The newest frame of a camera, whatever the camera does."""
+"""The newest frame of a camera, however the camera behaves."""
 
 import threading
 import time
@@ -244,7 +244,7 @@ class _GivenUpError(CaptureError):
 
 
 def _is_same(pixels: bytes | BGRImage, before: bytes | BGRImage) -> bool:
-    """Tell whether two frames are the same to the last bit; two that differ are told at once."""
+    """Tell whether two frames are the same to the last bit; two that differ are found at once."""
     if isinstance(pixels, bytes) or isinstance(before, bytes):
         return isinstance(pixels, bytes) and isinstance(before, bytes) and pixels == before
     step = max(1, len(pixels) // _SAMPLED_ROWS)

@@ -1,4 +1,4 @@
-"""What the page is told, as JSON."""
+"""What the page gets, as JSON."""
 
 import json
 import time

@@ -192,7 +192,7 @@ def test_the_mean_of_a_map_is_the_logit_without_bias(two_headed, images, recipe)
         scores = classifier.scores(image)
         logits = bias + [classifier.class_activation_map(index).mean() for index in range(4)]
         features = classifier.interpreter.get_tensor(classifier._tensors._features["index"])
-        scale = classifier._features["quantization"][0] or 1.0
+        scale = classifier._tensors._features["quantization"][0] or 1.0
         total = float(features.astype(np.float64).mean((0, 1, 2)).sum() * scale)
         total = total + copies * 255 * mean_step  # none of them is larger
         # Half a step each of the weights and the logits, one of the means and of the scores.

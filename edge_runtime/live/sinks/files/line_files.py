@@ -14,7 +14,7 @@ _KEEP = 4
 
 
 class JsonLines(Outlet[Record]):
-    """A JSON object a line: frames, events and the camera's states, told apart by `type`."""
+    """A JSON object a line: frames, events and the camera's states, distinguished by `type`."""
 
     def __init__(self, path: Path, *, max_bytes: int = _MAX_BYTES, keep: int = _KEEP) -> None:
         """Append to `path`; beyond `max_bytes` to a new file, with `keep` older ones kept."""

@@ -21,7 +21,7 @@ def rotate(path: Path, keep: int) -> None:
 
 
 class LineFile:
-    """Lines appended to a file, each whole or not at all, whatever the disk does.
+    """Lines appended to a file, each whole or not at all, regardless of the disk.
 
     A pipe or a terminal, as /dev/stdout may be, gets the lines as they come: it has no older files
     and nothing to bring to a disk.

@@ -1,4 +1,4 @@
-"""What Home Assistant must know to show a camera's label without being told anything.
+"""What Home Assistant must know to show a camera's label without any configuration.
 
 Each entity is a retained message in a topic of its own
 (https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery).

@@ -1,4 +1,4 @@
-"""What is seen, told to an MQTT broker.
+"""What is seen, published to an MQTT broker.
 
     PREFIX/availability   `online` while the camera is live, else `offline`; retained, and the will
     PREFIX/state          label, score, age: when the label changes and once a second; retained
