@@ -86,7 +86,7 @@ def _run(emulator: Emulator, board: Board, package: str, case: Case, work: Path)
     picture = work / f"{board.name}.png"
     cv2.imwrite(str(picture), cv2.cvtColor(case.images()[0], cv2.COLOR_RGB2BGR))
     ran = emulator.python(board, "-m", "edgeclf", "run", case.model, picture, "--json")
-    label = json.loads(ran.stdout)["label"]
+    label = json.loads(ran.stdout)["top"][0][0]
     _check_label(f"{case.name} on {board.title}", label, case, seen)
     emulator.python(board, "-m", "edgeclf", "inspect", case.model, "--self-test")
     return seen | {"ms": None}  # an emulation has no time of its own
@@ -98,7 +98,7 @@ def _check_label(where: str, label: str, case: Case, seen: dict[str, Any]) -> No
     scores = np.frombuffer(base64.b64decode(seen["outputs"][0]), dtype).reshape(case.inputs, -1)[0]
     if scores[labels.index(label)] != scores.max():
         best = labels[int(np.argmax(scores))]
-        raise EdgeclfError(f"{where}: edgeclf run says {label!r}, and the outputs {best!r}")
+        raise EdgeclfError(f"{where}: edgeclf run says {label!r} first, and the outputs {best!r}")
 
 
 @cache

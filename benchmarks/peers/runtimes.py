@@ -59,7 +59,7 @@ class Runtime:
 def open_tflite(path: Path, *, threads: int) -> Callable[[NDArray[np.uint8]], Scores]:
     """Return what scores one image with the plain .tflite file at `path` in the device runtime."""
     interpreter = open_interpreter(path.read_bytes(), name=str(path), threads=threads)
-    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     scale, zero_point = target["quantization"]
 
     def score(image: NDArray[np.uint8]) -> Scores:
@@ -124,7 +124,7 @@ def open_edgeclf(path: Path, *, threads: int) -> Callable[[NDArray[np.uint8]], i
     """Return what classifies a photograph with edgeclf: the whole client."""
     classifier = Classifier(path, threads=threads)
     index = {label: place for place, label in enumerate(classifier.spec.labels)}
-    return lambda photograph: index[classifier.classify(photograph).label]
+    return lambda photograph: index[classifier.classify(photograph).top[0][0]]
 
 
 def open_mediapipe(path: Path, *, threads: int) -> Callable[[NDArray[np.uint8]], int]:

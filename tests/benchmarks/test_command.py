@@ -27,7 +27,7 @@ QUERIES = 11
 
 def named_by(model: Path, paths: list[Path]) -> list[str]:
     classifier = Classifier(model)
-    return [classifier.classify(read_image(path)).label for path in paths]
+    return [classifier.classify(read_image(path)).top[0][0] for path in paths]
 
 
 def share_equal(one: list[str], other: list[str]) -> float:

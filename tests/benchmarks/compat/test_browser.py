@@ -154,8 +154,8 @@ def test_the_pages_of_the_document_classify(
         label, score = page.until("document.querySelector('output')?.textContent").rsplit(" ", 1)
         page.open("about:blank")
     image = cv2.imread(str(site / "photograph.png"))[..., ::-1]
-    expected = Classifier(site / "model.tflite").classify(np.ascontiguousarray(image))
-    assert (label, float(score)) == (expected.label, expected.score)
+    [best] = Classifier(site / "model.tflite").classify(np.ascontiguousarray(image), top=1).top
+    assert (label, float(score)) == best
 
 
 def test_the_lock_names_the_pins_and_no_registry() -> None:
