@@ -62,7 +62,9 @@ def test_the_wheel_runs_on_a_32_bit_pi(case: Case) -> None:
     here = outputs_here(case).astype(int)
     there = decoded(seen, outputs_here(case)).astype(int)
     assert np.abs(here - there).max() <= 1
-    assert (here.argmax(1) == there.argmax(1)).all()
+    second, best = np.sort(here)[:, -2:].T
+    clear = best - second > 2  # a last bit up or down decides between two that are nearer
+    assert (here.argmax(1) == there.argmax(1))[clear].all()
 
 
 def test_the_rows_are_the_oldest_and_newest_runtimes_on_three_boards() -> None:
@@ -88,7 +90,7 @@ def test_a_32_bit_board_describes_itself_as_its_kernel_does() -> None:
 
 @dataclass
 class PretendedEmulator:
-    """Runs nothing: writes what the probe would have `seen`, and answers with `label`."""
+    """Runs nothing: writes what the probe would have `seen`, and answers with `label` first."""
 
     seen: dict[str, Any]
     label: str
@@ -99,7 +101,7 @@ class PretendedEmulator:
             self.ran.append(str(arguments[2]))
         else:
             Path(arguments[-1]).write_text(json.dumps(self.seen))
-        return Ran(json.dumps({"label": self.label}), ())
+        return Ran(json.dumps({"top": [[self.label, 0.5]]}), ())
 
 
 def run_pretended(emulator: PretendedEmulator, case: Case, work: Path) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def test_a_row_also_runs_edgeclf_and_the_self_test(case: Case, tmp_path: Path) -
     assert run_pretended(emulator, case, tmp_path) == seen | {"ms": None}
     assert emulator.ran == ["run", "inspect"]
     other = Classifier(case.model).spec.labels[int(here[0].argmin())]
-    with pytest.raises(EdgeclfError, match=rf"says {other!r}, and the outputs {label!r}"):
+    with pytest.raises(EdgeclfError, match=rf"says {other!r} first, and the outputs {label!r}"):
         run_pretended(replace(emulator, label=other), case, tmp_path)
 
 
