@@ -29,9 +29,9 @@ from ...models.report.figures import figure
 from ...models.run import read_run
 from .scores import (
     SCHEMA,
-    ForeignImages,
     NoveltyBenchmark,
     answer,
+    cells_of,
     measure_cost,
     said_text,
     score_disturbed,
@@ -141,7 +141,7 @@ def _foreign(folder: Path, spec: ModelSpec) -> NDArray[np.uint8]:
 
 def _lines(benchmark: NoveltyBenchmark) -> Iterator[str]:
     header = ["images", "number", "AUROC", "AUROC of softmax", "unknown", "said"]
-    rows = [_row(one) for one in (*benchmark.foreign, *benchmark.disturbed)]
+    rows = [cells_of(one) for one in (*benchmark.foreign, *benchmark.disturbed)]
     known = benchmark.known
     first = ["known", str(known.images), "", "", figure(known.unknown), said_text(known.said)]
     yield format_table(header, [first, *rows])
@@ -151,14 +151,3 @@ def _lines(benchmark: NoveltyBenchmark) -> Iterator[str]:
         f"{known.groups} groups; {benchmark.judge_ms:.3f} ms to judge, {share:.1%} of an inference "
         f"of {benchmark.infer_ms:.1f} ms; {benchmark.model_bytes / 1e6:.2f} MB of the file"
     )
-
-
-def _row(one: ForeignImages) -> list[str]:
-    return [
-        one.name,
-        str(one.images),
-        f"{one.auroc:.4f}",
-        f"{one.softmax_auroc:.4f}",
-        figure(one.caught),
-        said_text(one.said),
-    ]

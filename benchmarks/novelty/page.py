@@ -9,7 +9,7 @@ from ...models.report.markup import Markup, tag
 from ...models.report.scales import Scale
 from ...models.report.table import Table
 from ...models.report.templates import render_page
-from .scores import ForeignImages, NoveltyBenchmark, said_text
+from .scores import ForeignImages, NoveltyBenchmark, cells_of, said_text
 
 _TEMPLATE = Path(__file__).with_name("novelty.html")
 _HIGH = 340  # of a chart without its axis
@@ -54,18 +54,7 @@ def _headline(benchmark: NoveltyBenchmark) -> str:
 def _table(title: str, parts: Sequence[ForeignImages], benchmark: NoveltyBenchmark) -> Table:
     known = benchmark.known
     first = ("known", str(known.images), NONE, NONE, figure(known.unknown), said_text(known.said))
-    rows = [
-        (
-            one.name,
-            str(one.images),
-            f"{one.auroc:.4f}",
-            f"{one.softmax_auroc:.4f}",
-            figure(one.caught),
-            said_text(one.said),
-        )
-        for one in parts
-    ]
-    return Table(title, _HEADER, [first, *rows])
+    return Table(title, _HEADER, [first, *map(cells_of, parts)])
 
 
 def _draw_curve(one: ForeignImages) -> Markup:

@@ -12,6 +12,7 @@ from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.prediction import least_scores, name_best
 from ...models.metrics.detection import auroc, catch_curve, grouped_share
 from ...models.metrics.statistics import Estimate, share_estimate
+from ...models.report.figures import figure
 from .disturbances import DISTURBANCES, distinct
 
 SCHEMA = 1
@@ -187,6 +188,18 @@ def score_disturbed(
         )
         for name, disturb in DISTURBANCES.items()
     )
+
+
+def cells_of(one: ForeignImages) -> list[str]:
+    """Return the row of a table: name, images, both AUROC, share that is unknown, labels."""
+    return [
+        one.name,
+        str(one.images),
+        f"{one.auroc:.4f}",
+        f"{one.softmax_auroc:.4f}",
+        figure(one.caught),
+        said_text(one.said),
+    ]
 
 
 def said_text(counts: dict[str, int]) -> str:

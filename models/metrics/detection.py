@@ -17,8 +17,9 @@ def auroc(known: Values, foreign: Values) -> float:
         known: a value for each image that shall have a low one, of shape (images,).
         foreign: for each that shall have a high one; the same.
     """
-    below = np.searchsorted(np.sort(known), foreign, side="left")
-    up_to = np.searchsorted(np.sort(known), foreign, side="right")
+    ordered = np.sort(known)
+    below = np.searchsorted(ordered, foreign, side="left")
+    up_to = np.searchsorted(ordered, foreign, side="right")
     return float((below + up_to).mean() / 2 / len(known))
 
 
