@@ -20,6 +20,7 @@ _COMMANDS = {
     "train": "train.command",
     "evaluate": "train.evaluate_command",
     "convert": "convert.command",
+    "export": "convert.export.command",
     "run": "edge_runtime.run_command",
     "doctor": "edge_runtime.doctor.command",
     "service": "edge_runtime.service.command",

@@ -121,10 +121,15 @@ def synthetic_input(seed: int, *, grid: int, size_hw: tuple[int, int]) -> RGBIma
 
     The same bits on every machine: SHAKE-256 (FIPS 202) draws, INTER_LINEAR_EXACT enlarges.
     """
-    drawn = hashlib.shake_256(f"edgeclf {seed}".encode()).digest(grid * grid * 3)
-    colours = np.frombuffer(drawn, np.uint8).reshape(grid, grid, 3)
+    colours = synthetic_colours(seed, grid=grid)
     enlarged = cv2.resize(colours, size_hw[::-1], interpolation=cv2.INTER_LINEAR_EXACT)
     return np.asarray(enlarged, np.uint8)
+
+
+def synthetic_colours(seed: int, *, grid: int) -> RGBImage:
+    """Return the raster that `synthetic_input` enlarges: uint8 of shape (grid, grid, 3)."""
+    drawn = hashlib.shake_256(f"edgeclf {seed}".encode()).digest(grid * grid * 3)
+    return np.frombuffer(drawn, np.uint8).reshape(grid, grid, 3)
 
 
 def make_self_test(model: bytes) -> SelfTest:

@@ -118,11 +118,11 @@ class Page:
 
 
 @contextmanager
-def open_browser(executable: str) -> Iterator[Page]:
-    """Start a Chromium with a profile of its own, and yield its first tab."""
+def open_browser(executable: str, *switches: str) -> Iterator[Page]:
+    """Start a Chromium with a profile of its own and further switches, and yield its first tab."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
-            [executable, *_SWITCHES, f"--user-data-dir={profile}", "about:blank"],
+            [executable, *_SWITCHES, *switches, f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -15,7 +15,7 @@ from ..cases import OutputTensor, read_case
 from ..rows import BIT_EQUAL, CLOSE, Row
 from .chromium import find_browser, open_browser
 from .packages import installed_packages, versions
-from .server import serve
+from edgeclf.convert.export.web.server import serve
 
 _PAGE = Path(__file__).parent
 _PATIENCE_S = 600.0

@@ -9,9 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 # What the page may do: all of it is its own. A connection to any other host is blocked.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; img-src 'self' data:"
-)
+CONTENT_SECURITY_POLICY = "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; img-src 'self' blob: data:; media-src 'self' blob:"
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     # These two let a page share memory between threads.
@@ -19,12 +17,17 @@ _HEADERS = {
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cache-Control": "no-store",
 }
-_TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm"}
+_TYPES = {
+    ".mjs": "text/javascript",
+    ".js": "text/javascript",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+}
 
 
 @contextmanager
 def serve(folders: Mapping[str, Path]) -> Iterator[str]:
-    """Serve each folder below its name, and yield the address; "" is the root."""
+    """Serve each folder below its name, and yield the address; "" is the root, with its index."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -60,5 +63,5 @@ def serve(folders: Mapping[str, Path]) -> Iterator[str]:
 def _file(folders: Mapping[str, Path], path: str) -> Path | None:
     first, _, rest = path.lstrip("/").partition("/")
     folder, below = (folders[first], rest) if first in folders else (folders[""], path.lstrip("/"))
-    file = (folder / below).resolve()
+    file = (folder / (below or "index.html")).resolve()
     return file if file.is_file() and file.is_relative_to(folder.resolve()) else None

@@ -1,0 +1,1 @@
+"""Models for places where edgeclf itself does not run."""
