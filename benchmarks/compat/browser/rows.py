@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeclf.convert.export.web.server import serve
 from edgeclf.edge_runtime.errors import EdgeclfError
 
 from ..cases import OutputTensor, read_case
 from ..rows import BIT_EQUAL, CLOSE, Row
 from .chromium import find_browser, open_browser
 from .packages import installed_packages, versions
-from edgeclf.convert.export.web.server import serve
 
 _PAGE = Path(__file__).parent
 _PATIENCE_S = 600.0

@@ -16,8 +16,10 @@ VERSION = "2.5.3"
 
 # Name and SHA-512 of a package, as npm's lock files have it.
 _PACKAGES = {
-    "core": "PlGmbMOq9WitX7FO0jhbdJw9GthatsyuCQXjTt/wJZo0FLaw48q4tz8IwqgqCIkviYGr9OFDL1kCnN4nzWoyJQ==",
-    "wasm-utils": "4fJiw6tBQnIs+0jH/OQ16nYOiSl8/+zZnn5h2ul8aTKHi05sVqZW580Tmk78pC2kT39A9OYBVdFawteZ/sI1kQ==",
+    "core": "PlGmbMOq9WitX7FO0jhbdJw9GthatsyuCQXjTt/wJZo0FLaw48q4tz8IwqgqCIkviYGr9OFDL1kCnN4nzWoyJQ"
+    "==",
+    "wasm-utils": "4fJiw6tBQnIs+0jH/OQ16nYOiSl8/+zZnn5h2ul8aTKHi05sVqZW580Tmk78pC2kT39A9OYBVdFawteZ"
+    "/sI1kQ==",
 }
 _REGISTRY = "https://registry.npmjs.org"
 _REGISTRY_VARIABLE = "NPM_CONFIG_REGISTRY"

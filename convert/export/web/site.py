@@ -109,7 +109,7 @@ def _own_files(name: str) -> dict[str, bytes]:
 
 
 def _icon(size: int) -> bytes:
-    """Return the icon as PNG: a lens, dark to the edge, as devices cut icons to their own shapes."""
+    """Return the icon as PNG: a lens, dark up to the edge, since devices cut icons to a shape."""
     scale, middle = size / 32, (size // 2, size // 2)
     image = np.full((size, size, 3), (0x1C, 0x19, 0x17), np.uint8)
     cv2.circle(image, middle, round(8 * scale), (0xEB, 0xEC, 0xEC), round(2.5 * scale), cv2.LINE_AA)

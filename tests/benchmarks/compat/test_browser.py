@@ -26,8 +26,8 @@ from edgeclf.benchmarks.compat.browser.rows import (
     rows,
     run_tasks_vision,
 )
-from edgeclf.convert.export.web.server import serve
 from edgeclf.benchmarks.compat.cases import Case, OutputTensor, write_case
+from edgeclf.convert.export.web.server import serve
 from edgeclf.edge_runtime import Classifier, EdgeclfError
 from edgeclf.edge_runtime.tflite.interpreter import open_interpreter
 

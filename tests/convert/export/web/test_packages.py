@@ -96,5 +96,5 @@ def test_without_a_registry_the_error_says_what_to_do(
 ) -> None:
     assert registry.is_dir()
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", registry_address)
-    with pytest.raises(EdgeclfError, match="cannot be fetched .*NPM_CONFIG_REGISTRY"):
+    with pytest.raises(EdgeclfError, match=r"cannot be fetched .*NPM_CONFIG_REGISTRY"):
         litert_files(offline=False)

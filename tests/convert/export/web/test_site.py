@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from schemas import valid
 
 from edgeclf.convert.export.web import command
 from edgeclf.convert.export.web.site import write_site
@@ -42,7 +43,8 @@ def test_a_site_holds_the_very_file_and_all_that_it_needs(
     )
     assert "Apache License" in (site / "litert/LICENSE").read_text()
     manifest = json.loads((site / "manifest.webmanifest").read_text())
-    assert manifest["name"] == json.loads((site / "site.json").read_text())["name"] == "Glas ä"
+    described = valid("models/site", json.loads((site / "site.json").read_text()))
+    assert manifest["name"] == described["name"] == "Glas ä"
     assert all((site / icon["src"]).is_file() for icon in manifest["icons"])
     first = json.loads(
         (site / "service_worker.js").read_text().partition("SMALL = ")[2].partition(";")[0]
