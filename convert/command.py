@@ -212,7 +212,7 @@ def convert_with(
 
     quiet_tensorflow()
     from .conversion import interruption_message, run_conversion
-    from .novelty.images import NoveltyImages, load_novelty_images
+    from .novelty import NoveltyImages, load_novelty_images
     from .preparation import CalibrationPlan
     from .quantize.qat import QatConfig, QatPlan
     from .techniques.registry import parse_techniques

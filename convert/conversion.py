@@ -23,7 +23,7 @@ from .graph.batch_norm import deploy_graph
 from .graph.heatmap import find_tail
 from .graph.nodes import Graph
 from .graph.read_keras import read_keras
-from .novelty.images import NoveltyImages
+from .novelty import NoveltyImages
 from .preparation import CalibrationPlan, Preparation
 from .quantize.emit import emit_tflite
 from .quantize.qat import QatPlan, Trained, train_fake_quant

@@ -42,6 +42,7 @@ def evaluate_run(
         check_good(good, run.info.labels)
         run = replace(run, info=replace(run.info, good=good))
     root = data or run.data
+    train, _ = _read(run, "train", data)
     val, val_photographs = _read(run, "val", data)
     test, photographs = _read(run, "test", data)
     masked = find_masks(
@@ -49,6 +50,7 @@ def evaluate_run(
     )
     evaluation = evaluate(
         run.info,
+        train=train,
         val=val,
         test=test,
         photographs=photographs,

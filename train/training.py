@@ -119,6 +119,7 @@ def train_on(
     run = read_run(out)
     evaluation = evaluate(
         run.info,
+        train=dataset.splits["train"],
         val=dataset.splits["val"],
         test=dataset.splits["test"],
         photographs=photographs,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.data.examples import Split
+from ...models.float_features import float_features
 from ...models.float_model import FloatModel, FloatModelInfo
 from ...models.masks import MaskedImages
 from ...models.metrics.accuracy import MetricsWithIntervals, measure_metrics
@@ -28,6 +29,7 @@ from ...models.metrics.statistics import Estimate, Interval, bootstrap_interval,
 from ...models.photographs import Photographs
 from ...models.score_calibration import Calibration
 from .curves import ClassCurves, class_curves
+from .left_out import LeftOutClass, leave_classes_out, observed
 from .saliency import Saliency, measure_saliency
 from .temperature import Temperature, at_temperature, fit_temperature, log_losses
 from .thresholds import ThresholdScore, choose_thresholds, score_thresholds
@@ -65,6 +67,7 @@ class Evaluation:
         recall: what was wanted of the thresholds; None without thresholds.
         thresholds: of each class.
         saliency: where the model looks.
+        left_out: how well each class would be noticed that the training had not held.
         good: the class without a defect; None without one.
         val_truth: class indices of the validation images, of shape (validation images,).
         val_scores: as `scores`, of these.
@@ -82,6 +85,7 @@ class Evaluation:
     recall: float | None
     thresholds: tuple[ThresholdScore, ...]
     saliency: Saliency
+    left_out: tuple[LeftOutClass, ...]
     good: str | None
     val_truth: Labels
     val_scores: ClassScores
@@ -148,12 +152,14 @@ class Evaluation:
             if self.thresholds
             else None,
             "pointing": to_json(self.saliency.pointing) if self.saliency.pointing else None,
+            "left_out": to_json(self.left_out) if self.left_out else None,
         }
 
 
 def evaluate(
     info: FloatModelInfo,
     *,
+    train: Split,
     val: Split,
     test: Split,
     photographs: Photographs,
@@ -164,6 +170,7 @@ def evaluate(
 
     Args:
         info: the model; a calibration that it has is left aside.
+        train: images trained on.
         val: images not trained on, on which temperature and thresholds are chosen.
         test: others.
         photographs: the files of `test`.
@@ -172,8 +179,8 @@ def evaluate(
     """
     labels = info.labels
     model = FloatModel(replace(info, calibration=Calibration()))
-    as_trained = model.scores(test.pixels)
-    val_as_trained = model.scores(val.pixels)
+    features, as_trained = float_features(model, test.pixels)
+    val_features, val_as_trained = float_features(model, val.pixels)
     temperature = fit_temperature(val_as_trained, val.classes)
     scores = at_temperature(as_trained, temperature.value)
     val_scores = at_temperature(val_as_trained, temperature.value)
@@ -197,6 +204,12 @@ def evaluate(
         recall=recall,
         thresholds=thresholds,
         saliency=measure_saliency(model, test, scores, photographs=photographs, masked=masked),
+        left_out=leave_classes_out(
+            model,
+            train,
+            observed([val_features, features], [val_scores, scores], [val.classes, test.classes]),
+            temperature=temperature.value,
+        ),
         good=info.good,
         val_truth=val.classes,
         val_scores=val_scores,

@@ -52,8 +52,9 @@ def _blocks(run: Run, evaluation: Evaluation, metrics: dict[str, Any], data: Pat
         f"An image classifier, {escaped(run.info.architecture)}, that tells "
         f"{count(len(run.info.labels), 'class', 'classes')} apart in RGB photographs of "
         f"{width} × {height} pixels (resize rule `{run.info.resize}`): "
-        f"{', '.join(map(escaped, run.info.labels))}. It names one of these for any picture, also "
-        "for one of something else."
+        f"{', '.join(map(escaped, run.info.labels))}. The network names one of these for any "
+        "picture; the files that edgeclf convert makes of it say unknown of what is unlike the "
+        "training."
     )
     yield "**It is not a medical device**, and no figure here says that it may be used as one."
     yield "## Data"
@@ -101,7 +102,11 @@ def _figures(evaluation: Evaluation) -> Iterator[str]:
     ]
     header = [f"on {count(len(evaluation.truth), 'test image')}", "value, 95 % interval"]
     yield from markdown_table(Table("", header, rows))
-    found = [tables.classes_table(evaluation), tables.thresholds_table(evaluation)]
+    found = [
+        tables.classes_table(evaluation),
+        tables.thresholds_table(evaluation),
+        tables.left_out_table(evaluation),
+    ]
     for table in found:
         if 0 < len(table.rows) <= _WITHOUT_TABLE:
             yield from markdown_table(table, level=3)

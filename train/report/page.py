@@ -61,6 +61,7 @@ def page(run: Run, evaluation: Evaluation, metrics: dict[str, Any], *, data: Pat
         calibration=tables.calibration_table(evaluation),
         temperature=temperature_sentence(evaluation),
         thresholds=tables.thresholds_table(evaluation),
+        left_out=tables.left_out_table(evaluation),
         recall=f"{evaluation.recall:.0%}" if evaluation.recall else "",
         settings=tables.settings_table(read_json(run.folder / CONFIG_NAME), metrics),
         **_saliency(evaluation, data),

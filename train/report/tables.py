@@ -104,6 +104,20 @@ def pointing_table(evaluation: Evaluation) -> Table:
     return Table("Pointing game", [*header, "overlap"], rows, note)
 
 
+def left_out_table(evaluation: Evaluation) -> Table:
+    """Return how well each class would be noticed if it were new; no rows where none was tried."""
+    rows = [
+        [one.label, str(one.images), str(one.known), figure(one.novelty), figure(one.softmax)]
+        for one in evaluation.left_out
+    ]
+    header = ["class", "its images", "others", "AUROC of novelty", "AUROC of the best score"]
+    note = (
+        "Validation and test images. 0.5 is chance, and 1 tells all of them apart. The network was "
+        "trained with the class; only what judges novelty was not."
+    )
+    return Table("A class left out", header, rows, note)
+
+
 def settings_table(config: dict[str, Any], metrics: dict[str, Any]) -> Table:
     """Return how the run was trained."""
     rows = [[name, text] for name, text in settings(config, metrics)]

@@ -19,7 +19,9 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--offline", is_flag=True, help="Take LiteRT.js from the cache of an earlier export only."
 )
-@click.option("--serve", "serving", is_flag=True, help="Serve the page on this machine for a trial.")
+@click.option(
+    "--serve", "serving", is_flag=True, help="Serve the page on this machine for a trial."
+)
 def web(model: Path, out: Path, name: str | None, offline: bool, serving: bool) -> None:
     """Export MODEL as a web page that looks through a phone's camera.
 

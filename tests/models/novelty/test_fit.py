@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from edgeclf.convert.novelty.fit import Observed, fit_novelty, ledoit_wolf
 from edgeclf.edge_runtime.novelty.features import mean_features, unit_length
 from edgeclf.edge_runtime.novelty.model import NoveltyModel
+from edgeclf.models.novelty.fit import Observed, fit_novelty, ledoit_wolf
 
 CLASSES, CHANNELS = 3, 48
 CENTRES = np.abs(np.random.default_rng(9).normal(size=(CLASSES, CHANNELS))) + 1

@@ -7,14 +7,14 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge_runtime.classifier import Classifier
-from ...edge_runtime.novelty.model import NoveltyModel
-from ...models.float_model import FloatModelInfo
-from ...models.metrics.detection import group_numbers
-from ...models.photographs import Photographs, readable_photographs, run_photographs
-from ...models.run import Run
-from ..quantize.calibrate import choose_balanced
-from .fit import Observed, fit_novelty
+from ..edge_runtime.classifier import Classifier
+from ..edge_runtime.novelty.model import NoveltyModel
+from ..models.float_model import FloatModelInfo
+from ..models.metrics.detection import group_numbers
+from ..models.novelty.fit import Observed, fit_novelty
+from ..models.photographs import Photographs, readable_photographs, run_photographs
+from ..models.run import Run
+from .quantize.calibrate import choose_balanced
 
 # More train images hardly change what is fitted, and each file is run on all of them.
 _MOST_TRAIN, _MOST_HELD_OUT = 1000, 500
