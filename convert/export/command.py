@@ -2,12 +2,14 @@
 
 import click
 
+from .ethos_u import ethos_u
 from .web.command import web
 
 
 @click.group()
 def export() -> None:
-    """Export a .tflite file of `edgeclf convert` to web pages."""
+    """Export a .tflite file of `edgeclf convert` to a web page, or to an NPU."""
 
 
+export.add_command(ethos_u)
 export.add_command(web)

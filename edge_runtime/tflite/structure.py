@@ -31,6 +31,7 @@ _FACTORS = {
 }
 _LARGEST_FACTOR = 1 << 16
 
+_CUSTOM = 32  # of an operator code
 _LARGEST_TENSOR = 1 << 28  # bytes
 _HIGHEST_RANK = 8
 
@@ -66,18 +67,18 @@ def _check_model(model: "_Tables") -> None:
     if not graphs.count:
         raise FlatbufferError("it holds no graph")
     for place in range(graphs.count):
-        _check_graph(graphs.one(place), sizes, codes.count)
+        _check_graph(graphs.one(place), sizes, codes)
     metadata = model.children(6)
     metadata.check_texts(0)
     _check_below(metadata.numbers(1, "u4"), buffers.count, "buffer")
     _check_signatures(model.children(7), graphs)
 
 
-def _check_graph(graph: "_Tables", sizes: Places, codes: int) -> None:
+def _check_graph(graph: "_Tables", sizes: Places, codes: "_Tables") -> None:
     tensors, operators = graph.children(0), graph.children(3)
     held = sizes[_check_below(tensors.numbers(2, "u4"), sizes.size, "buffer")]
     _check_tensors(tensors, held)
-    _check_below(operators.numbers(0, "u4"), codes, "operator code")
+    codes_used = _check_below(operators.numbers(0, "u4"), codes.count, "operator code")
     read, reader = operators.integers(1)
     made, maker = operators.integers(2)
     inputs, outputs = graph.integers(1)[0], graph.integers(2)[0]
@@ -88,7 +89,8 @@ def _check_graph(graph: "_Tables", sizes: Places, codes: int) -> None:
     ready = np.where((held > 0) | (tensors.numbers(5, "u1") > 0), -1, operators.count)
     ready[inputs] = -1
     ready[made[::-1]] = maker[::-1]
-    used = read >= 0
+    # What a custom operator computes in is made by no other, as of Arm's Ethos-U.
+    used = (read >= 0) & (codes.numbers(3, "i4")[codes_used] != _CUSTOM)[reader]
     if (ready[read[used]] >= reader[used]).any():
         raise FlatbufferError("an operator reads a tensor that nothing has made")
     _check_options(operators)
@@ -112,9 +114,7 @@ def _check_tensors(tensors: "_Tables", held: Places) -> None:
     stored = np.ceil(elements * bits / 8)
     if stored.max(initial=0) > _LARGEST_TENSOR:
         raise FlatbufferError(f"it has a tensor of {stored.max():.0f} bytes")
-    wrong = np.flatnonzero((held > 0) & (held != stored))
-    if wrong.size:
-        place = wrong[0]
+    for place in np.flatnonzero((held > 0) & (held != stored))[:1]:
         raise FlatbufferError(
             f"tensor {place} takes {stored[place]:.0f} bytes, its buffer holds {held[place]}"
         )
