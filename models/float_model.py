@@ -89,4 +89,5 @@ class FloatModel:
         As users of Keras do it, for whoever measures how long that takes.
         """
         pixels = model_input[np.newaxis].astype(np.float32)
-        return np.asarray(self.keras_model.predict_on_batch(pixels))[0]
+        scores: NDArray[np.float32] = np.asarray(self.keras_model.predict_on_batch(pixels))[0]
+        return scores
