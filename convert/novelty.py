@@ -12,7 +12,7 @@ from ..edge_runtime.novelty.model import NoveltyModel
 from ..models.float_model import FloatModelInfo
 from ..models.metrics.detection import group_numbers
 from ..models.novelty.fit import Observed, fit_novelty
-from ..models.photographs import Photographs, readable_photographs, run_photographs
+from ..models.photographs import Photographs, readable_photographs, run_groups, run_photographs
 from ..models.run import Run
 from .quantize.calibrate import choose_balanced
 
@@ -89,7 +89,7 @@ def load_novelty_images(
 def _load(run: Run, split: str, *, data: Path | None, most: int, seed: int) -> Images:
     info: FloatModelInfo = run.info
     found = run_photographs(run, split, data=data)
-    groups = {path: image.group for path, image in zip(found.paths, run.split(split), strict=True)}
+    groups = run_groups(run, split, data=data)
     pairs = list(zip(found.paths, found.labels, strict=True))
     chosen = choose_balanced(pairs, found.labels, count=most, seed=seed)
     photographs = Photographs(*map(tuple, zip(*chosen, strict=True)))

@@ -52,6 +52,11 @@ def run_photographs(run: Run, split: str, *, data: Path | None = None) -> Photog
     return Photographs(tuple(root / i.path for i in images), tuple(i.label for i in images))
 
 
+def run_groups(run: Run, split: str, *, data: Path | None = None) -> dict[Path, str]:
+    """Return the group of each of `run_photographs`, by its file; empty where it stands alone."""
+    return {(data or run.data) / image.path: image.group for image in run.split(split)}
+
+
 def folder_photographs(folder: Path) -> Photographs:
     """Return all photographs below `folder`, whose classes do not matter."""
     if not folder.is_dir():

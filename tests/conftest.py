@@ -9,6 +9,7 @@ import pytest
 import skips
 from click.testing import CliRunner, Result
 from repository import REPOSITORY
+from session_folder import MakeOnce, session_folder
 
 from edgeclf.benchmarks.demo.surfaces import write_surfaces
 from edgeclf.cli import main
@@ -38,11 +39,19 @@ def cli() -> Cli:
 
 
 @pytest.fixture(scope="session")
-def surfaces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """Make a folder that all workers of the session share, and that no test changes."""
+    return session_folder(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def surfaces(make_once: MakeOnce) -> Path:
     """A data folder: 24 drawn surfaces of each of four classes."""
-    folder = tmp_path_factory.mktemp("surfaces") / "data"
-    write_surfaces(folder, per_class=24, size=48, seed=0)
-    return folder
+
+    def draw(folder: Path) -> None:
+        write_surfaces(folder / "data", per_class=24, size=48, seed=0)
+
+    return make_once("surfaces", draw) / "data"
 
 
 @pytest.fixture(scope="session")
@@ -57,46 +66,51 @@ def train_tiny(cli: Cli) -> Cli:
 
 
 @pytest.fixture(scope="session")
-def train_quick(train_tiny: Cli) -> Cli:
-    """Train one epoch, step by step in Python: for what a training does beside its steps.
+def eager_cli(cli: Cli) -> Cli:
+    """Run `edgeclf` with the steps of a training in Python: for what it does beside its steps.
 
     To trace the graphs of the steps takes longer than these few steps do.
     """
     import tensorflow as tf
 
-    def train(data: Path, out: Path, *options: object, code: int = 0) -> Result:
+    def invoke(*arguments: object, code: int = 0) -> Result:
         tf.config.run_functions_eagerly(True)
         try:
-            return train_tiny(data, out, "--epochs", 1, *options, code=code)
+            return cli(*arguments, code=code)
         finally:
             tf.config.run_functions_eagerly(False)
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def train_quick(eager_cli: Cli) -> Cli:
+    """Train the tiny DenseNet from scratch for one epoch, step by step in Python."""
+
+    def train(data: Path, out: Path, *options: object, code: int = 0) -> Result:
+        tiny = ("--arch", "densenet-tiny", "--weights", "none", "--epochs", 1)
+        return eager_cli("train", data, "--out", out, *tiny, *options, code=code)
 
     return train
 
 
 @pytest.fixture(scope="session")
-def tiny_run(train_tiny: Cli, surfaces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_run(train_tiny: Cli, surfaces: Path, make_once: MakeOnce) -> Path:
     """The run that a short training of the tiny DenseNet leaves."""
-    out = tmp_path_factory.mktemp("run") / "run"
-    train_tiny(surfaces, out)
-    return out
+    return make_once("run", lambda out: train_tiny(surfaces, out))
 
 
 @pytest.fixture(scope="session")
-def tiny_models(cli: Cli, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_models(cli: Cli, tiny_run: Path, make_once: MakeOnce) -> Path:
     """The folder of the tiny run's four TFLite files."""
-    out = tmp_path_factory.mktemp("models")
-    cli("convert", tiny_run, "--out", out)
-    return out
+    return make_once("models", lambda out: cli("convert", tiny_run, "--out", out))
 
 
 @pytest.fixture(scope="session")
-def tiny_heatmaps(cli: Cli, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_heatmaps(cli: Cli, tiny_run: Path, make_once: MakeOnce) -> Path:
     """The folder of the tiny run's float32 and int8 files with heatmaps."""
-    out = tmp_path_factory.mktemp("heatmaps")
-    any_drop = ("--max-drop", 100, "--max-class-drop", 100)
-    cli("convert", tiny_run, "--out", out, "--heatmap", "--recipes", "float32,int8", *any_drop)
-    return out
+    options = ("--heatmap", "--recipes", "float32,int8", "--max-drop", 100, "--max-class-drop", 100)
+    return make_once("heatmaps", lambda out: cli("convert", tiny_run, "--out", out, *options))
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from ...models.photographs import (
     labelled_photographs,
     load_photographs,
     readable_photographs,
+    run_groups,
     run_photographs,
 )
 from ...models.report.figures import figure
@@ -124,8 +125,7 @@ def _known(
     if run is not None:
         source = read_run(run)
         photographs = run_photographs(source, "test", data=data)
-        images = source.split("test")
-        groups = {path: image.group for path, image in zip(photographs.paths, images, strict=True)}
+        groups = run_groups(source, "test", data=data)
     elif data is not None:
         photographs = labelled_photographs(data, spec.labels)
     else:

@@ -214,6 +214,14 @@ class Graph:
         """Return the nodes that read the output of `name`."""
         return [node for node in self if name in node.inputs]
 
+    def needed_for(self, names: Iterable[str]) -> list[Node]:
+        """Return the nodes `names` and all that they are made of, in their order."""
+        needed = set(names)
+        for node in reversed(self._nodes.values()):
+            if node.name in needed:
+                needed.update(node.inputs)
+        return [node for node in self if node.name in needed]
+
     def channels(self, name: str) -> int:
         """Return the number of channels of the output of `name`."""
         node = self[name]

@@ -1,6 +1,6 @@
 """From our graph to tf_keras, the Keras that TFLite's tools accept."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -27,32 +27,87 @@ from .nodes import (
 from .unknown_layers import build_unknown_layer
 
 
-def build_tf_keras(graph: Graph, *, outputs: Sequence[str] = ()) -> Any:
-    """Return a functional tf_keras model of `graph`: float32 RGB 0..255 in, `outputs` out.
+class DeployModel(tf_keras.Model):  # type: ignore[misc]
+    """A deploy graph as a tf_keras model: float32 RGB 0..255 in, the values of some nodes out.
+
+    It calls its layers one after the other. A functional model would trace each of them while it is
+    put together, and again when it is called.
+    """
+
+    def __init__(
+        self, graph: Graph, layers_of: Mapping[str, Any], *, outputs: Sequence[str] = ()
+    ) -> None:
+        """Connect `layers_of`, by node, built, as `graph` says; otherwise as `build_tf_keras`."""
+        # A constant name: tensors are called by it, and the same graph shall give the same file.
+        super().__init__(name="deploy")
+        self._batch = image_batch(graph)
+        self._output_names = tuple(outputs) or (graph.output.name,)
+        self._image = graph.input.name
+        self._nodes = tuple(graph.needed_for(self._output_names))
+        self._layers_of = dict(layers_of)
+
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
+    def call(self, image: Any, training: bool | None = None) -> Any:  # noqa: ARG002
+        values = {self._image: image}
+        for node in self._nodes:
+            read = [values[name] for name in node.inputs]
+            if node.name not in values:
+                values[node.name] = self._layers_of[node.name](read if len(read) > 1 else read[0])
+        made = [values[name] for name in self._output_names]
+        return made if len(made) > 1 else made[0]
+
+    def traced(self) -> Any:
+        """Return a function of a batch of images that computes the model, traced once."""
+        return tf.function(self.__call__, input_signature=[self._batch], autograph=False)
+
+
+def build_tf_keras(graph: Graph, *, outputs: Sequence[str] = ()) -> DeployModel:
+    """Return a tf_keras model of `graph`: float32 RGB 0..255 in, `outputs` out.
 
     Args:
         graph: a deploy graph.
         outputs: names of the nodes to return; the graph's output if empty.
     """
-    tensors = {graph.input.name: tf_keras.Input(graph.input.shape, name=graph.input.name)}
-    arrays: dict[str, list[Any]] = {}
+    return DeployModel(graph, build_layers(graph), outputs=outputs)
+
+
+def image_batch(graph: Graph) -> Any:
+    """Return the TensorFlow spec of any number of images: what is traced for it serves them all."""
+    return tf.TensorSpec((None, *graph.input.shape), tf.float32)
+
+
+def build_layers(
+    graph: Graph, wrapped: Callable[[Node, Any], Any] = lambda _, layer: layer
+) -> dict[str, Any]:
+    """Return the tf_keras layer of each node but the input, built, with the node's arrays.
+
+    Args:
+        graph: a deploy graph.
+        wrapped: makes of a node and its layer what shall stand there.
+    """
+    shapes: dict[str, tuple[int | None, ...]] = {graph.input.name: (None, *graph.input.shape)}
+    built = {}
     for node in graph:
-        if node.name in tensors:
+        if node.name in shapes:
             continue
         layer = _layer(node)
-        read = [tensors[name] for name in node.inputs]
-        tensors[node.name] = layer(read if len(read) > 1 else read[0])
+        read = [shapes[name] for name in node.inputs]
+        shape = read if len(read) > 1 else read[0]
+        _build(layer, shape)
         if isinstance(node, Conv | Depthwise | Dense | PixelPairs):
-            arrays[node.name] = [node.kernel, node.bias]
+            layer.set_weights([node.kernel, node.bias])
         elif isinstance(node, UnknownLayer):
-            arrays[node.name] = list(node.weights)
-    chosen = [tensors[name] for name in outputs or [graph.output.name]]
-    # A constant name: tensors are called by it, and the same graph shall give the same file.
-    model = tf_keras.Model(tensors[graph.input.name], chosen, name="deploy")
-    for layer in model.layers:
-        if layer.name in arrays:
-            layer.set_weights(arrays[layer.name])
-    return model
+            layer.set_weights(list(node.weights))
+        shapes[node.name] = tuple(layer.compute_output_shape(shape))
+        built[node.name] = wrapped(node, layer)
+        if built[node.name] is not layer:
+            _build(built[node.name], shape)
+    return built
+
+
+def _build(layer: Any, shape: Any) -> None:
+    with tf.name_scope(layer.name):  # the variables are called by it
+        layer.build(shape)
 
 
 @singledispatch

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..graph.nodes import Graph
 from ..graph.scales import ChannelRange
-from ..graph.to_keras import build_tf_keras
+from ..graph.to_keras import build_tf_keras, image_batch
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ def channel_ranges_of_parts(
         return [{} for _ in parts]
     model = build_tf_keras(graph, outputs=names)
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[image_batch(graph)], autograph=False)  # type: ignore[untyped-decorator]
     def low_and_high(images: Any) -> Any:
         values = tf.nest.flatten(model(images, training=False))
         axes = [list(range(len(value.shape) - 1)) for value in values]

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tf_keras
 from numpy.typing import NDArray
 
 from ...edge_runtime.quiet import quiet_stderr
@@ -50,11 +49,11 @@ def emit_tflite(
             assert calibration is not None
             ranges = calibrate_ranges(graph, calibration)
         return emit_int8(graph, ranges, features=features)
-    model = _with_features(build_tf_keras(graph), features)
+    model = build_tf_keras(graph, outputs=_outputs(graph, features))
     shape = (1, *graph.input.shape)
 
     def serve(image: Any) -> Any:
-        return model(tf.cast(image, tf.float32), training=False)
+        return _named(model(tf.cast(image, tf.float32), training=False))
 
     if recipe.activations == "int8":
         # TFLite turns the float input into uint8 itself, and only then stays free of float.
@@ -93,10 +92,11 @@ def emit_int8(
         ranges: what `calibrate_ranges` returned for it.
         features: name of a node whose value shall be the second output, uint8 too.
     """
-    model = _with_features(annotate(on_grid(graph, ranges), ranges), features)
+    model = annotate(on_grid(graph, ranges), ranges, outputs=_outputs(graph, features))
 
     def serve(image: Any) -> Any:
-        return model(tf.quantization.fake_quant_with_min_max_args(image, 0, 255), training=False)
+        pixels = tf.quantization.fake_quant_with_min_max_args(image, 0, 255)
+        return _named(model(pixels, training=False))
 
     converter = _converter(serve, model, tf.TensorSpec((1, *graph.input.shape), tf.float32))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -110,11 +110,12 @@ def _converted(converter: Any) -> bytes:
     return _scores_first(flatbuffer)
 
 
-def _with_features(model: Any, features: str | None) -> Any:
-    if features is None:
-        return model
-    outputs = {"scores": model.output, "features": model.get_layer(features).output}
-    return tf_keras.Model(model.input, outputs, name=model.name)
+def _outputs(graph: Graph, features: str | None) -> list[str]:
+    return [graph.output.name] if features is None else [graph.output.name, features]
+
+
+def _named(made: Any) -> Any:
+    return dict(zip(("scores", "features"), made, strict=True)) if isinstance(made, list) else made
 
 
 def _scores_first(flatbuffer: bytes) -> bytes:
@@ -135,7 +136,7 @@ def _scores_first(flatbuffer: bytes) -> bytes:
 
 
 def _converter(serve: Callable[[Any], Any], model: Any, image: Any) -> Any:
-    function = tf.function(serve).get_concrete_function(image)
+    function = tf.function(serve, autograph=False).get_concrete_function(image)
     # TFLite saves this on its way. A Keras model would have each of its layers traced anew for it,
     # most of a conversion's time; the function needs no more of it than the variables.
     module: Any = tf.Module()

@@ -21,10 +21,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tf_keras
 
 from ..graph.nodes import Activation, Conv, Dense, Depthwise, Graph, Node, PixelPairs, Pool
-from ..graph.to_keras import build_tf_keras
+from ..graph.to_keras import DeployModel, build_layers
 from .int8_steps import KERNELS, LINEAR, Steps, divided, kernel_step, own_kernel_step, whole
 from .ranges import TensorRange, keeps_values
 from .tfmot import By, Rounding, over_range, wrap
@@ -66,25 +65,26 @@ def _on_grid(node: Conv | Dense | Depthwise, read: TensorRange | None) -> Node:
     return replace(node, kernel=kernel.astype(np.float32), bias=bias.astype(np.float32))
 
 
-def annotate(graph: Graph, ranges: dict[str, TensorRange]) -> Any:
+def annotate(
+    graph: Graph, ranges: dict[str, TensorRange], *, outputs: Sequence[str] = ()
+) -> DeployModel:
     """Return a tf_keras model of `graph` that tells TFLite's converter the range of each tensor.
 
     RGB 0..255 in, scores out, which are not rounded, nor are the pixels, which are whole numbers.
     """
 
-    def with_range(layer: Any) -> Any:
-        node = graph[layer.name]
+    def with_range(node: Node, layer: Any) -> Any:
         tensor = None if keeps_values(node) else ranges.get(node.name)
         if tensor is None or node.name == graph.output.name:
             return layer
         return wrap(layer, Rounding(output=over_range(tensor.low, tensor.high)))
 
-    return tf_keras.models.clone_model(build_tf_keras(graph), clone_function=with_range)
+    return DeployModel(graph, build_layers(graph, with_range), outputs=outputs)
 
 
 def build_fake_quant(
     graph: Graph, ranges: dict[str, TensorRange], *, outputs: tuple[str, ...] = ()
-) -> Any:
+) -> DeployModel:
     """Return a tf_keras model of `graph` that computes as int8 does: RGB 0..255 in, scores out.
 
     Gradients pass through the rounding, but not through what a range cuts off. The scores
@@ -96,7 +96,10 @@ def build_fake_quant(
         ranges: what `calibrate_ranges` returned for it.
         outputs: names of the nodes to return, in steps where int8 stores them; the scores if empty.
     """
-    return _FakeQuant(graph, ranges).model(outputs)
+    layers = fake_quant_layers(graph, ranges)
+    model = DeployModel(graph, {layer.node.name: layer for layer in layers}, outputs=outputs)
+    model.rounded = [layer.layer for layer in layers]  # Keras finds the weights there
+    return model
 
 
 @dataclass(frozen=True)
@@ -116,16 +119,17 @@ class FakeQuantLayer:
     read_units: tuple[np.float32 | None, ...]
     unit: float | None
 
-    def __call__(self, read: Sequence[Any]) -> Any:
-        """Return what the node makes of the tensors `read`, in steps where int8 stores it."""
+    def __call__(self, read: Any) -> Any:
+        """Return what the node makes of a tensor or a list of them, in steps where int8 has it."""
+        tensors = read if isinstance(read, list) else [read]
         values = [
             tensor if unit is None else tensor * unit
-            for tensor, unit in zip(read, self.read_units, strict=True)
+            for tensor, unit in zip(tensors, self.read_units, strict=True)
         ]
         return self.layer(values if len(values) > 1 else values[0])
 
     def weight(self, name: str) -> Any:
-        """Return the variable `name` of the node, in real numbers, once it was called."""
+        """Return the variable `name` of the node, in real numbers."""
         [variable] = [
             variable
             for variable in self.layer.weights
@@ -162,7 +166,6 @@ class _FakeQuant:
 
     def __init__(self, graph: Graph, ranges: dict[str, TensorRange]) -> None:
         self._graph = graph
-        self._layers = build_tf_keras(graph)
         limited = {node.name for node in graph if isinstance(node, Dense) and node.limits}
         real = limited | {graph.output.name}
         self._steps = {name: Steps.over(ranges[name]) for name in ranges if name not in real}
@@ -170,34 +173,33 @@ class _FakeQuant:
             if node.name not in self._steps and node.name not in real:
                 self._steps[node.name] = self._steps[graph.consumers(node.name)[0].name]
 
-    def model(self, outputs: tuple[str, ...]) -> Any:
-        image = self._graph.input
-        tensors = {image.name: tf_keras.Input(image.shape, name=image.name)}
-        for layer in self.layers():
-            node = layer.node
-            tensors[node.name] = layer([tensors[name] for name in node.inputs])
-        chosen = [tensors[name] for name in outputs or (self._graph.output.name,)]
-        return tf_keras.Model(tensors[image.name], chosen, name="rounded")
-
     def layers(self) -> list[FakeQuantLayer]:
-        return [self._layer(node) for node in self._graph if node is not self._graph.input]
+        built = build_layers(self._graph, self._rounded)
+        return [self._layer(node, built[node.name]) for node in self._graph if node.name in built]
 
-    def _layer(self, node: Node) -> FakeQuantLayer:
-        layer = self._layers.get_layer(node.name)
+    def _layer(self, node: Node, layer: Any) -> FakeQuantLayer:
         units = [self._steps.get(name) for name in node.inputs]
         made = self._steps.get(node.name)
-        rounding = None
         read_units: tuple[Any, ...] = (None,) * len(units)
-        if made is None or None in units or not _counts(node):
+        if self._is_real(node):
             read_units = tuple(unit and unit.size for unit in units)
-            rounding = _round_reals(node, made)
-        elif isinstance(node, LINEAR) and (unit := units[0]) is not None:
-            rounding = _round_sums(node, layer, unit, made)
-        elif not keeps_values(node) and isinstance(node, Pool):
-            rounding = Rounding(output=By(made.average))
-        if rounding is not None:
-            layer = wrap(layer, rounding)
         return FakeQuantLayer(node, layer, read_units, float(made.size) if made else None)
+
+    def _is_real(self, node: Node) -> bool:
+        """Return whether `node` computes in real numbers: in int8 too, or as it is not rounded."""
+        stored = all(name in self._steps for name in (node.name, *node.inputs))
+        return not (stored and _counts(node))
+
+    def _rounded(self, node: Node, layer: Any) -> Any:
+        made = self._steps.get(node.name)
+        rounding = None
+        if self._is_real(node):
+            rounding = _round_reals(node, made)
+        elif isinstance(node, LINEAR):
+            rounding = _round_sums(node, layer, self._steps[node.inputs[0]], self._steps[node.name])
+        elif not keeps_values(node) and isinstance(node, Pool):
+            rounding = Rounding(output=By(self._steps[node.name].average))
+        return layer if rounding is None else wrap(layer, rounding)
 
 
 def _counts(node: Node) -> bool:

@@ -28,7 +28,7 @@ from ...models.data.batches import TrainBatches
 from ...models.data.examples import Split
 from ...models.photographs import Photographs
 from ..graph.nodes import Graph
-from ..graph.to_keras import build_tf_keras
+from ..graph.to_keras import build_tf_keras, image_batch
 from .fake_quant import build_fake_quant, learned, on_grid, rounding_steps
 from .ranges import TensorRange
 
@@ -105,7 +105,7 @@ class Trained:
 
     def scores(self, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return Keras's float32 scores (images, classes) for RGB uint8 (images, h, w, 3)."""
-        return _scores(build_fake_quant(self.graph, self.ranges), inputs)
+        return _scores(build_fake_quant(self.graph, self.ranges).traced(), inputs)
 
 
 def train_fake_quant(
@@ -156,14 +156,15 @@ def train_fake_quant(
         for weight, began, unit, move in zip(weights, starts, units, moves, strict=True):
             weight.assign(began + unit * move)
 
-    expected = _scores(teacher, val)
+    scored = student.traced()
+    expected = _scores(teacher.traced(), val)
     state = _State(moves, optimizer, checkpoint, key=_key(start, ranges, train, val, config))
     if state.resume():
         place()
     else:
-        state.keep(_measure(0, student, val, expected))
+        state.keep(_measure(0, scored, val, expected))
 
-    @tf.function  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[image_batch(graph)], autograph=False)  # type: ignore[untyped-decorator]
     def step(images: Any) -> Any:
         wanted = teacher(images, training=False)
         with tf.GradientTape() as tape:
@@ -185,7 +186,7 @@ def train_fake_quant(
             for index in bar:
                 losses.append(float(step(tf.constant(batches[index][0]))))
         batches.on_epoch_end()
-        measured = _measure(epoch + 1, student, val, expected)
+        measured = _measure(epoch + 1, scored, val, expected)
         state.keep(measured)
         click.echo(
             f"Epoch {epoch + 1} of {config.epochs}: {time.perf_counter() - started:.0f} s, "
@@ -202,16 +203,16 @@ def _divergence(wanted: Any, given: Any) -> Any:
     return tf.reduce_mean(tf.reduce_sum(wanted * (tf.math.log(wanted) - tf.math.log(given)), -1))
 
 
-def _scores(model: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _scores(compute: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     starts = range(0, len(images), _BATCH)
-    parts = [model.predict_on_batch(images[i : i + _BATCH].astype(np.float32)) for i in starts]
+    parts = [compute(images[i : i + _BATCH].astype(np.float32)).numpy() for i in starts]
     return np.concatenate(parts)
 
 
 def _measure(
-    epoch: int, model: Any, images: NDArray[np.uint8], expected: NDArray[np.float32]
+    epoch: int, compute: Any, images: NDArray[np.uint8], expected: NDArray[np.float32]
 ) -> QatEpoch:
-    scores = _scores(model, images)
+    scores = _scores(compute, images)
     same = np.mean(scores.argmax(1) == expected.argmax(1))
     return QatEpoch(epoch, float(_divergence(expected, scores)), float(same))
 
@@ -219,8 +220,11 @@ def _measure(
 def _key(graph: Graph, ranges: dict[str, TensorRange], *parts: Any) -> str:
     """Return a digest of all that decides a training, so that none goes on from another's."""
     digest = hashlib.sha256(repr(sorted(ranges.items())).encode())
-    for variable in build_tf_keras(graph).weights:
-        digest.update(variable.numpy().tobytes())
+    for node in graph:
+        for value in vars(node).values():
+            digest.update(
+                value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+            )
     for part in parts:
         digest.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
     return digest.hexdigest()

@@ -16,7 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ..graph.nodes import Conv, Dense, Depthwise, Graph
-from ..graph.to_keras import build_tf_keras
+from ..graph.to_keras import build_tf_keras, image_batch
 from ..quantize.fake_quant import FakeQuantLayer, fake_quant_layers, on_grid
 from ..quantize.ranges import TensorRange, stored_as
 from .technique import Technique
@@ -98,7 +98,7 @@ def _float_channels(graph: Graph, inputs: NDArray[np.uint8]) -> dict[str, _Chann
     seen = [stored_as(graph, name) for name in layers]
     model = build_tf_keras(graph, outputs=seen)
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[image_batch(graph)], autograph=False)  # type: ignore[untyped-decorator]
     def means(images: Any) -> Any:
         made = tf.nest.flatten(model(images, training=False))
         axes = [list(range(len(values.shape) - 1)) for values in made]
@@ -127,10 +127,11 @@ def _means(values: NDArray[Any]) -> NDArray[np.float64]:
 
 def _compute(layer: FakeQuantLayer, read: list[NDArray[Any]]) -> NDArray[np.float32]:
     """Return what `layer` makes of all images of `read`, float32."""
-    batches = zip(*(_batches(values) for values in read), strict=True)
-    return np.concatenate(
-        [layer([tf.constant(values, tf.float32) for values in batch]).numpy() for batch in batches]
-    )
+    made = []
+    for batch in zip(*(_batches(values) for values in read), strict=True):
+        tensors = [tf.constant(values, tf.float32) for values in batch]
+        made.append(layer(tensors if len(tensors) > 1 else tensors[0]).numpy())
+    return np.concatenate(made)
 
 
 def _batches(images: NDArray[Any]) -> list[NDArray[Any]]:

@@ -12,6 +12,7 @@ from typing import TypeGuard
 
 import click
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from ..graph.nodes import Array, Conv, Dense, Graph
@@ -46,13 +47,13 @@ def input_moments(graph: Graph, inputs: NDArray[np.uint8], *, seed: int = 0) -> 
     """
     layers = [node for node in graph if _can_round(node)]
     sources = list(dict.fromkeys(node.inputs[0] for node in layers))
-    model = build_tf_keras(graph, outputs=sources)
+    compute = build_tf_keras(graph, outputs=sources).traced()
     rng = np.random.default_rng(seed)
     moments: dict[str, Array] = {}
     with click.progressbar(range(0, len(inputs), _BATCH), label="Looking at inputs") as starts:
         for start in starts:
-            values = model.predict_on_batch(inputs[start : start + _BATCH].astype(np.float32))
-            read = dict(zip(sources, values if len(sources) > 1 else [values], strict=True))
+            values = tf.nest.flatten(compute(inputs[start : start + _BATCH].astype(np.float32)))
+            read = {name: value.numpy() for name, value in zip(sources, values, strict=True)}
             for node in layers:
                 rows = _rows(node, read[node.inputs[0]], rng)
                 moments[node.name] = moments.get(node.name, np.float32(0)) + rows.T @ rows

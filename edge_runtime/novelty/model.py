@@ -78,8 +78,7 @@ class NoveltyModel:
 
     Attributes:
         channels: length of a feature vector.
-        channel_scales: what each channel is multiplied by, float32 of shape (channels,).
-        centre: mean of the scaled features of length 1, float32 of shape (channels,).
+        centre: mean of the features of length 1, float32 of shape (channels,).
         axes: orthonormal directions, float16 of shape (axes, channels).
         variances: within a class along each axis, float32 of shape (axes,).
         rest_variance: within a class along any other direction.
@@ -92,7 +91,6 @@ class NoveltyModel:
     """
 
     channels: int
-    channel_scales: str
     centre: str
     axes: str
     variances: str
@@ -185,7 +183,7 @@ class NoveltyModel:
     def distance_of(self, features: NDArray[Any]) -> float:
         """Return the squared Mahalanobis distance of `features` from the nearest class, above 0."""
         arrays = self._loaded
-        offset = unit_length(features * arrays.channel_scales) - arrays.centre
+        offset = unit_length(features) - arrays.centre
         along = arrays.axes @ offset
         inside = np.square((along - arrays.class_means) / arrays.deviations).sum(1).min()
         beside = max(float(offset @ offset - along @ along), 0.0) / self.rest_variance
@@ -206,7 +204,6 @@ class NoveltyModel:
         channels = self.channels
         axes = _numbers(self.axes, "<f2").reshape(-1, channels)
         return _Arrays(
-            channel_scales=_numbers(self.channel_scales, "<f4"),
             centre=_numbers(self.centre, "<f4"),
             axes=axes,
             deviations=np.sqrt(_numbers(self.variances, "<f4")),
@@ -220,7 +217,6 @@ class NoveltyModel:
             raise ValueError(f"a rate of false unknown of {self.false_unknown}")
         arrays = self._loaded
         shapes = [
-            (arrays.channel_scales, (self.channels,)),
             (arrays.centre, (self.channels,)),
             (arrays.deviations, (len(arrays.axes),)),
             (arrays.class_means, (classes, len(arrays.axes))),
@@ -235,14 +231,13 @@ class NoveltyModel:
 
 @dataclass(frozen=True)
 class _Arrays:
-    channel_scales: Floats
     centre: Floats
     axes: Floats
     deviations: Floats
     class_means: Floats
 
 
-_ARRAYS = ("channel_scales", "centre", "axes", "variances", "class_means")
+_ARRAYS = ("centre", "axes", "variances", "class_means")
 
 
 def encoded(array: NDArray[Any], dtype: Literal["<f2", "<f4"]) -> str:

@@ -10,17 +10,19 @@ from .statistics import Estimate, wilson_interval
 Values = NDArray[np.floating]
 
 
-def auroc(known: Values, foreign: Values) -> float:
-    """Return the chance that a foreign image has a higher value than a known one, ties as half.
+def auroc(negative: Values, positive: Values) -> float:
+    """Return the chance that a positive image has a higher value than a negative one, ties as half.
+
+    That is the area under the ROC curve (Fawcett, Pattern Recognition Letters 27 (2006) 861-874).
 
     Args:
-        known: a value for each image that shall have a low one, of shape (images,).
-        foreign: for each that shall have a high one; the same.
+        negative: a value for each image that shall have a low one, of shape (images,).
+        positive: for each that shall have a high one; the same.
     """
-    ordered = np.sort(known)
-    below = np.searchsorted(ordered, foreign, side="left")
-    up_to = np.searchsorted(ordered, foreign, side="right")
-    return float((below + up_to).mean() / 2 / len(known))
+    ordered = np.sort(negative)
+    below = np.searchsorted(ordered, positive, side="left")
+    up_to = np.searchsorted(ordered, positive, side="right")
+    return float((below + up_to).mean() / 2 / len(negative))
 
 
 def catch_curve(known: Values, foreign: Values) -> NDArray[np.float64]:

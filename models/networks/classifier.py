@@ -1,9 +1,13 @@
 """Every architecture as a classifier with preprocessing inside, in Keras 3."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import layers
+from numpy.typing import NDArray
 
 from .architectures import Architecture, check_input
 from .densenet import densenet_features
@@ -48,6 +52,20 @@ def build_classifier(
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = bn_momentum
     return model
+
+
+def traced(model: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Return what computes `model` on a batch of any size: float32 images in, its output out.
+
+    Keras's own prediction traces the network again when the size of the batch changes.
+    """
+    signature = [tf.TensorSpec(model.input.shape, tf.float32)]
+
+    @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
+    def compute(images: Any) -> Any:
+        return model(images, training=False)
+
+    return lambda images: np.asarray(compute(images))
 
 
 def _application_features(architecture: Architecture, image: Any) -> Any:

@@ -116,9 +116,7 @@ def _judged(model: NoveltyModel, images: Observed) -> list[Novelty]:
 
 def _fit_features(train: Observed, *, false_unknown: float) -> NoveltyModel:
     """Return the model of the features alone; its figures of held-out images are still empty."""
-    features = train.features.astype(np.float64)
-    scales = _channel_scales(features)
-    unit = unit_length(np.asarray(features * scales, np.float32)).astype(np.float64)
+    unit = unit_length(train.features).astype(np.float64)
     centre = unit.mean(0)
     offsets = unit - centre
     places = np.unique(train.classes)
@@ -138,7 +136,6 @@ def _fit_features(train: Observed, *, false_unknown: float) -> NoveltyModel:
     smallest = max(float(variances.max(initial=mean_variance)), 1e-12) * 1e-9
     return NoveltyModel(
         channels=channels,
-        channel_scales=encoded(scales, "<f4"),
         centre=encoded(centre, "<f4"),
         axes=encoded(axes, "<f2"),
         variances=encoded(np.maximum(variances, smallest), "<f4"),
@@ -150,10 +147,6 @@ def _fit_features(train: Observed, *, false_unknown: float) -> NoveltyModel:
         false_unknown=false_unknown,
         held_out=HeldOut(0, 0, 0.0, (0.0, 1.0)),
     )
-
-
-def _channel_scales(features: Doubles) -> Doubles:
-    return np.ones(features.shape[1])
 
 
 def _axes(offsets: Doubles, *, classes: int) -> Doubles:

@@ -163,6 +163,7 @@ def test_a_weights_file_without_a_run(cli, tiny_run, surfaces, tmp_path) -> None
         *("convert", "--arch", "densenet-tiny", "--weights", tiny_run / "model.keras"),
         *("--labels", tiny_run / "labels.txt", "--out", tmp_path, "--recipes", "float32,int8"),
         *("--calibration", surfaces / "oil", "--calibration-images", 10, "--data", surfaces),
+        *("--techniques", "none"),
     )
     assert "int8" in result.output
     # A temperature is the run's, not the file's.

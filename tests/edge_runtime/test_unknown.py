@@ -35,7 +35,6 @@ def drawn_model() -> NoveltyModel:
     centre = np.array([1, 2, 3, 4]) / np.sqrt(30)
     return NoveltyModel(
         channels=4,
-        channel_scales=encoded(np.ones(4), "<f4"),
         centre=encoded(centre, "<f4"),
         axes=encoded(np.eye(4)[:1], "<f2"),
         variances=encoded(np.full(1, 0.01), "<f4"),

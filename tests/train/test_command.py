@@ -82,21 +82,19 @@ def test_keras_itself_opens_the_saved_model(tiny_run: Path) -> None:
     np.testing.assert_allclose(model.predict(image.astype("float32")), ours, atol=1e-6)
 
 
-def test_the_same_seed_gives_the_same_run(train_tiny, data: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_run(train_quick, data: Path, tmp_path: Path) -> None:
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
-        train_tiny(data, tmp_path / name, "--seed", seed)
+        train_quick(data, tmp_path / name, "--epochs", 2, "--seed", seed)
     split = {name: (tmp_path / name / "split.csv").read_text() for name in "abc"}
     loss = {name: [r["loss"] for r in rows(tmp_path / name / "history.csv")] for name in "abc"}
     assert split["a"] == split["b"] != split["c"]
     assert loss["a"] == loss["b"] != loss["c"]
 
 
-def test_two_phases_from_a_weights_file(cli, tiny_run, data: Path, tmp_path: Path) -> None:
+def test_two_phases_from_a_weights_file(train_quick, tiny_run, data: Path, tmp_path: Path) -> None:
     start = tiny_run / "model.keras"
-    cli(
-        *("train", data, "--out", tmp_path / "second", "--arch", "densenet-tiny"),
-        *("--weights", start, "--head-epochs", 1, "--epochs", 2),
-    )
+    phases = ("--head-epochs", 1, "--epochs", 2)
+    train_quick(data, tmp_path / "second", "--weights", start, *phases)
     history = rows(tmp_path / "second" / "history.csv")
     assert [row["phase"] for row in history] == ["head", "fine-tune", "fine-tune"]
 
@@ -110,12 +108,12 @@ def test_two_phases_from_a_weights_file(cli, tiny_run, data: Path, tmp_path: Pat
     assert not np.array_equal(before["predictions"][0], after["predictions"][0])
 
 
-def test_the_head_phase_leaves_the_backbone_alone(cli, tiny_run, data, tmp_path: Path) -> None:
+def test_the_head_phase_leaves_the_backbone_alone(
+    train_quick, tiny_run, data, tmp_path: Path
+) -> None:
     start = tiny_run / "model.keras"
-    cli(
-        *("train", data, "--out", tmp_path / "second", "--arch", "densenet-tiny"),
-        *("--weights", start, "--head-epochs", 1, "--epochs", 0),
-    )
+    phases = ("--head-epochs", 1, "--epochs", 0)
+    train_quick(data, tmp_path / "second", "--weights", start, *phases)
     before = weights.read_weights(start)
     after = weights.read_weights(tmp_path / "second" / "model.keras")
     np.testing.assert_array_equal(before["conv1_conv"][0], after["conv1_conv"][0])
@@ -342,7 +340,8 @@ def test_a_failed_download_says_what_to_do(
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))
     monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", _no_network)
-    result = cli("train", data, "--out", tmp_path / "run", code=1)
+    small = ("--arch", "mobilenetv3-small")  # is built before it is downloaded
+    result = cli("train", data, "--out", tmp_path / "run", *small, code=1)
     assert "cannot be downloaded" in result.output
     assert "give --weights FILE or none" in result.output
     result = cli("train", data, "--out", tmp_path / "r", "--arch", "densenet-tiny", code=1)

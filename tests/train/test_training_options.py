@@ -103,11 +103,11 @@ def history(run: Path) -> list[dict[str, str]]:
 
 
 def test_everything_at_once_is_trained_and_written_down(
-    cli, tiny_run: Path, surfaces: Path, tmp_path: Path
+    train_quick, tiny_run: Path, surfaces: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    cli(
-        *("train", surfaces, "--out", out, "--arch", "densenet-tiny"),
+    train_quick(
+        *(surfaces, out),
         *("--weights", tiny_run / "model.keras", "--head-epochs", 2, "--head-draws", 2),
         *("--epochs", 3, "--schedule", "cosine", "--layer-decay", 0.2, "--test-draws", 3),
         *("--mixup", 0.2, "--cutmix", 1, "--randaugment", 2, "--sampling", "balanced"),
@@ -160,18 +160,18 @@ def test_the_help_shows_every_option_once_under_its_heading(cli) -> None:
     ]  # fmt: skip
 
 
-def distil(cli, data: Path, teacher: Path, out: Path, *options: object, code: int = 0):
-    tiny = ("--arch", "densenet-tiny", "--weights", teacher / "model.keras", "--dropout", 0)
-    return cli("train", data, "--out", out, *tiny, "--distill-from", teacher, *options, code=code)
+def distil(train_quick, data: Path, teacher: Path, out: Path, *options: object, code: int = 0):
+    start = ("--weights", teacher / "model.keras", "--dropout", 0, "--distill-from", teacher)
+    return train_quick(data, out, *start, *options, code=code)
 
 
 def test_a_student_takes_the_teachers_split_and_learns_its_scores(
-    cli, tiny_run: Path, surfaces: Path, tmp_path: Path
+    train_quick, tiny_run: Path, surfaces: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "student"
     phases = ("--head-epochs", 10, "--epochs", 1, "--head-draws", 1, "--seed", 7)
     # From the teacher's backbone, and by its scores alone: where both agree, the loss is zero.
-    distil(cli, surfaces, tiny_run, out, *phases, "--distill-weight", 1)
+    distil(train_quick, surfaces, tiny_run, out, *phases, "--distill-weight", 1)
     assert (out / "split.csv").read_text() == (tiny_run / "split.csv").read_text()
     config = valid_file("training/config", out / "config.json")
     assert config["distill"]["teacher"] == str(tiny_run.resolve())
@@ -185,25 +185,25 @@ def test_a_student_takes_the_teachers_split_and_learns_its_scores(
 
 
 def test_a_teacher_of_other_images_is_refused(
-    cli, tiny_run: Path, surfaces: Path, tmp_path: Path
+    train_quick, tiny_run: Path, surfaces: Path, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
     shutil.copytree(surfaces, data)
     out = tmp_path / "student"
     strange = data / "oil" / "new.png"
     shutil.copy(data / "oil" / "oil_0001.png", strange)
-    shown = distil(cli, data, tiny_run, out, code=1).output
+    shown = distil(train_quick, data, tiny_run, out, code=1).output
     assert "does not name 1 of the 97 images, the first oil/new.png" in shown
     strange.unlink()
 
-    shown = distil(cli, data, tiny_run, out, "--resize", "pad", code=1).output
+    shown = distil(train_quick, data, tiny_run, out, "--resize", "pad", code=1).output
     assert "add --resize stretch" in shown
 
     (data / "oil").rename(data / "grease")
-    shown = distil(cli, data, tiny_run, tmp_path / "other", code=1).output
+    shown = distil(train_quick, data, tiny_run, tmp_path / "other", code=1).output
     assert "only one has grease, oil; distil from a run on this data" in shown
     assert not (tmp_path / "other").exists()
-    shown = distil(cli, data, tmp_path, tmp_path / "other", code=1).output
+    shown = distil(train_quick, data, tmp_path, tmp_path / "other", code=1).output
     assert "no run: it holds no model.keras" in shown
 
 

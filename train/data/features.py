@@ -20,7 +20,7 @@ from ...edge_runtime.preprocess import preprocess
 from ...models.data.batches import SeededBatches
 from ...models.data.mix import Batch
 from ...models.networks.architectures import architecture
-from ...models.networks.classifier import FEATURES_NAME, build_classifier
+from ...models.networks.classifier import FEATURES_NAME, build_classifier, traced
 from ..config import TrainConfig
 from .batch_streams import TrainingData
 
@@ -53,13 +53,12 @@ def extract_features(model: keras.Model, batches: Iterable[Batch], *, images: in
         batches: the images.
         images: how many they are, for the progress.
     """
-    backbone = keras.Model(model.input, model.get_layer(FEATURES_NAME).output)
+    backbone = traced(keras.Model(model.input, model.get_layer(FEATURES_NAME).output))
     size_hw = model.input.shape[1:3]
     parts = []
     with click.progressbar(length=images, label="Features of the backbone") as bar:
         for pixels, targets, weights in batches:
-            values = backbone.predict_on_batch(_resized(pixels, size_hw))
-            parts.append((np.asarray(values), targets, weights))
+            parts.append((backbone(_resized(pixels, size_hw)), targets, weights))
             bar.update(len(pixels))
     return Features(*map(np.concatenate, zip(*parts, strict=True)))
 

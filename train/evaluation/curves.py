@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...models.metrics.detection import auroc
 from ...models.metrics.scoring import ClassScores, Labels
 
 
@@ -19,8 +20,7 @@ class ClassCurves:
             from 0 to 1; a threshold for each score that occurs, falling.
         false_alarms: share of the other images that do; the same.
         precision: share of the images that do that are of the class; 1 where there are none.
-        auc: area under the ROC curve: the chance that an image of the class scores higher than
-            another, ties as half, 0 to 1 (Fawcett, Pattern Recognition Letters 27 (2006) 861-874).
+        auc: area under the ROC curve, 0 to 1.
         average_precision: mean precision over the steps of recall, 0 to 1; not interpolated,
             which would flatter (Davis and Goadrich, ICML 2006).
     """
@@ -66,6 +66,6 @@ def _curves(is_class: NDArray[np.bool_], score: NDArray[np.float32], *, label: s
         recall=recall,
         false_alarms=false_alarms,
         precision=precision,
-        auc=float((np.diff(false_alarms) * (recall[1:] + recall[:-1]) / 2).sum()),
+        auc=auroc(score[~is_class], score[is_class]),
         average_precision=float((np.diff(recall) * precision[1:]).sum()),
     )

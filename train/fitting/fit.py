@@ -178,7 +178,8 @@ def _run(
     model.compile(
         optimizer=optimizer,
         loss=loss,
-        metrics=[accuracy],
+        # Made here: one that is made while the step is traced has it traced twice.
+        metrics=[keras.metrics.MeanMetricWrapper(accuracy, name="accuracy")],
         jit_compile=False,  # compiling a DenseNet takes longer than a small training
     )
     click.echo(f"Phase {phase.name}: {phase.epochs} epochs at most, {config.architecture}")
