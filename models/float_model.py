@@ -56,7 +56,7 @@ class FloatModel:
 
     def __init__(self, info: FloatModelInfo) -> None:
         """Build the architecture in code and fill it with the arrays of the weights file."""
-        from .networks.classifier import HEAD_NAME, build_classifier, traced
+        from .networks.classifier import HEAD_NAME, build_classifier, with_features
         from .networks.weights import read_weights, set_weights
 
         self.info = info
@@ -73,15 +73,32 @@ class FloatModel:
         # Here, so that all that is made of the float model says the same.
         head = self.keras_model.get_layer(HEAD_NAME)
         head.set_weights([each / info.calibration.temperature for each in head.get_weights()])
-        self._compute = traced(self.keras_model)
+        self._compute = with_features(self.keras_model)
 
     def scores(self, inputs: NDArray[np.uint8], *, batch_size: int = 32) -> NDArray[np.float32]:
         """Return float32 scores of shape (images, classes) for RGB uint8 (images, h, w, 3)."""
+        if not len(inputs):
+            return np.empty((0, len(self.info.labels)), np.float32)
+        return self.observe(inputs, batch_size=batch_size)[0]
+
+    def observe(
+        self, inputs: NDArray[np.uint8], *, batch_size: int = 32
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the scores of images and their features, the mean of the last feature map.
+
+        Args:
+            inputs: RGB uint8 of shape (images, height, width, 3), one image or more.
+            batch_size: number of images that are computed at once.
+
+        Returns:
+            float32 of shape (images, classes), and of shape (images, channels).
+        """
         batches = [
             self._compute(inputs[i : i + batch_size].astype(np.float32))
             for i in range(0, len(inputs), batch_size)
         ]
-        return np.concatenate(batches) if batches else np.empty((0, len(self.info.labels)), "f4")
+        scores, features = (np.concatenate(part) for part in zip(*batches, strict=True))
+        return scores, features
 
     def score_one(self, model_input: RGBImage) -> NDArray[np.float32]:
         """Return float32 scores of shape (classes,) for one RGB uint8 input (h, w, 3).

@@ -54,8 +54,8 @@ def build_classifier(
     return model
 
 
-def traced(model: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return what computes `model` on a batch of any size: float32 images in, its output out.
+def traced(model: keras.Model) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:
+    """Return what computes `model` on a batch of any size: float32 images in, its outputs out.
 
     Keras's own prediction traces the network again when the size of the batch changes.
     """
@@ -63,9 +63,18 @@ def traced(model: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[np.flo
 
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
     def compute(images: Any) -> Any:
-        return model(images, training=False)
+        computed = model(images, training=False)
+        return computed if isinstance(computed, list) else [computed]
 
-    return lambda images: np.asarray(compute(images))
+    return lambda images: [np.asarray(output) for output in compute(images)]
+
+
+def with_features(
+    model: keras.Model,
+) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:
+    """Return what computes a classifier's scores and its features, as `traced` does."""
+    features = model.get_layer(FEATURES_NAME).output
+    return traced(keras.Model(model.input, [model.output, features]))
 
 
 def _application_features(architecture: Architecture, image: Any) -> Any:

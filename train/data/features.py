@@ -58,7 +58,8 @@ def extract_features(model: keras.Model, batches: Iterable[Batch], *, images: in
     parts = []
     with click.progressbar(length=images, label="Features of the backbone") as bar:
         for pixels, targets, weights in batches:
-            parts.append((backbone(_resized(pixels, size_hw)), targets, weights))
+            [features] = backbone(_resized(pixels, size_hw))
+            parts.append((features, targets, weights))
             bar.update(len(pixels))
     return Features(*map(np.concatenate, zip(*parts, strict=True)))
 

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.data.examples import Split
-from ...models.float_features import float_features
 from ...models.float_model import FloatModel, FloatModelInfo
 from ...models.masks import MaskedImages
 from ...models.metrics.accuracy import MetricsWithIntervals, measure_metrics
@@ -179,8 +178,8 @@ def evaluate(
     """
     labels = info.labels
     model = FloatModel(replace(info, calibration=Calibration()))
-    features, as_trained = float_features(model, test.pixels)
-    val_features, val_as_trained = float_features(model, val.pixels)
+    as_trained, features = model.observe(test.pixels)
+    val_as_trained, val_features = model.observe(val.pixels)
     temperature = fit_temperature(val_as_trained, val.classes)
     scores = at_temperature(as_trained, temperature.value)
     val_scores = at_temperature(val_as_trained, temperature.value)

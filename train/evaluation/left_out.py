@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.data.examples import Split
-from ...models.float_features import float_features
 from ...models.float_model import FloatModel
 from ...models.metrics.detection import auroc
 from ...models.metrics.statistics import Estimate, wilson_interval
@@ -68,7 +67,7 @@ def leave_classes_out(
     if len(labels) < _FEWEST_CLASSES:
         return ()
     chosen = np.random.default_rng(0).permutation(len(train.classes))[:_MOST_TRAIN]
-    features, as_trained = float_features(model, train.pixels[chosen])
+    as_trained, features = model.observe(train.pixels[chosen])
     scores = at_temperature(as_trained, temperature)
     fitted = observed([features], [scores], [train.classes[chosen]])
     found = (_leave_out(place, fitted, held_out, labels) for place in range(len(labels)))

@@ -8,7 +8,6 @@ import pytest
 
 from edgeclf.models.data.examples import Split
 from edgeclf.models.novelty.fit import Observed
-from edgeclf.train.evaluation import left_out
 from edgeclf.train.evaluation.left_out import leave_classes_out, observed
 
 LABELS = ("crack", "good", "oil")
@@ -28,21 +27,17 @@ def drawn(count: int, seed: int, labels: tuple[str, ...] = LABELS) -> Observed:
 
 
 @pytest.fixture
-def leave(monkeypatch: pytest.MonkeyPatch) -> Any:
+def leave() -> Any:
     """Leave classes out of a network that computes what `drawn` draws, at a temperature of 1."""
 
     def run(labels: tuple[str, ...] = LABELS, *, train: int = 200) -> Any:
         fitted = drawn(train, 0, labels)
-        monkeypatch.setattr(
-            left_out,
-            "float_features",
-            lambda _, pixels: (
-                fitted.features[pixels[:, 0, 0, 0]],
-                fitted.scores[pixels[:, 0, 0, 0]],
-            ),
-        )
+
+        def observe(pixels: Any) -> Any:
+            return fitted.scores[pixels[:, 0, 0, 0]], fitted.features[pixels[:, 0, 0, 0]]
+
         numbers = np.arange(train)[:, np.newaxis, np.newaxis, np.newaxis]
-        model: Any = SimpleNamespace(info=SimpleNamespace(labels=labels))
+        model: Any = SimpleNamespace(info=SimpleNamespace(labels=labels), observe=observe)
         split = Split(numbers, fitted.classes)
         return leave_classes_out(model, split, drawn(60, 1, labels), temperature=1.0)
 
