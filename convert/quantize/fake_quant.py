@@ -162,7 +162,7 @@ class _FakeQuant:
 
     def __init__(self, graph: Graph, ranges: dict[str, TensorRange]) -> None:
         self._graph = graph
-        self._layers = build_tf_keras(graph)
+        self._layers = build_tf_keras(_without_six(graph))
         limited = {node.name for node in graph if isinstance(node, Dense) and node.limits}
         real = limited | {graph.output.name}
         self._steps = {name: Steps.over(ranges[name]) for name in ranges if name not in real}
@@ -200,9 +200,19 @@ class _FakeQuant:
         return FakeQuantLayer(node, layer, read_units, float(made.size) if made else None)
 
 
+def _without_six(graph: Graph) -> Graph:
+    """Return `graph` with ReLU for ReLU6, whose range in int8 ends at 6 or before."""
+
+    def plain(node: Node) -> Node:
+        relu6 = isinstance(node, Activation) and node.function == "relu6"
+        return replace(node, function="relu") if relu6 else node
+
+    return Graph([plain(node) for node in graph])
+
+
 def _counts(node: Node) -> bool:
     """Return whether `node` computes with whole numbers in int8."""
-    relu = isinstance(node, Activation) and node.function == "relu"
+    relu = isinstance(node, Activation) and node.function in {"relu", "relu6"}
     return relu or keeps_values(node) or isinstance(node, (*LINEAR, PixelPairs, Pool))
 
 
