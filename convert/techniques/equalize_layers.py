@@ -5,13 +5,11 @@ A narrow channel's gain is paid for by the reader's weights, which spread: each 
 What equalises concatenations is `equalize_concats`.
 """
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..graph.batch_norm import fold_affine
-from ..graph.nodes import Activation, Affine, Conv, Depthwise, Graph, Pool, ZeroPad, upper_limit
+from ..graph.nodes import Activation, Affine, Conv, Depthwise, Graph, Pool, ZeroPad
 from ..graph.scales import (
     ChannelRange,
     absorbable_by,
@@ -26,9 +24,6 @@ from .technique import Technique
 # Share of a channel's distance from the widest, in octaves, that is made up for between two layers.
 _HALFWAY = 0.5
 _NARROWEST_BETWEEN = 1e-3
-
-# A ReLU6 cuts off at 6 what was made wider, too. By so much other images may exceed a channel.
-_ROOM = 1.1
 
 
 def layer_pairs(graph: Graph) -> dict[str, tuple[str, str]]:
@@ -47,7 +42,7 @@ def layer_pairs(graph: Graph) -> dict[str, tuple[str, str]]:
             if isinstance(reader, Conv | Depthwise) and absorbable_by(reader):
                 pairs[name] = maker.name, reader.name
             passes = isinstance(reader, Activation | Pool | ZeroPad) and passes_through(reader)
-            if not passes and math.isinf(upper_limit(reader)):
+            if not passes:
                 break
             last = reader.name
             name = last if isinstance(reader, Activation) else name
@@ -64,8 +59,6 @@ def equalize_layers(graph: Graph, ranges: dict[str, ChannelRange]) -> Graph:
     nodes = {node.name: node for node in graph}
     for name, (maker, reader) in layer_pairs(graph).items():
         width = np.maximum(ranges[name].high, -ranges[name].low)
-        if math.isfinite(limit := upper_limit(graph[name])):
-            width = np.minimum(_ROOM * width, np.float32(limit))
         width = width.clip(np.float32(_NARROWEST_BETWEEN) * width.max())
         width[width == 0] = 1
         # A depthwise reader has a scale for each channel already.

@@ -162,6 +162,36 @@ def test_a_layer_is_looked_at_where_it_looks(strides, padding, size) -> None:
     assert len(set(distance.argmin(1))) > 0.5 * min(len(computed), 64)
 
 
+def test_each_channel_of_a_depthwise_convolution_is_rounded_for_what_it_sees(graph: Graph) -> None:
+    rng = np.random.default_rng(6)
+    nodes = {node.name: node for node in graph}
+    kernel = rng.normal(size=(3, 3, 8, 2)).astype(np.float32)
+    kernels = {"second": kernel, "scaled": kernel[:1, :1, :, :1].repeat(2, 2)}
+    for name, source in (("second", "relu"), ("scaled", "second")):
+        bias = np.zeros(16, np.float32)
+        nodes[name] = Depthwise(name, (source,), kernels[name], bias, (1, 1), "same")
+    first, *rest = [nodes[name] for name in ("image", "first", "relu", "second", "scaled")]
+    graph = Graph([first, *rest])
+    smooth = (IMAGES // 8 + 28 * np.arange(8)[:, None, None, None]).astype(np.uint8)
+    moments = input_moments(graph, smooth)
+    assert {name: m.shape for name, m in moments.items()} == {
+        "first": (27, 27),
+        "second": (8, 9, 9),  # and none of `scaled`, whose weights are steps already
+    }
+    rounded = {node.name: node for node in gptq(graph, moments)}["second"].kernel
+    step = np.abs(kernel).max((0, 1)) / 127
+    np.testing.assert_allclose(rounded / step, np.round(rounded / step), atol=1e-3)
+    seen = build_tf_keras(graph, outputs=("relu",)).predict_on_batch(smooth.astype(np.float32))
+
+    def errors(rounded: np.ndarray) -> np.ndarray:
+        made = tf.nn.depthwise_conv2d(seen, rounded - kernel, [1] * 4, "VALID").numpy()
+        return np.square(made).sum((0, 1, 2)).reshape(step.shape) / step**2
+
+    widths = np.square(seen).sum((0, 1, 2))[:, np.newaxis] + 1e-9
+    ours, theirs = errors(rounded) / widths, errors(np.round(kernel / step) * step) / widths
+    assert ours.sum() < 0.8 * theirs.sum()
+
+
 def test_a_network_with_rounded_weights_is_nearly_the_same(graph: Graph) -> None:
     rounded = gptq(graph, input_moments(graph, IMAGES))
     changed = np.abs(outputs(rounded, "logits") - outputs(graph, "logits"))
