@@ -133,7 +133,7 @@ class _Machine:
             self._marks.append(len(self._stack))
         elif name in {"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"}:
             self._stack.append(tuple(self._items(name)))
-        elif name in {"SETITEM", "SETITEMS", "APPENDS"}:
+        elif name in {"SETITEM", "SETITEMS", "APPEND", "APPENDS"}:
             self._fill(name, self._items(name))
         elif name == "GLOBAL":
             self._stack.append(_Name(argument))
@@ -149,7 +149,7 @@ class _Machine:
 
     def _items(self, name: str) -> list[Any]:
         """Take off the stack what lies above the last mark, or a fixed number of values."""
-        fixed = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3, "SETITEM": 2}.get(name)
+        fixed = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3, "APPEND": 1, "SETITEM": 2}.get(name)
         mark = None if fixed or not self._marks else self._marks.pop()
         start = mark if fixed is None else len(self._stack) - fixed
         if start is None or not 0 <= start <= len(self._stack):
@@ -159,9 +159,9 @@ class _Machine:
 
     def _fill(self, name: str, items: list[Any]) -> None:
         target = self._stack[-1] if self._stack else None
-        if name == "APPENDS" and isinstance(target, list):
+        if name.startswith("APPEND") and isinstance(target, list):
             target += items
-        elif name != "APPENDS" and isinstance(target, dict) and _all_text(items[::2]):
+        elif name.startswith("SET") and isinstance(target, dict) and _all_text(items[::2]):
             target.update(zip(items[::2], items[1::2], strict=True))
         else:
             raise ValueError(f"a pickle with {name} on a {type(target).__name__}")

@@ -29,6 +29,7 @@ Weights = dict[str, list[NDArray[np.float32]]]
 
 _INSIDE_KERAS = "model.weights.h5"
 _NPY = ".npy"
+_NPY_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 # A state dict's names of a layer's arrays in the order of `layer.weights`, and where the axes of
 # dense kernels and convolutions are in Keras; those of a depthwise convolution are (2, 3, 0, 1).
@@ -96,9 +97,7 @@ def _read_npz(archive: zipfile.ZipFile, *, most: int) -> dict[str, NDArray[Any]]
         if most < 0:
             raise ValueError(f"{entry.filename} claims {entry.file_size} bytes")
         content = io.BytesIO(archive.read(entry))
-        version = npy.read_magic(content)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read_header(content)
+        shape, _, dtype = _NPY_HEADERS[npy.read_magic(content)](content)
         if dtype.kind not in "fiu" or math.prod(shape) * dtype.itemsize > entry.file_size:
             raise ValueError(f"{entry.filename} of shape {shape} is no array of numbers, or cut")
         content.seek(0)
