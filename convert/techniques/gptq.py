@@ -31,6 +31,11 @@ _BLOCK = 64
 
 _STEPS = 127
 
+# What the largest weight of an output is multiplied with, in turn, where it has so few weights that
+# they can hardly make up for one another's errors: with another step they have others.
+_STRETCHES = np.linspace(0.98, 1.02, 17)
+_FEW = 128
+
 
 def input_moments(graph: Graph, inputs: NDArray[np.uint8], *, seed: int = 0) -> dict[str, Array]:
     """Return the second moments of what each convolution and dense layer reads, by its name.
@@ -71,22 +76,37 @@ def gptq(graph: Graph, moments: dict[str, Array]) -> Graph:
         for name, moment in bar:
             node = graph[name]
             assert isinstance(node, Conv | Depthwise | Dense)
-            rounded[name] = _with_weights(node, round_kernel(_weights(node), moment))
+            round_weights = round_best if moment.shape[-1] <= _FEW else round_kernel
+            rounded[name] = _with_weights(node, round_weights(_weights(node), moment))
     return Graph([rounded.get(node.name, node) for node in graph])
 
 
-def round_kernel(kernel: Array, moments: Array) -> Array:
+def round_best(kernel: Array, moments: Array) -> Array:
+    """Return what `round_kernel` makes with the best of several steps for each output."""
+    best, least = kernel, np.full(kernel.shape[:-2] + kernel.shape[-1:], np.inf)
+    for stretch in _STRETCHES:
+        rounded = round_kernel(kernel, moments, stretch=float(stretch))
+        off = (rounded - kernel).astype(np.float64)
+        error = np.einsum("...io,...ij,...jo->...o", off, moments.astype(np.float64), off)
+        better = (error < least)[..., np.newaxis, :]
+        best = np.where(better, rounded, best)
+        least = np.minimum(error, least)
+    return np.asarray(best)
+
+
+def round_kernel(kernel: Array, moments: Array, *, stretch: float = 1) -> Array:
     """Return `kernel` on multiples of 1/127 of each output's largest weight.
 
     Args:
         kernel: float32 of shape (..., inputs, outputs).
         moments: second moments of the inputs, of shape (..., inputs, inputs), up to a factor.
+        stretch: of the largest weight, and so of the steps.
     """
     diagonal = np.diagonal(moments, axis1=-2, axis2=-1).astype(np.float64)
     order = np.argsort(-diagonal, axis=-1, kind="stable")[..., np.newaxis]
     free = np.take_along_axis(kernel, order, -2).astype(np.float64)
     unmoved = free.copy()
-    step = np.abs(free).max(-2) / _STEPS
+    step = stretch * np.abs(free).max(-2) / _STEPS
     step[step == 0] = 1
     damped = np.take_along_axis(moments, order, -2).astype(np.float64)
     damped = np.take_along_axis(damped, np.swapaxes(order, -1, -2), -1)
@@ -100,8 +120,8 @@ def round_kernel(kernel: Array, moments: Array) -> Array:
         stop = min(start + _BLOCK, size)
         errors = np.zeros_like(free[..., start:stop, :])
         for row in range(start, stop):
-            # The largest weight stays: it is what TFLite takes the step from.
-            wanted = np.where(largest == row, unmoved[..., row, :], free[..., row, :])
+            # The largest weight is where it is wanted: it is what TFLite takes the step from.
+            wanted = np.where(largest == row, stretch * unmoved[..., row, :], free[..., row, :])
             rounded[..., row, :] = step * np.clip(np.round(wanted / step), -_STEPS, _STEPS)
             pivot = inverse[..., row, row, np.newaxis]
             error = (free[..., row, :] - rounded[..., row, :]) / pivot
