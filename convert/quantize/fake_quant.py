@@ -204,8 +204,9 @@ def _without_six(graph: Graph) -> Graph:
     """Return `graph` with ReLU for ReLU6, whose range in int8 ends at 6 or before."""
 
     def plain(node: Node) -> Node:
-        relu6 = isinstance(node, Activation) and node.function == "relu6"
-        return replace(node, function="relu") if relu6 else node
+        if isinstance(node, Activation) and node.function == "relu6":
+            return replace(node, function="relu")
+        return node
 
     return Graph([plain(node) for node in graph])
 

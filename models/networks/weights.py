@@ -12,6 +12,7 @@ import io
 import math
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def _by_layer(arrays: dict[str, NDArray[Any]], *, of_torch: bool) -> Weights:
     for name, array in arrays.items():
         layer, _, kind = name.rpartition(".")
         if kind in _TORCH_ORDER:
-            axes = range(array.ndim)
+            axes: Sequence[int] = range(array.ndim)
             if of_torch and kind == "weight":
                 depthwise = array.ndim == 4 and "depthwise" in layer
                 axes = (2, 3, 0, 1) if depthwise else _KERAS_AXES.get(array.ndim, axes)
