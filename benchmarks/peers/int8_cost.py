@@ -36,14 +36,14 @@ _HEADER = ("model", "seed", "top-1", "drop", "agreement", "KL", "variation", "fl
 @click.option("--weights", required=True, type=_PATH, help="Weights file with the ImageNet head.")
 @click.option("--data", required=True, type=_PATH, help="Folder of photographs.")
 @click.option("--out", required=True, type=_PATH, help="Folder for the files.")
-@click.option("--seed", "seeds", multiple=True, type=int, default=(0, 1, 2), help="A draw.")
+@click.option("--seed", "seeds", multiple=True, type=int, default=(0, 1, 2), help="Seed of a draw.")
 @click.option(
     "--calibration-images",
     default=100,
     type=click.IntRange(min=1),
     help="Number of images to calibrate on.",
 )
-@click.option("--tflite/--no-tflite", default=True, help="Score TFLite's int8 as it comes, too.")
+@click.option("--tflite/--no-tflite", default=True, help="Score TFLite's plain int8 besides.")
 def main(
     arch: str,
     weights: Path,
