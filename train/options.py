@@ -30,7 +30,8 @@ _OPTIONS = (
     click.option(
         "--weights",
         default="imagenet",
-        help="Weights to start from: `imagenet` (downloaded once), `none`, or a FILE.",
+        help="Weights to start from: `imagenet` (downloaded once, or in an installed package), "
+        "`none`, or a FILE.",
     ),
     click.option(
         "--groups",

@@ -55,6 +55,17 @@ def cost(exchange: Exchange, entry: str, seed: int) -> Cost:
     scored = exchange.scored(seed)
     truth, reference = exchange.truth[scored], exchange.reference[scored]
     scores = reference if entry == "float32" else exchange.scores(entry, seed)
+    return cost_of(scores, reference, truth)
+
+
+def cost_of(scores: Scores, reference: Scores, truth: NDArray[np.intp]) -> Cost:
+    """Return what a model with these `scores` costs.
+
+    Args:
+        scores: float32 of shape (images, classes), 0 to 1.
+        reference: the float model's, of the same shape.
+        truth: the right class of each image.
+    """
     best = np.argsort(-reference, 1)[:, :_BEST]
     p, q = _coarse(reference, best), _coarse(scores, best)
     top1 = float((scores.argmax(1) == truth).mean())

@@ -3,6 +3,7 @@
 Tensors are float32, images as (height, width, channels). A node has one output, known by its name.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -244,6 +245,11 @@ class Graph:
         if isinstance(node, GlobalAverage):
             return node.keepdims
         return self.is_image(node.inputs[0])
+
+
+def upper_limit(node: Node) -> float:
+    """Return where `node` cuts off larger values: 6 for a ReLU6, infinity for all others."""
+    return 6.0 if isinstance(node, Activation) and node.function == "relu6" else math.inf
 
 
 def joined_by(nodes: Iterable[Node], joins: Callable[[Node], bool]) -> list[set[str]]:

@@ -174,7 +174,7 @@ class _FakeQuant:
                 self._steps[node.name] = self._steps[graph.consumers(node.name)[0].name]
 
     def layers(self) -> list[FakeQuantLayer]:
-        built = build_layers(self._graph, self._rounded)
+        built = build_layers(_without_six(self._graph), self._rounded)
         return [self._layer(node, built[node.name]) for node in self._graph if node.name in built]
 
     def _layer(self, node: Node, layer: Any) -> FakeQuantLayer:
@@ -202,9 +202,20 @@ class _FakeQuant:
         return layer if rounding is None else wrap(layer, rounding)
 
 
+def _without_six(graph: Graph) -> Graph:
+    """Return `graph` with ReLU for ReLU6, whose range in int8 ends at 6 or before."""
+
+    def plain(node: Node) -> Node:
+        if isinstance(node, Activation) and node.function == "relu6":
+            return replace(node, function="relu")
+        return node
+
+    return Graph([plain(node) for node in graph])
+
+
 def _counts(node: Node) -> bool:
     """Return whether `node` computes with whole numbers in int8."""
-    relu = isinstance(node, Activation) and node.function == "relu"
+    relu = isinstance(node, Activation) and node.function in {"relu", "relu6"}
     return relu or keeps_values(node) or isinstance(node, (*LINEAR, PixelPairs, Pool))
 
 

@@ -1,6 +1,7 @@
 """Which tensors of a deploy graph are quantized in int8, and over what ranges."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from ..graph.nodes import (
     Reshape,
     ZeroPad,
     joined_by,
+    upper_limit,
 )
 from ..graph.scales import ChannelRange
 from .calibrate import channel_ranges_of_parts
@@ -81,6 +83,8 @@ def calibrate_ranges(graph: Graph, inputs: NDArray[np.uint8]) -> dict[str, Tenso
         crowded = any(isinstance(n, Concat) or not graph.is_image(n.name) for n in members)
         room = 1.0 if fixed else _room(channels, _DOUBLINGS_OF_MANY if crowded else _DOUBLINGS)
         shared = _around([*fixed, *(_extremes(each, room) for each in channels)])
+        limit = max((upper_limit(n) for n in members if not keeps_values(n)), default=math.inf)
+        shared = replace(shared, high=min(shared.high, limit))
         ranges.update(dict.fromkeys(sharing, shared))
     return ranges
 

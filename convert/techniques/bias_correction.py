@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ..graph.nodes import Conv, Dense, Depthwise, Graph
+from ..graph.nodes import Conv, Dense, Depthwise, Graph, upper_limit
 from ..graph.to_keras import build_tf_keras, image_batch
 from ..quantize.fake_quant import FakeQuantLayer, fake_quant_layers, on_grid
 from ..quantize.ranges import TensorRange, stored_as
@@ -28,8 +28,8 @@ _MOST_IMAGES = 64
 
 _BATCH = 8
 
-# Behind a ReLU a bias moves the mean only where values are positive. Where fewer are than this
-# share, their number is too uncertain to divide by.
+# Behind a ReLU a bias moves the mean only where values are positive, and below 6 of a ReLU6. Where
+# fewer are than this share, their number is too uncertain to divide by.
 _LEAST_SHARE = 0.25
 
 
@@ -97,14 +97,15 @@ def _float_channels(graph: Graph, inputs: NDArray[np.uint8]) -> dict[str, _Chann
     layers = [node.name for node in graph if isinstance(node, _LAYERS)]
     seen = [stored_as(graph, name) for name in layers]
     model = build_tf_keras(graph, outputs=seen)
+    limits = [upper_limit(graph[name]) for name in seen]
 
     @tf.function(input_signature=[image_batch(graph)], autograph=False)  # type: ignore[untyped-decorator]
     def means(images: Any) -> Any:
         made = tf.nest.flatten(model(images, training=False))
         axes = [list(range(len(values.shape) - 1)) for values in made]
         return [
-            (tf.reduce_mean(values, axis), tf.reduce_mean(tf.cast(values > 0, tf.float32), axis))
-            for values, axis in zip(made, axes, strict=True)
+            (tf.reduce_mean(values, axis), tf.reduce_mean(_between(values, limit), axis))
+            for values, axis, limit in zip(made, axes, limits, strict=True)
         ]
 
     batches = _batches(inputs)
@@ -117,6 +118,11 @@ def _float_channels(graph: Graph, inputs: NDArray[np.uint8]) -> dict[str, _Chann
         fused = name != stored
         channels[name] = _Channels(mean, np.maximum(positive, _LEAST_SHARE) if fused else 1.0)
     return channels
+
+
+def _between(values: Any, limit: float) -> Any:
+    """Return 1 where a value of a ReLU that ends at `limit` is at neither end, else 0."""
+    return tf.cast((values > 0) & (values < limit), tf.float32)
 
 
 def _means(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ..graph.nodes import Array, Conv, Dense, Graph
+from ..graph.nodes import Array, Conv, Dense, Depthwise, Graph, Node
 from ..graph.to_keras import build_tf_keras
 from .technique import Technique
 
@@ -32,6 +32,11 @@ _BLOCK = 64
 
 _STEPS = 127
 
+# What the largest weight of an output is multiplied with, in turn, where it has so few weights that
+# they can hardly make up for one another's errors: with another step they have others.
+_STRETCHES = np.linspace(0.98, 1.02, 17)
+_FEW = 128
+
 
 def input_moments(graph: Graph, inputs: NDArray[np.uint8], *, seed: int = 0) -> dict[str, Array]:
     """Return the second moments of what each convolution and dense layer reads, by its name.
@@ -43,7 +48,7 @@ def input_moments(graph: Graph, inputs: NDArray[np.uint8], *, seed: int = 0) -> 
 
     Returns:
         float32 of shape (n, n), where n is that of the weights of one output channel: places of
-        the kernel times input channels.
+        the kernel times input channels; of a depthwise convolution (channels, places, places).
     """
     layers = [node for node in graph if _can_round(node)]
     sources = list(dict.fromkeys(node.inputs[0] for node in layers))
@@ -55,8 +60,8 @@ def input_moments(graph: Graph, inputs: NDArray[np.uint8], *, seed: int = 0) -> 
             values = tf.nest.flatten(compute(inputs[start : start + _BATCH].astype(np.float32)))
             read = {name: value.numpy() for name, value in zip(sources, values, strict=True)}
             for node in layers:
-                rows = _rows(node, read[node.inputs[0]], rng)
-                moments[node.name] = moments.get(node.name, np.float32(0)) + rows.T @ rows
+                seen = _moments(node, read[node.inputs[0]], rng)
+                moments[node.name] = moments.get(node.name, np.float32(0)) + seen
     return moments
 
 
@@ -67,53 +72,100 @@ def gptq(graph: Graph, moments: dict[str, Array]) -> Graph:
         graph: a deploy graph.
         moments: what `input_moments` returned for it.
     """
-    rounded = {}
+    rounded: dict[str, Node] = {}
     with click.progressbar(moments.items(), label="Rounding weights") as bar:
         for name, moment in bar:
             node = graph[name]
-            assert isinstance(node, Conv | Dense)
-            kernel = round_kernel(node.kernel.reshape(len(moment), -1), moment)
-            rounded[name] = replace(node, kernel=kernel.reshape(node.kernel.shape))
+            assert isinstance(node, Conv | Depthwise | Dense)
+            round_weights = round_best if moment.shape[-1] <= _FEW else round_kernel
+            rounded[name] = _with_weights(node, round_weights(_weights(node), moment))
     return Graph([rounded.get(node.name, node) for node in graph])
 
 
-def round_kernel(kernel: Array, moments: Array) -> Array:
-    """Return `kernel` (inputs, outputs) on multiples of 1/127 of each output's largest weight.
+def round_best(kernel: Array, moments: Array) -> Array:
+    """Return what `round_kernel` makes with the best of several steps for each output."""
+    best, least = kernel, np.full(kernel.shape[:-2] + kernel.shape[-1:], np.inf)
+    for stretch in _STRETCHES:
+        rounded = round_kernel(kernel, moments, stretch=float(stretch))
+        off = (rounded - kernel).astype(np.float64)
+        error = np.einsum("...io,...ij,...jo->...o", off, moments.astype(np.float64), off)
+        better = (error < least)[..., np.newaxis, :]
+        best = np.where(better, rounded, best)
+        least = np.minimum(error, least)
+    return np.asarray(best)
+
+
+def round_kernel(kernel: Array, moments: Array, *, stretch: float = 1) -> Array:
+    """Return `kernel` on multiples of 1/127 of each output's largest weight.
 
     Args:
-        kernel: float32 of shape (inputs, outputs).
-        moments: second moments of the inputs, of shape (inputs, inputs), up to a factor.
+        kernel: float32 of shape (..., inputs, outputs).
+        moments: second moments of the inputs, of shape (..., inputs, inputs), up to a factor.
+        stretch: of the largest weight, and so of the steps.
     """
-    order = np.argsort(-np.diag(moments), kind="stable")
-    free = kernel[order].astype(np.float64)
-    step = np.abs(free).max(0) / _STEPS
+    diagonal = np.diagonal(moments, axis1=-2, axis2=-1).astype(np.float64)
+    order = np.argsort(-diagonal, axis=-1, kind="stable")[..., np.newaxis]
+    free = np.take_along_axis(kernel, order, -2).astype(np.float64)
+    unmoved = free.copy()
+    step = stretch * np.abs(free).max(-2) / _STEPS
     step[step == 0] = 1
-    damped = moments[np.ix_(order, order)].astype(np.float64)
-    damped[np.diag_indices_from(damped)] += _DAMPING * np.diag(damped).mean() or 1
-    inverse = np.linalg.cholesky(np.linalg.inv(damped)).T
+    damped = np.take_along_axis(moments, order, -2).astype(np.float64)
+    damped = np.take_along_axis(damped, np.swapaxes(order, -1, -2), -1)
+    damping = _DAMPING * diagonal.mean(-1)[..., np.newaxis, np.newaxis]
+    damped += np.where(damping > 0, damping, 1) * np.eye(damped.shape[-1])
+    inverse = np.swapaxes(np.linalg.cholesky(np.linalg.inv(damped)), -1, -2)
     rounded = np.empty_like(free)
-    largest = np.abs(free).argmax(0)
-    for start in range(0, len(free), _BLOCK):
-        block = slice(start, min(start + _BLOCK, len(free)))
-        errors = np.zeros_like(free[block])
-        for row in range(block.start, block.stop):
-            # The largest weight stays: it is what TFLite takes the step from.
-            wanted = np.where(largest == row, kernel[order[row]], free[row])
-            rounded[row] = step * np.clip(np.round(wanted / step), -_STEPS, _STEPS)
-            error = (free[row] - rounded[row]) / inverse[row, row]
-            free[row + 1 : block.stop] -= np.outer(inverse[row, row + 1 : block.stop], error)
-            errors[row - start] = error
-        free[block.stop :] -= inverse[block, block.stop :].T @ errors
+    largest = np.abs(free).argmax(-2)
+    size = free.shape[-2]
+    for start in range(0, size, _BLOCK):
+        stop = min(start + _BLOCK, size)
+        errors = np.zeros_like(free[..., start:stop, :])
+        for row in range(start, stop):
+            # The largest weight is where it is wanted: it is what TFLite takes the step from.
+            wanted = np.where(largest == row, stretch * unmoved[..., row, :], free[..., row, :])
+            rounded[..., row, :] = step * np.clip(np.round(wanted / step), -_STEPS, _STEPS)
+            pivot = inverse[..., row, row, np.newaxis]
+            error = (free[..., row, :] - rounded[..., row, :]) / pivot
+            later = inverse[..., row, row + 1 : stop, np.newaxis]
+            free[..., row + 1 : stop, :] -= later * error[..., np.newaxis, :]
+            errors[..., row - start, :] = error
+        beyond = np.swapaxes(inverse[..., start:stop, stop:], -1, -2)
+        free[..., stop:, :] -= beyond @ errors
     result = np.empty_like(rounded)
-    result[order] = rounded
+    np.put_along_axis(result, order, rounded, -2)
     return result.astype(np.float32)
 
 
-def _can_round(node: object) -> TypeGuard[Conv | Dense]:
+def _can_round(node: object) -> TypeGuard[Conv | Depthwise | Dense]:
+    if isinstance(node, Depthwise):  # one weight is its own step
+        return node.kernel.shape[:2] != (1, 1) and node.dilation == (1, 1)
     return isinstance(node, Dense) or (isinstance(node, Conv) and node.groups == 1)
 
 
-def _rows(node: Conv | Dense, values: Array, rng: np.random.Generator) -> Array:
+def _weights(node: Conv | Depthwise | Dense) -> Array:
+    """Return the kernel as (inputs, outputs), of a depthwise convolution for each channel."""
+    if isinstance(node, Depthwise):
+        taps = node.kernel.reshape(-1, *node.kernel.shape[2:])
+        return np.asarray(np.swapaxes(taps, 0, 1))
+    return node.kernel.reshape(-1, node.kernel.shape[-1])
+
+
+def _with_weights(node: Conv | Depthwise | Dense, weights: Array) -> Node:
+    if isinstance(node, Depthwise):
+        weights = np.swapaxes(weights, 0, 1)
+    return replace(node, kernel=weights.reshape(node.kernel.shape))
+
+
+def _moments(node: Conv | Depthwise | Dense, values: Array, rng: np.random.Generator) -> Array:
+    """Return the second moments of what `node` multiplies its kernel with in `values`."""
+    rows = _rows(node, values, rng)
+    if isinstance(node, Depthwise):
+        of_channels = np.transpose(rows.reshape(len(rows), -1, node.kernel.shape[2]), (2, 1, 0))
+        return np.asarray(of_channels @ np.swapaxes(of_channels, -1, -2))
+    return np.asarray(rows.T @ rows)
+
+
+def _rows(node: Conv | Depthwise | Dense, values: Array, rng: np.random.Generator) -> Array:
     """Return what `node` multiplies its kernel with at some places, of shape (places, inputs)."""
     if isinstance(node, Dense):
         return values

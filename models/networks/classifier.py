@@ -9,8 +9,9 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from .architectures import Architecture, check_input
+from .architectures import Architecture, DenseNet, EfficientNetLite, check_input
 from .densenet import densenet_features
+from .efficientnet_lite import efficientnet_lite_features
 
 FEATURES_NAME = "avg_pool"
 HEAD_NAME = "predictions"
@@ -39,8 +40,10 @@ def build_classifier(
     """
     check_input(architecture, input_hw)
     image = keras.Input((*input_hw, 3), name="image")
-    if architecture.densenet is not None:
-        x = densenet_features(architecture.densenet, image)
+    if isinstance(architecture.layout, DenseNet):
+        x = densenet_features(architecture.layout, image)
+    elif isinstance(architecture.layout, EfficientNetLite):
+        x = efficientnet_lite_features(architecture.layout, image)
     else:
         x = _application_features(architecture, image)
     x = layers.GlobalAveragePooling2D(name=FEATURES_NAME)(x)

@@ -1,4 +1,7 @@
-"""Weights by layer name, from every file that holds them: `.keras`, `.weights.h5` and legacy `.h5`.
+"""Weights by layer name, from every file that holds them.
+
+That is `.keras`, `.weights.h5` and legacy `.h5` of Keras, a state dict of PyTorch (`.pth`), and
+`.npz` with the names of such a state dict and the axes of Keras.
 
 Files are read as arrays only. No saved graph is ever loaded, so no file can bring code along. Data
 sets must lie in the file itself: links, external storage and virtual data sets would bring the
@@ -6,24 +9,34 @@ content of other files along, and sizes are checked before anything is read.
 """
 
 import io
+import math
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 import keras
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ...edge_runtime.errors import EdgeclfError
-from .architectures import Architecture
+from . import torch_weights
 from .classifier import HEAD_NAME
 
 Weights = dict[str, list[NDArray[np.float32]]]
 
 _INSIDE_KERAS = "model.weights.h5"
-_FORMATS = "a .keras, .weights.h5 or .h5 file"
+_NPY = ".npy"
+_NPY_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+# A state dict's names of a layer's arrays in the order of `layer.weights`, and where the axes of
+# dense kernels and convolutions are in Keras; those of a depthwise convolution are (2, 3, 0, 1).
+_TORCH_ORDER = ("weight", "bias", "running_mean", "running_var")
+_KERAS_AXES = {2: (1, 0), 4: (2, 3, 1, 0)}
+_FORMATS = "a .keras, .weights.h5, .h5, .npz or .pth file"
 
 # How many times the bytes of a file its arrays may take. Keras compresses nothing; others may, but
 # weights become a tenth shorter at best.
@@ -47,18 +60,7 @@ def read_weights(path: Path) -> Weights:
     if not path.is_file():
         raise EdgeclfError(f"{path}: no readable Keras weights: no such file; give {_FORMATS}")
     try:
-        most = _LARGEST_EXPANSION * path.stat().st_size
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                entry = archive.getinfo(_INSIDE_KERAS)
-                if entry.file_size > most:
-                    raise ValueError(f"{_INSIDE_KERAS} claims {entry.file_size} bytes")
-                source: Any = io.BytesIO(archive.read(entry))
-        else:
-            source = path
-        with h5py.File(source, "r") as file:
-            arrays = _Arrays(file, most=most)
-            weights = arrays.legacy() if "layer_names" in file.attrs else arrays.keras3()
+        weights = _read(path, most=_LARGEST_EXPANSION * path.stat().st_size)
     except _DAMAGE as error:
         reason = " ".join(str(error).split())
         raise EdgeclfError(
@@ -68,6 +70,63 @@ def read_weights(path: Path) -> Weights:
     if not weights:
         raise EdgeclfError(f"{path}: holds no layer's weights; give a file that Keras saved")
     return weights
+
+
+def _read(path: Path, *, most: int) -> Weights:
+    with path.open("rb") as file:
+        if file.read(len(torch_weights.MAGIC)) == torch_weights.MAGIC:
+            file.seek(0)
+            return _by_layer(torch_weights.read_state_dict(file.read()), of_torch=True)
+    source: Any = path
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if all(entry.filename.endswith(_NPY) for entry in archive.infolist()):
+                return _by_layer(_read_npz(archive, most=most), of_torch=False)
+            entry = archive.getinfo(_INSIDE_KERAS)
+            if entry.file_size > most:
+                raise ValueError(f"{_INSIDE_KERAS} claims {entry.file_size} bytes")
+            source = io.BytesIO(archive.read(entry))
+    with h5py.File(source, "r") as opened:
+        arrays = _Arrays(opened, most=most)
+        return arrays.legacy() if "layer_names" in opened.attrs else arrays.keras3()
+
+
+def _read_npz(archive: zipfile.ZipFile, *, most: int) -> dict[str, NDArray[Any]]:
+    arrays = {}
+    for entry in archive.infolist():
+        most -= entry.file_size
+        if most < 0:
+            raise ValueError(f"{entry.filename} claims {entry.file_size} bytes")
+        content = io.BytesIO(archive.read(entry))
+        shape, _, dtype = _NPY_HEADERS[npy.read_magic(content)](content)
+        if dtype.kind not in "fiu" or math.prod(shape) * dtype.itemsize > entry.file_size:
+            raise ValueError(f"{entry.filename} of shape {shape} is no array of numbers, or cut")
+        content.seek(0)
+        arrays[entry.filename.removesuffix(_NPY)] = npy.read_array(content, allow_pickle=False)
+    return arrays
+
+
+def _by_layer(arrays: dict[str, NDArray[Any]], *, of_torch: bool) -> Weights:
+    """Return the arrays of a state dict by the names of our layers, in Keras's order and axes."""
+    layers: dict[str, dict[str, NDArray[np.float32]]] = {}
+    for name, array in arrays.items():
+        layer, _, kind = name.rpartition(".")
+        if kind in _TORCH_ORDER:
+            axes: Sequence[int] = range(array.ndim)
+            if of_torch and kind == "weight":
+                depthwise = array.ndim == 4 and "depthwise" in layer
+                axes = (2, 3, 0, 1) if depthwise else _KERAS_AXES.get(array.ndim, axes)
+            turned = np.ascontiguousarray(array.transpose(*axes), np.float32)
+            layers.setdefault(_keras_name(layer), {})[kind] = turned
+    return {
+        layer: [found[kind] for kind in _TORCH_ORDER if kind in found]
+        for layer, found in layers.items()
+    }
+
+
+def _keras_name(layer: str) -> str:
+    name = layer.replace("._", "_").replace(".", "_").lstrip("_")
+    return HEAD_NAME if name == "fc" else name
 
 
 def set_weights(model: keras.Model, weights: Weights, *, source: str, head: bool) -> None:
@@ -96,32 +155,6 @@ def set_weights(model: keras.Model, weights: Weights, *, source: str, head: bool
                 " give weights of this architecture and number of classes"
             )
         layer.set_weights(arrays)
-
-
-def download_imagenet(architecture: Architecture) -> Weights:
-    """Return the ImageNet weights, without the head, by Keras's own download and cache."""
-    if architecture.application is None:
-        raise EdgeclfError(
-            f"there are no ImageNet weights for {architecture.name}; use --weights none, "
-            "or --weights FILE"
-        )
-    shape = (architecture.input_size, architecture.input_size, 3)
-    application = getattr(keras.applications, architecture.application)
-    try:
-        model = application(weights="imagenet", include_top=False, input_shape=shape)
-    # Keras turns every failure of urllib into a bare Exception with this text.
-    except Exception as error:
-        if not isinstance(error, OSError) and "URL fetch failure" not in str(error):
-            raise
-        raise EdgeclfError(
-            f"the ImageNet weights of {architecture.name} cannot be downloaded "
-            f"({' '.join(str(error).split())}); go online once, or give --weights FILE or none"
-        ) from None
-    return {
-        layer.name: [np.asarray(value) for value in layer.get_weights()]
-        for layer in model.layers
-        if layer.weights
-    }
 
 
 class _Arrays:

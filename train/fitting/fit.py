@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from ...models.networks.architectures import architecture, check_input
 from ...models.networks.classifier import build_classifier
-from ...models.networks.weights import download_imagenet, read_weights, set_weights
+from ...models.networks.imagenet import imagenet_weights
+from ...models.networks.weights import read_weights, set_weights
 from ..config import PhaseConfig, TrainConfig
 from ..data.batch_streams import TrainingData
 from ..data.features import FeatureBatches, head_features, head_of
@@ -56,7 +57,7 @@ def build_model(config: TrainConfig, *, classes: int) -> keras.Model:
         bn_momentum=0.9 if config.weights == "none" else 0.99,
     )
     if config.weights == "imagenet":
-        set_weights(model, download_imagenet(chosen), source="imagenet", head=False)
+        set_weights(model, imagenet_weights(chosen), source="imagenet", head=False)
     elif config.weights != "none":
         weights = read_weights(Path(config.weights))
         set_weights(model, weights, source=config.weights, head=False)

@@ -10,6 +10,7 @@ from typing import Any
 from ...edge_runtime.files import read_json, sha256_of
 from ...models.data.class_folders import SPLITS
 from ...models.metrics.registry import METRICS
+from ...models.networks.architectures import architecture
 from ...models.report.figures import count, figure
 from ...models.report.markdown import escaped, markdown_table
 from ...models.report.table import Table
@@ -149,6 +150,11 @@ def weights_licence(weights: str, network: str) -> str:
         return (
             f"Started from the weights in `{name}`. Their licence is that of whoever made them, "
             f"and goes for what is made of them too. If they are ImageNet weights: {imagenet}"
+        )
+    if (package := architecture(network).package) is not None:
+        return (
+            f"Started from the ImageNet weights in {package.name}, whose licence is "
+            f"{package.licence}. {imagenet}"
         )
     known = (
         "Keras’s model cards name the 3-clause BSD licence for DenseNet’s"

@@ -36,8 +36,8 @@ def score_ours(exchange: Exchange, float_model: FloatModel, seed: int, *, int16:
     """
     inputs = exchange.inputs[exchange.calibration[seed]]
     plain = float_model.keras_model
-    write_bytes(exchange.model("tflite-float32.tflite", seed), _plain(plain, None))
-    _score(exchange, "tflite", seed, _plain(plain, inputs))
+    write_bytes(exchange.model("tflite-float32.tflite", seed), plain_tflite(plain, None))
+    _score(exchange, "tflite", seed, plain_tflite(plain, inputs))
     graph, pinned = deploy_graph(exchange.graph), pin_input_range(inputs)
     _finish(
         exchange,
@@ -78,9 +78,8 @@ def _finish(
     write_model(exchange.model(f"edgeclf-{recipe}.tflite", seed), flatbuffer, spec)
 
 
-def _plain(keras_model: Any, inputs: Images | None) -> bytes:
+def plain_tflite(keras_model: Any, inputs: Images | None) -> bytes:
     """Convert as TensorFlow's guide says: to float32 or, calibrated on `inputs`, full integer."""
-
     converter = tf.lite.TFLiteConverter.from_keras_model(keras_model)
     if inputs is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

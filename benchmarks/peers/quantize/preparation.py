@@ -81,6 +81,26 @@ def prepare(
 
 def _exchange(work: Path, data: Path, weights: Path, seeds: int, count: int) -> Exchange:
     """Read the images and draw who calibrates, into a folder that only these make use of."""
+    inputs, classes = load_samples(data, size_hw=_SIZE, count=count)
+    calibration = np.stack([draw(len(inputs), count, seed) for seed in range(seeds)])
+    pixels = hashlib.sha256(inputs.tobytes()).hexdigest()
+    theirs = _digest(_PEERS / name for name in _THEIRS)
+    key = "".join((pixels, str(count), sha256_of(weights), theirs))
+    exchange = Exchange(work / hashlib.sha256(key.encode()).hexdigest()[:12])
+    write_array(exchange.folder / "inputs.npy", inputs)
+    write_array(exchange.folder / "truth.npy", classes)
+    write_array(exchange.folder / "calibration.npy", calibration)
+    return exchange
+
+
+def load_samples(
+    data: Path, *, size_hw: tuple[int, int], count: int
+) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+    """Return the photographs of `data` as RGB (images, h, w, 3), and their classes.
+
+    Raises:
+        EdgeclfError: its table cannot be read, or does not name more than `count` images.
+    """
     table = data.with_name(f"{data.name}.labels.csv")
     try:
         with table.open(newline="") as file:
@@ -93,19 +113,12 @@ def _exchange(work: Path, data: Path, weights: Path, seeds: int, count: int) -> 
     if len(rows) <= count:
         raise EdgeclfError(f"{table}: {len(rows)} images; give more than the {count} to calibrate")
     photographs = Photographs(tuple(path for path, _ in rows), tuple(str(i) for _, i in rows))
-    inputs, classes = load_photographs(photographs, size_hw=_SIZE, rule="crop")
-    calibration = np.stack([_draw(len(inputs), count, seed) for seed in range(seeds)])
-    pixels = hashlib.sha256(inputs.tobytes()).hexdigest()
-    theirs = _digest(_PEERS / name for name in _THEIRS)
-    key = "".join((pixels, str(count), sha256_of(weights), theirs))
-    exchange = Exchange(work / hashlib.sha256(key.encode()).hexdigest()[:12])
-    write_array(exchange.folder / "inputs.npy", inputs)
-    write_array(exchange.folder / "truth.npy", np.asarray(classes, np.intp))
-    write_array(exchange.folder / "calibration.npy", calibration)
-    return exchange
+    inputs, classes = load_photographs(photographs, size_hw=size_hw, rule="crop")
+    return inputs, np.asarray(classes, np.intp)
 
 
-def _draw(images: int, count: int, seed: int) -> NDArray[np.intp]:
+def draw(images: int, count: int, seed: int) -> NDArray[np.intp]:
+    """Return the places of `count` of `images` images, by `seed`."""
     places = list(range(images))
     random.Random(seed).shuffle(places)
     return np.asarray(places[:count])

@@ -12,7 +12,16 @@ from schemas import valid_file
 
 from edgeclf.convert.graph.batch_norm import deploy_graph
 from edgeclf.convert.graph.heatmap import find_tail
-from edgeclf.convert.graph.nodes import Conv, Graph
+from edgeclf.convert.graph.nodes import (
+    Activation,
+    Conv,
+    Dense,
+    Depthwise,
+    GlobalAverage,
+    Graph,
+    Input,
+    Node,
+)
 from edgeclf.convert.graph.read_keras import read_keras
 from edgeclf.convert.graph.to_keras import build_tf_keras
 from edgeclf.convert.quantize import qat
@@ -117,6 +126,45 @@ def test_the_rounded_network_is_the_file_bit_for_bit(
     assert np.abs(np.array(scores) / 256 - rounded_scores).max() < 0.005
     plain = build_tf_keras(graph).predict_on_batch(pixels)
     assert np.abs(rounded_scores - plain).max() > 1e-4  # it does round
+
+
+def test_a_relu6_counts_as_in_the_file() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (8, 16, 16, 3), np.uint8)
+
+    def normal(*shape: int, size: float) -> np.ndarray:
+        return rng.normal(0, size, shape).astype(np.float32)
+
+    def layer(kind: type, name: str, source: str, kernel: np.ndarray, channels: int) -> Node:
+        return kind(name, (source,), kernel, normal(channels, size=1), (1, 1), "same")
+
+    chosen = parse_techniques("gptq,bias_correction")
+    graph = Graph(
+        [
+            Input("image", (), (16, 16, 3)),
+            layer(Conv, "first", "image", normal(3, 3, 3, 8, size=0.02), 8),
+            Activation("one", ("first",), "relu6"),
+            layer(Depthwise, "second", "one", normal(3, 3, 8, 1, size=1), 8),
+            Activation("two", ("second",), "relu6"),
+            layer(Conv, "third", "two", normal(1, 1, 8, 8, size=0.5), 8),
+            GlobalAverage("mean", ("third",)),
+            Dense("logits", ("mean",), normal(8, 4, size=1), normal(4, size=1)),
+            Activation("scores", ("logits",), "softmax"),
+        ]
+    )
+    made = build_tf_keras(graph, outputs=("one", "two")).predict_on_batch(images.astype("f4"))
+    assert [part.max() for part in made] == [6, 6]  # both are cut off
+    graph, ranges = calibrate_int8(apply_techniques(graph, chosen, images), chosen, images)
+    interpreter = open_interpreter(emit_int8(graph, ranges, features="third"), name="", threads=1)
+    mapped = interpreter.get_output_details()[1]
+    maps = []
+    for image in images:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[np.newaxis])
+        interpreter.invoke()
+        maps.append(interpreter.get_tensor(mapped["index"])[0])
+    model = build_fake_quant(on_grid(graph, ranges), ranges, outputs=("third",))
+    expected = model.predict_on_batch(images.astype(np.float32))
+    np.testing.assert_array_equal(np.array(maps) - np.float32(mapped["quantization"][1]), expected)
 
 
 def test_a_channel_that_hardly_weighs_counts_as_in_the_file(graph: Graph, images) -> None:

@@ -1,5 +1,7 @@
 """What ranges int8 tensors get, and what int16 ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,17 @@ def test_what_does_not_grow_gets_no_room(graph: Graph) -> None:
         ranges, logits = calibrate_ranges(graph, images), values(graph, "logits", images)
         assert ranges["logits"].high == pytest.approx(max(logits.max(), 0), rel=1e-5)
         assert ranges["logits"].low == pytest.approx(min(logits.min(), 0), rel=1e-5)
+
+
+@pytest.mark.parametrize(("size", "reaches"), [(1.0, False), (50.0, True)])
+def test_the_range_of_a_relu6_ends_at_6(graph: Graph, size: float, *, reaches: bool) -> None:
+    image, first, *_ = graph
+    wide = replace(first, kernel=first.kernel * np.float32(size))
+    six = Graph([image, wide, Activation("six", ("first",), "relu6"), GlobalAverage("m", ("six",))])
+    [inside] = [values(six, "six", IMAGES[:6]).max()]
+    high = calibrate_ranges(six, IMAGES[:6])["six"].high
+    assert (inside == 6) == reaches
+    assert high == 6 if reaches else inside < high <= 6
 
 
 def test_what_keeps_its_values_shares_its_range(graph: Graph) -> None:

@@ -21,7 +21,13 @@ from edgeclf.convert.graph.nodes import (
 from edgeclf.convert.graph.to_keras import build_tf_keras
 from edgeclf.convert.quantize.calibrate import channel_ranges
 from edgeclf.convert.techniques.equalize_layers import equalize_layers, layer_pairs
-from edgeclf.convert.techniques.gptq import _rows, gptq, input_moments, round_kernel
+from edgeclf.convert.techniques.gptq import (
+    _rows,
+    gptq,
+    input_moments,
+    round_best,
+    round_kernel,
+)
 from edgeclf.convert.techniques.registry import TECHNIQUES
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, 12, 12, 3), np.uint8)
@@ -131,6 +137,23 @@ def test_rounded_weights_lie_on_the_steps_that_tflite_takes() -> None:
     np.testing.assert_allclose(ours / step, np.round(ours / step), atol=1e-3)
 
 
+def test_few_weights_get_the_step_that_suits_them() -> None:
+    rng = np.random.default_rng(4)
+    inputs = (1 + rng.normal(size=(30, 500, 9)) @ rng.normal(size=(9, 9))).astype(np.float32)
+    moments = np.swapaxes(inputs, 1, 2) @ inputs
+    kernel = rng.normal(size=(30, 9, 2)).astype(np.float32)
+    best = round_best(kernel, moments)
+    step = np.abs(best).max(1, keepdims=True) / 127
+    np.testing.assert_allclose(best / step, np.round(best / step), atol=1e-3)
+
+    def errors(rounded: np.ndarray) -> np.ndarray:
+        return np.square(inputs @ (rounded - kernel)).sum(1)
+
+    one = errors(round_kernel(kernel, moments))
+    assert (errors(best) <= 1.01 * one).all()
+    assert errors(best).sum() < 0.85 * one.sum()
+
+
 def test_moments_are_those_of_what_a_layer_multiplies(graph: Graph) -> None:
     moments = input_moments(graph, IMAGES)
     assert {name: m.shape for name, m in moments.items()} == {
@@ -160,6 +183,37 @@ def test_a_layer_is_looked_at_where_it_looks(strides, padding, size) -> None:
     distance = np.abs(found[:, np.newaxis] - computed).max(-1)
     assert distance.min(1).max() < 1e-5
     assert len(set(distance.argmin(1))) > 0.5 * min(len(computed), 64)
+
+
+def test_each_channel_of_a_depthwise_convolution_is_rounded_for_what_it_sees(graph: Graph) -> None:
+    rng = np.random.default_rng(6)
+    nodes = {node.name: node for node in graph}
+    kernel = rng.normal(size=(3, 3, 8, 2)).astype(np.float32)
+    kernels = {"second": kernel, "scaled": kernel[:1, :1, :, :1].repeat(2, 2)}
+    for name, source in (("second", "relu"), ("scaled", "second")):
+        bias = np.zeros(16, np.float32)
+        nodes[name] = Depthwise(name, (source,), kernels[name], bias, (1, 1), "same")
+    first, *rest = [nodes[name] for name in ("image", "first", "relu", "second", "scaled")]
+    graph = Graph([first, *rest])
+    smooth = (IMAGES // 8 + 28 * np.arange(8)[:, None, None, None]).astype(np.uint8)
+    moments = input_moments(graph, smooth)
+    assert {name: m.shape for name, m in moments.items()} == {
+        "first": (27, 27),
+        "second": (8, 9, 9),  # and none of `scaled`, whose weights are steps already
+    }
+    rounded = {node.name: node for node in gptq(graph, moments)}["second"].kernel
+    step = np.abs(rounded).max((0, 1)) / 127
+    np.testing.assert_allclose(rounded / step, np.round(rounded / step), atol=1e-3)
+    step = np.abs(kernel).max((0, 1)) / 127
+    seen = build_tf_keras(graph, outputs=("relu",)).predict_on_batch(smooth.astype(np.float32))
+
+    def errors(rounded: np.ndarray) -> np.ndarray:
+        made = tf.nn.depthwise_conv2d(seen, rounded - kernel, [1] * 4, "VALID").numpy()
+        return np.square(made).sum((0, 1, 2)).reshape(step.shape) / step**2
+
+    widths = np.square(seen).sum((0, 1, 2))[:, np.newaxis] + 1e-9
+    ours, theirs = errors(rounded) / widths, errors(np.round(kernel / step) * step) / widths
+    assert ours.sum() < 0.7 * theirs.sum()
 
 
 def test_a_network_with_rounded_weights_is_nearly_the_same(graph: Graph) -> None:

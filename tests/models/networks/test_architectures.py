@@ -19,10 +19,11 @@ from edgeclf.edge_runtime import EdgeclfError
 from edgeclf.edge_runtime.tflite.interpreter import float_operators, open_interpreter
 from edgeclf.models.networks.architectures import ARCHITECTURES, architecture
 from edgeclf.models.networks.classifier import FEATURES_NAME, build_classifier
-from edgeclf.models.networks.weights import download_imagenet, set_weights
+from edgeclf.models.networks.imagenet import imagenet_weights
+from edgeclf.models.networks.weights import set_weights
 from edgeclf.train.data.features import head_of
 
-QUICK = ("mobilenetv3-small", "efficientnetv2-b0", "resnet50v2")
+QUICK = ("mobilenetv3-small", "efficientnetv2-b0", "resnet50v2", "efficientnet-lite0")
 ALL = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.acceptance)
     for name in ARCHITECTURES
@@ -92,7 +93,7 @@ def test_the_weights_that_keras_downloads_fit(name: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(
         keras.applications, str(chosen.application), lambda **how: asked.append(how) or random
     )
-    set_weights(model, download_imagenet(chosen), source="imagenet", head=False)
+    set_weights(model, imagenet_weights(chosen), source="imagenet", head=False)
     assert asked == [{"weights": "imagenet", "include_top": False, "input_shape": (224, 224, 3)}]
     for layer in random.layers:
         for ours, theirs in zip(

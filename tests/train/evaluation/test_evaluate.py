@@ -302,6 +302,9 @@ def test_the_model_card_tells_what_it_is_made_of(evaluated: Path, surfaces: Path
     assert "### Thresholds" in card
     assert "no one else’s weights" in card
     assert "BSD" in weights_licence("imagenet", "densenet121")
+    assert "-pytorch-model, whose licence is Apache 2.0" in weights_licence(
+        "imagenet", "efficientnet-lite1"
+    )
     assert "weights in `x.h5`" in weights_licence("/some/where/x.h5", "densenet121")
 
 
