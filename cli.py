@@ -21,6 +21,7 @@ _COMMANDS = {
     "evaluate": "train.evaluate_command",
     "convert": "convert.command",
     "run": "edge_runtime.run_command",
+    "teach": "edge_runtime.teach.command",
     "doctor": "edge_runtime.doctor.command",
     "service": "edge_runtime.service.command",
     "inspect": "edge_runtime.inspect.command",

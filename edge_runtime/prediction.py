@@ -77,12 +77,14 @@ class FrameResult:
         scores: of each class, float32 of shape (classes,), 0 to 1.
         steps_ms: time of `preprocess`, `invoke` and `postprocess`, in milliseconds.
         novelty: how unlike its training it is; None of a file that cannot tell.
+        labels: the classes of the scores.
     """
 
     prediction: Prediction
     scores: NDArray[np.float32]
     steps_ms: dict[str, float]
     novelty: Novelty | None = None
+    labels: tuple[str, ...] = ()
 
 
 def least_scores(

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge_runtime.novelty.features import doubt_of, unit_length
-from ...edge_runtime.novelty.model import HeldOut, NoveltyModel, encoded
+from ...edge_runtime.novelty.model import HeldOut, NoveltyModel
+from ...edge_runtime.novelty.space import encoded
 from ...models.metrics.detection import grouped_share
 from ...models.metrics.statistics import student_quantile
 

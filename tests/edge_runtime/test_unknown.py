@@ -8,7 +8,8 @@ import pytest
 
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.errors import EdgeclfError
-from edgeclf.edge_runtime.novelty.model import HeldOut, Novelty, NoveltyModel, encoded
+from edgeclf.edge_runtime.novelty.model import HeldOut, Novelty, NoveltyModel
+from edgeclf.edge_runtime.novelty.space import encoded
 from edgeclf.edge_runtime.prediction import (
     CSV_COLUMNS,
     UNLIKE,
