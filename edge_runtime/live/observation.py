@@ -100,6 +100,7 @@ class Decision:
         novelty: how unlike the training the scene is, smoothed, 0 to 1; None of a model that
             cannot tell.
         novelty_reason: why a scene that is too novel is `unknown`, in words; else None.
+        labels: the classes of the scores; empty for those that the run began with.
     """
 
     label: str
@@ -108,6 +109,7 @@ class Decision:
     refused: Refusal | None = None
     novelty: float | None = None
     novelty_reason: str | None = None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,9 @@ class FrameSource(Protocol):
 
 class Decides(Protocol):
     """What makes a steady label of the scores of one frame after another."""
+
+    def relabel(self, labels: tuple[str, ...]) -> None:
+        """Expect the scores of these classes from now on: some were taught, or taken back."""
 
     def decide(
         self,

@@ -9,7 +9,7 @@ far from all that was taught is answered as before.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,9 +22,9 @@ from .model import NoveltyModel
 from .space import FeatureSpace, decoded
 
 MOST_PHOTOGRAPHS = 1000
-# Squared distances are so many times those of known images' mean before the odds fall by a factor
-# of e: found on photographs that were left out.
-_ODDS_UNIT = 0.5
+# The odds of a class fall by a factor of e over this share of known images' mean squared distance:
+# found by the likelihood of images that were not taught.
+_ODDS_UNIT = 0.1
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -154,33 +154,35 @@ class TaughtHead:
             None if self.self_test is None else decoded(self.self_test, "<f4").reshape(-1, labels)
         )
 
-    def prototypes(
-        self, novelty: NoveltyModel, labels: Sequence[str], *, without: int | None = None
-    ) -> "Prototypes":
+    def prototypes(self, novelty: NoveltyModel, labels: Sequence[str]) -> "Prototypes":
         """Return the classes as means of features.
 
         Args:
             novelty: of the same file.
             labels: the file's.
-            without: the view whose photographs are left out; None for all of them.
         """
-        offsets = novelty.space.offset(self.photograph_features)
-        members: dict[str, dict[int, list[int]]] = {}
-        for place, (_, label, view) in enumerate(self.photographs):
-            if view != without:
-                members.setdefault(label, {}).setdefault(view, []).append(place)
-        means = [
-            np.mean([offsets[places].mean(0) for places in views.values()], axis=0)
-            for views in members.values()
-        ]
+        places = {label: place for place, label in enumerate(self.labels)}
+        means = np.zeros((len(places), self.channels))
+        views = np.zeros(len(places), np.intp)
+        for (label, _), mean in self.view_means(novelty).items():
+            means[places[label]] += mean
+            views[places[label]] += 1
         return Prototypes(
             space=novelty.space,
             unit=_ODDS_UNIT * float(np.exp(novelty.distance[0])),
             labels=len(labels),
-            places=np.asarray([labels.index(label) for label in members], np.intp),
-            means=np.asarray(means, np.float32).reshape(-1, self.channels),
-            views=np.asarray([len(views) for views in members.values()]),
+            places=np.asarray([labels.index(label) for label in places], np.intp),
+            means=np.asarray(means / views[:, np.newaxis], np.float32),
+            views=views,
         )
+
+    def view_means(self, novelty: NoveltyModel) -> dict[tuple[str, int], Floats]:
+        """Return the mean offset of each view's photographs, by class and view."""
+        offsets = novelty.space.offset(self.photograph_features)
+        members: dict[tuple[str, int], list[int]] = {}
+        for place, (_, label, view) in enumerate(self.photographs):
+            members.setdefault((label, view), []).append(place)
+        return {key: np.asarray(offsets[rows].mean(0)) for key, rows in members.items()}
 
     def _check(self, labels: Sequence[str]) -> None:
         photographs = [digest for digest, _, _ in self.photographs]
@@ -220,6 +222,18 @@ class Prototypes:
     places: NDArray[np.intp]
     means: Floats
     views: NDArray[np.intp]
+
+    def without(self, row: int, view_mean: Floats) -> "Prototypes":
+        """Return the same with a view of a class left out, which has others.
+
+        Args:
+            row: of the class among those that were taught.
+            view_mean: the mean offset of the view's photographs.
+        """
+        means, views = self.means.copy(), self.views.copy()
+        means[row] = (means[row] * views[row] - view_mean) / (views[row] - 1)
+        views[row] -= 1
+        return replace(self, means=means, views=views)
 
     def answer(
         self, features: NDArray[Any], scores: NDArray[np.floating]

@@ -44,24 +44,23 @@ def leave_out(spec: ModelSpec) -> list[LeftOut]:
     taught, novelty = spec.taught, spec.novelty
     if taught is None or novelty is None:
         return []
+    prototypes = taught.prototypes(novelty, spec.labels)
+    view_means = taught.view_means(novelty)
+    none = np.zeros(len(spec.labels))
     said: dict[str, list[str]] = {label: [] for label in taught.labels}
-    views = {label: set(taught.views_of(label).tolist()) for label in taught.labels}
-    for label in taught.labels:
-        for view in views[label] if len(views[label]) > 1 else ():
-            prototypes = taught.prototypes(novelty, spec.labels, without=view)
-            for place, (_, _, its_view) in enumerate(taught.photographs):
-                if its_view == view:
-                    features = taught.photograph_features[place]
-                    scores, distance = prototypes.answer(features, taught.photograph_scores[place])
-                    judged = novelty.judge(features, scores, taught_distance=distance)
-                    none = np.zeros(len(scores))
-                    named = name_best(
-                        scores, labels=spec.labels, least=none, top=1, ms=0, novelty=judged
-                    )
-                    said[label].append(named.label)
+    for place, (_, label, view) in enumerate(taught.photographs):
+        row = taught.labels.index(label)
+        if prototypes.views[row] < 2:
+            continue
+        others = prototypes.without(row, view_means[label, view])
+        features = taught.photograph_features[place]
+        scores, distance = others.answer(features, taught.photograph_scores[place])
+        judged = novelty.judge(features, scores, taught_distance=distance)
+        named = name_best(scores, labels=spec.labels, least=none, top=1, ms=0, novelty=judged)
+        said[label].append(named.label)
     return [
-        _left_out(label, len(taught.views_of(label)), len(views[label]), said[label])
-        for label in taught.labels
+        _left_out(label, len(taught.views_of(label)), int(prototypes.views[row]), said[label])
+        for row, label in enumerate(taught.labels)
     ]
 
 

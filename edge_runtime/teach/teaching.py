@@ -23,6 +23,22 @@ from .photographs import (
 )
 
 
+def taught_before(model: Path, out: Path) -> Path:
+    """Return `out` if it is there, else `model`: what a run begins with that teaches `out`.
+
+    Raises:
+        EdgeclfError: `out` is of another model, or `model` itself and as it was converted.
+    """
+    if not out.exists():
+        return model
+    spec, taught = read_model(model)[1], read_model(out)[1]
+    if spec.flatbuffer_sha256 != taught.flatbuffer_sha256:
+        raise EdgeclfError(f"{out}: of another model than {model}; choose another file")
+    if out.samefile(model) and spec.taught is None:
+        raise EdgeclfError(f"{model}: as it was converted, it stays as it is; choose another file")
+    return out
+
+
 class Teaching:
     """Teaches a file, lesson by lesson.
 
@@ -39,8 +55,7 @@ class Teaching:
         """Be ready to write `out`; nothing is written yet.
 
         Raises:
-            EdgeclfError: the classifier's file has no novelty, `out` is of another model, or cannot
-                be written.
+            EdgeclfError: the classifier's file has no novelty, or `out` cannot be written.
         """
         path, spec = classifier.path, classifier.spec
         if spec.novelty is None:
@@ -48,12 +63,6 @@ class Teaching:
                 f"{path}: without novelty, which teaching builds on; convert the model again, "
                 "without --no-novelty"
             )
-        if (
-            out.exists()
-            and out != path
-            and read_model(out)[1].flatbuffer_sha256 != (spec.flatbuffer_sha256)
-        ):
-            raise EdgeclfError(f"{out}: of another model than {path}; choose another file")
         self.classifier, self.out = classifier, out
         self.folder = photographs_folder(out)
         check_file(out)
