@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .errors import EdgeclfError
 from .model_file.self_test import SelfTest, SelfTestResult, run_self_test
 from .model_file.spec import ModelSpec
+from .novelty.features import LEAST_LENGTH
 from .novelty.model import Novelty
 from .novelty.taught import Prototypes
 from .tflite.interpreter import Interpreter
@@ -78,7 +79,7 @@ class Knowledge:
         """Return where a class was seen, float32 of shape (rows, columns).
 
         Of the network's classes by the weights of its last layer; of a class that was only taught,
-        by the direction in which its mean lies.
+        by what tells its mean from the others: the map's mean is above 0 for what is nearer to it.
 
         Args:
             features: the feature map.
@@ -89,8 +90,11 @@ class Knowledge:
         if index < len(weights) or self.prototypes is None:
             return self.tensors.activation_map(features, weights[index])
         (row,) = np.flatnonzero(self.prototypes.places == index)
-        towards = self.prototypes.space.towards(self.prototypes.means[row])
-        return self.tensors.activation_map(features, towards)
+        space = self.prototypes.space
+        direction, bias = space.discriminant(self.prototypes.means[row])
+        length = float(np.linalg.norm(self.tensors.mean_features(features) * space.channel_scales))
+        shown = self.tensors.activation_map(features, direction * space.channel_scales)
+        return np.asarray(shown / max(length, LEAST_LENGTH) + bias, np.float32)
 
     def head_scores(self, test: SelfTest) -> NDArray[np.float32] | None:
         """Return what the taught head makes of a self-test's outputs, of shape (inputs, labels)."""

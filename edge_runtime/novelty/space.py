@@ -51,17 +51,25 @@ class FeatureSpace:
         left = np.square(differences).sum(1) - np.square(along).sum(1)
         return np.asarray(inside + np.maximum(left, 0.0) / self.rest_variance)
 
-    def towards(self, offset: Floats) -> Floats:
-        """Return what features are multiplied by to see how far they lie towards `offset`.
+    def discriminant(self, mean: Floats) -> tuple[Floats, float]:
+        """Return weights and a bias that tell a class from the mean of the network's classes.
 
-        The direction, from the mean of all classes, in which Mahalanobis distance falls fastest: of
-        shape (channels,), for features before they are brought to length 1.
+        Of features of length 1, each channel's times its weight, in sum plus the bias, is half of
+        what the squared distance from the class is smaller than that from the mean of all.
+
+        Args:
+            mean: of the class, an offset of shape (channels,).
+
+        Returns:
+            float32 of shape (channels,), and a number.
         """
-        difference = offset - self.class_means.mean(0) @ self.axes
+        other = self.class_means.mean(0) @ self.axes
+        difference = mean - other
         along = self.axes @ difference
         direction = along / np.square(self.deviations) @ self.axes
         direction += (difference - along @ self.axes) / self.rest_variance
-        return np.asarray(direction * self.channel_scales, np.float32)
+        bias = -float(direction @ (self.centre + (mean + other) / 2))
+        return np.asarray(direction, np.float32), bias
 
 
 def encoded(array: NDArray[Any], dtype: Literal["<f2", "<f4"]) -> str:

@@ -41,11 +41,10 @@ def teach(
     edgeclf teach line3.tflite --class lint lint/        # adds to line3.tflite
     edgeclf teach line3.tflite --undo
     """
-    _check_options(images, name, undo=undo)
+    _check_options(images, name, out, undo=undo)
     classifier = Classifier(model)
-    teaching = Teaching(
-        classifier, _written(model, out, is_taught=classifier.spec.taught is not None)
-    )
+    is_taught = classifier.spec.taught is not None
+    teaching = Teaching(classifier, model if undo else _written(model, out, is_taught=is_taught))
     if undo:
         lesson = teaching.undo()
         count = _photographs(len(lesson.photographs))
@@ -65,9 +64,11 @@ def teach(
     click.echo(printable(f"{teaching.out}: {', '.join(classifier.spec.labels)}"))
 
 
-def _check_options(images: tuple[str, ...], name: str | None, *, undo: bool) -> None:
-    if undo and (images or name is not None):
-        raise EdgeclfError("--undo takes back a lesson; give it without --class and without images")
+def _check_options(
+    images: tuple[str, ...], name: str | None, out: Path | None, *, undo: bool
+) -> None:
+    if undo and (images or name is not None or out is not None):
+        raise EdgeclfError("--undo takes back a lesson; give it without --class, --out and images")
     if not undo and name is None:
         raise EdgeclfError("what do the images show? give --class NAME, or --undo")
     if not undo and not images:
