@@ -11,6 +11,7 @@ from ..classifier import Classifier
 from ..command_line.option_types import FiniteRange, whole_number
 from ..errors import EdgeclfError
 from ..model_file.spec import ModelSpec
+from ..teach.photographs import photographs_folder
 from ..teach.teaching import Teaching
 from .credentials import read_secret
 from .decision_options import DecisionOptions, decision_config, decision_options
@@ -67,6 +68,12 @@ class LiveOptions:
         """Return what is ours of the parameters of a command, by name."""
         own = {each.name: values[each.name] for each in fields(cls) if each.name in values}
         return cls(**own, decision=DecisionOptions.of(values), sinks=SinkOptions.of(values))
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """The files and folders that are written to."""
+        taught = () if self.teach is None else (self.teach, photographs_folder(self.teach))
+        return (*self.sinks.written, *taught)
 
     def check(self) -> None:
         """Refuse what could not be opened later, such as the page without its package.

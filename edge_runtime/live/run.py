@@ -170,7 +170,7 @@ def _prepare(
     if options.watch:
         from .sources.watched_folder import WatchedFolder
 
-        folder, written = Path(str(source)), options.sinks.written
+        folder, written = Path(str(source)), options.written
         return str(folder), lambda: WatchedFolder(folder, warn=_warn, ignored=written)
     from .sources.cameras import capture_maker
     from .sources.grabber import Grabber

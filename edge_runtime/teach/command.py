@@ -19,13 +19,13 @@ from .teaching import Teaching
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("images", metavar="[IMAGES]...", nargs=-1)
 @click.option(
-    "--class", "name", metavar="NAME", help="Class that IMAGES show: an old or a new one."
+    "--class", "name", metavar="NAME", help="Class that IMAGES show, an old or a new one."
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="NEW.tflite",
-    help="File to write. [default: MODEL itself, if it was taught before]",
+    help="File to write. [default: MODEL, if taught before]",
 )
 @click.option("--undo", is_flag=True, help="Take back the last lesson of MODEL.")
 def teach(
@@ -61,7 +61,12 @@ def teach(
         click.echo(printable(f"taught: {_photographs(new)} of {label}{remark}"))
     for one in leave_out(classifier.spec):
         click.echo(printable(f"  {one}"))
-    click.echo(printable(f"{teaching.out}: {', '.join(classifier.spec.labels)}"))
+    spec = classifier.spec
+    taught = "nothing" if spec.taught is None else ", ".join(spec.taught.labels)
+    own = len(spec.network_labels)
+    click.echo(printable(f"{teaching.out}: {own} classes of the network; taught: {taught}"))
+    if spec.taught is not None:
+        click.echo(printable(f"{teaching.folder}: the photographs"))
 
 
 def _check_options(

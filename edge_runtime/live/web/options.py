@@ -68,8 +68,8 @@ def web_options(command: _Command) -> _Command:
         "--teach",
         type=click.Path(path_type=Path),
         metavar="NEW.tflite",
-        help="Let the web page teach classes from the live picture, into this file; if it is "
-        "there, the run goes on with what it was taught.",
+        help="File for the classes that viewers of the web page teach; an existing one is taught "
+        "further.",
     )
     return serve(token(teach(command)))
 
