@@ -17,7 +17,7 @@ from .model_file.container import read_model
 from .model_file.self_test import SelfTestResult
 from .model_file.spec import ModelSpec, check_thresholds
 from .novelty.model import Novelty
-from .prediction import UNKNOWN, FrameResult, Prediction, least_scores, name_best
+from .prediction import UNKNOWN, FrameResult, Observed, Prediction, least_scores, name_best
 from .preprocess import check_pixels, preprocess
 from .tflite.interpreter import RUNTIMES, Runtime, default_threads, open_interpreter
 from .tflite.model_tensors import ModelTensors
@@ -170,7 +170,7 @@ class Classifier:
             scores: what `observe` returns.
             features: the same.
         """
-        return self.knowledge.judge(scores, features)
+        return self.knowledge.answer(Observed(scores, features))
 
     def dequantize(self, output: NDArray[Any]) -> NDArray[np.float32]:
         """Return what `infer` returned as scores of the network's own classes, the first labels.
@@ -217,9 +217,8 @@ class Classifier:
         Raises:
             EdgeclfError: an argument is not as above, or the file cannot make heatmaps.
         """
-        return self._classify(
-            rgb, is_bgr=False, top=top, threshold=threshold, heatmap=heatmap
-        ).prediction
+        result = self._classify(rgb, is_bgr=False, top=top, threshold=threshold, heatmap=heatmap)
+        return result.prediction
 
     def classify_batch(
         self, images: Iterable[RGBImage], *, top: int = 3, threshold: float = 0.0
@@ -282,7 +281,8 @@ class Classifier:
             model_input, with_features=heatmap or known.spec.novelty is not None
         )
         invoked = time.perf_counter()
-        scores, novelty = known.answer(output, features)
+        seen = known.observed(output, features)
+        scores, novelty = known.answer(seen)
         steps = {"preprocess": preprocessed - start, "invoke": seconds}
         ms = sum(steps.values()) * 1000
         least = least_scores(labels, self.thresholds, threshold)
@@ -292,7 +292,7 @@ class Classifier:
             prediction = replace(prediction, heatmap=known.heatmap(features, labels.index(shown)))
         steps["postprocess"] = time.perf_counter() - invoked
         steps_ms = {step: seconds * 1000 for step, seconds in steps.items()}
-        return FrameResult(prediction, scores, steps_ms, novelty, labels)
+        return FrameResult(prediction, scores, steps_ms, novelty, labels, seen)
 
     def _check_heatmap(self) -> None:
         if self.spec.heatmap is None:

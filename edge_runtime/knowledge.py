@@ -13,6 +13,7 @@ from .model_file.spec import ModelSpec
 from .novelty.features import LEAST_LENGTH
 from .novelty.model import Novelty
 from .novelty.taught import Prototypes
+from .prediction import Observed
 from .tflite.interpreter import Interpreter
 from .tflite.model_tensors import ModelTensors
 
@@ -42,34 +43,25 @@ class Knowledge:
             return None
         return spec.taught.prototypes(spec.novelty, spec.labels)
 
-    def answer(
-        self, output: NDArray[Any], features: NDArray[Any] | None
-    ) -> tuple[NDArray[np.float32], Novelty | None]:
-        """Return the scores of all classes, of shape (labels,), and the novelty, if it can tell.
+    def observed(self, output: NDArray[Any], features: NDArray[Any] | None) -> Observed:
+        """Return what the network computed of an image, as numbers.
 
         Args:
-            output: the network's, as it comes.
+            output: its scores, as they come.
             features: its second output; None where that was not asked for.
         """
         scores = self.tensors.dequantize(output)
         if self.spec.novelty is None or features is None:
+            return Observed(scores, None)
+        return Observed(scores, self.tensors.mean_features(features))
+
+    def answer(self, seen: Observed) -> tuple[NDArray[np.float32], Novelty | None]:
+        """Return the scores of all classes, of shape (labels,), and the novelty, if it can tell."""
+        scores, features, distance = seen.scores, seen.features, np.inf
+        if self.spec.novelty is None or features is None:
             return scores, None
-        return self.judge(scores, self.tensors.mean_features(features))
-
-    def judge(
-        self, scores: NDArray[np.float32], features: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], Novelty | None]:
-        """Do what `answer` does.
-
-        Args:
-            scores: of the network's own classes, of shape (outputs,), 0 to 1.
-            features: the mean of the feature map, of shape (channels,).
-        """
-        distance = np.inf
         if self.prototypes is not None:
             scores, distance = self.prototypes.answer(features, scores)
-        if self.spec.novelty is None:
-            return scores, None
         novelty = self.spec.novelty.judge(
             features, scores, threshold=self.novelty_threshold, taught_distance=distance
         )

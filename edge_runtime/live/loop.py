@@ -106,6 +106,7 @@ def run_loop(
                 decision=decision,
                 age_ms=(time.monotonic() - frame.arrived) * 1000,
                 steps_ms={"decode": frame.decode_ms, **result.steps_ms},
+                observed=result.observed,
             )
             for sink in sinks:
                 sink.observe(observation)

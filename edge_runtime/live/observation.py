@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..novelty.model import Novelty
-from ..prediction import Prediction, Refusal
+from ..prediction import Observed, Prediction, Refusal
 
 
 class SourceState(Enum):
@@ -145,6 +145,7 @@ class Observation:
         decision: what is believed after it.
         age_ms: from the frame's arrival to its decision, in milliseconds.
         steps_ms: what each step took: `decode`, `preprocess`, `invoke`, `postprocess`.
+        observed: what the network computed of it; None where nobody asks.
     """
 
     frame: LiveFrame
@@ -152,6 +153,7 @@ class Observation:
     decision: Decision
     age_ms: float
     steps_ms: Mapping[str, float]
+    observed: Observed | None = None
 
 
 class FrameSource(Protocol):

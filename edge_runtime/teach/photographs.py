@@ -12,6 +12,7 @@ from ..classifier import Classifier
 from ..errors import EdgeclfError
 from ..files import write_bytes
 from ..images import IMAGE_SUFFIXES, decode_image
+from ..prediction import Observed
 
 _SUFFIX = ".jpg"  # of bytes that come without a name
 
@@ -52,16 +53,27 @@ def read_photograph(classifier: Classifier, data: bytes, *, name: str) -> Photog
         ImageError: it is damaged or no image.
     """
     rgb = decode_image(data, name=name)
-    scores, features = classifier.observe(classifier.preprocess(rgb))
-    if not np.isfinite(features).all():
+    seen = Observed(*classifier.observe(classifier.preprocess(rgb)))
+    return photograph_of(data, seen, name=name)
+
+
+def photograph_of(data: bytes, seen: Observed, *, name: str) -> Photograph:
+    """Return the photograph in the bytes of an image file, of which features are known.
+
+    Args:
+        data: the file's bytes.
+        seen: what the network computed of it.
+        name: of the file; stands in the errors.
+    """
+    if seen.features is None or not np.isfinite(seen.features).all():
         raise EdgeclfError(f"{name}: the model computes features of it that are not numbers")
     suffix = Path(name).suffix.lower()
     return Photograph(
         data=data,
         suffix=suffix if suffix in IMAGE_SUFFIXES else _SUFFIX,
         sha256=hashlib.sha256(data).hexdigest(),
-        features=features,
-        scores=scores,
+        features=seen.features,
+        scores=seen.scores,
     )
 
 

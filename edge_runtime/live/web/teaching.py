@@ -15,9 +15,10 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from ...errors import EdgeclfError
+from ...prediction import Observed
 from ...teach.class_names import checked_class
 from ...teach.left_out import leave_out
-from ...teach.photographs import Photograph, read_photograph
+from ...teach.photographs import Photograph, photograph_of
 from ...teach.teaching import Teaching
 from ..observation import SourceState
 from .feed import Feed
@@ -155,9 +156,9 @@ class LiveTeaching:
                 return
             hold.after, observation = self._feed.newest
             assert observation is not None
-            hold.photographs.append(
-                await asyncio.to_thread(self._photograph, observation.frame.bgr)
-            )
+            if observation.observed is not None:
+                seen = observation.frame.bgr, observation.observed
+                hold.photographs.append(await asyncio.to_thread(_photograph, *seen))
             self._tell()
             try:
                 await asyncio.wait_for(hold.released.wait(), _APART_S)
@@ -165,19 +166,18 @@ class LiveTeaching:
                 continue
             return
 
-    def _photograph(self, bgr: NDArray[np.uint8]) -> Photograph:
-        """Return a frame as the photograph that is kept: what it was taught by is on the disk."""
-        data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
-        return _or_refused(
-            lambda: read_photograph(self._teaching.classifier, data, name="frame.jpg")
-        )
-
     def _found_again(self) -> list[str]:
         return [str(one) for one in leave_out(self._teaching.classifier.spec)]
 
     def _tell(self) -> None:
         self.version += 1
         self._feed.wake()
+
+
+def _photograph(bgr: NDArray[np.uint8], seen: Observed) -> Photograph:
+    """Return a frame as the photograph that is kept, with what the run computed of it."""
+    data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
+    return _or_refused(lambda: photograph_of(data, seen, name="frame.jpg"))
 
 
 def _or_refused(do: Callable[[], Any]) -> Any:

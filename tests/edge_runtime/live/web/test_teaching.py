@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from web_client import TOKEN, Answer, listening, messages, request
 
 from edgeclf.benchmarks.compat.browser.chromium import open_browser
 from edgeclf.edge_runtime.classifier import Classifier
-from edgeclf.edge_runtime.live.observation import SourceState
+from edgeclf.edge_runtime.live.observation import Observation, SourceState
 from edgeclf.edge_runtime.live.web.options import Address, open_web
 from edgeclf.edge_runtime.live.web.teaching import MOST_FRAMES
 from edgeclf.edge_runtime.live.web.view import WebView
@@ -55,17 +56,22 @@ def served(model: Path, out: Path, *, token: str | None = None) -> Iterator[WebV
 
 
 @contextmanager
-def filming(view: WebView, *, apart_s: float = 0.05) -> Iterator[None]:
-    over = threading.Event()
+def filming(view: WebView, model: Path, *, apart_s: float = 0.05) -> Iterator[None]:
+    over, classifier = threading.Event(), Classifier(model, threads=1)
+
+    def seen(number: int) -> Observation:
+        bgr = frame(number)
+        result = classifier.classify_frame(bgr)
+        return replace(observed(number, bgr=bgr), observed=result.observed)
 
     def film() -> None:
         for number in itertools.count():
             if over.wait(apart_s):
                 return
-            view.observe(observed(number, bgr=frame(number)))
+            view.observe(seen(number))
 
     view.report_health(health(SourceState.LIVE))
-    view.observe(observed(bgr=frame(0)))
+    view.observe(seen(0))
     thread = threading.Thread(target=film)
     thread.start()
     try:
@@ -105,7 +111,7 @@ def wait_for(view: WebView, happened: Callable[[dict[str, Any]], bool]) -> dict[
 
 def test_a_class_is_taught_while_it_is_held(model: Path, tmp_path: Path) -> None:
     out = tmp_path / "new.tflite"
-    with served(model, out) as view, filming(view):
+    with served(model, out) as view, filming(view, model):
         assert wait_for(view, lambda _: True)["classes"] == list(OWN)
         assert request(view, "/taught.tflite").status == 404
         answer = held(view, "squares", frames=3)
@@ -121,7 +127,7 @@ def test_a_class_is_taught_while_it_is_held(model: Path, tmp_path: Path) -> None
         assert again["report"][0].startswith(f"squares: {whole} of {whole} photographs are found")
     kept = list((tmp_path / "new.photos" / "squares").glob("*.jpg"))
     assert len(kept) == whole
-    with served(model, out) as view, filming(view):
+    with served(model, out) as view, filming(view, model):
         state = wait_for(view, lambda _: True)
         assert (state["classes"], state["lessons"]) == ([*OWN, "squares"], 2)
         assert ask(view, "/teach/undo").json["frames"] == again["frames"]
@@ -131,7 +137,7 @@ def test_a_class_is_taught_while_it_is_held(model: Path, tmp_path: Path) -> None
 
 
 def test_a_hold_that_nobody_ends_ends_by_itself(model: Path, tmp_path: Path) -> None:
-    with served(model, tmp_path / "new.tflite") as view, filming(view, apart_s=0.02):
+    with served(model, tmp_path / "new.tflite") as view, filming(view, model, apart_s=0.02):
         ask(view, "/teach/hold", {"class": "squares"})
         state = wait_for(view, lambda state: state["lessons"] == 1)
         assert state["holding"] is None
@@ -139,7 +145,7 @@ def test_a_hold_that_nobody_ends_ends_by_itself(model: Path, tmp_path: Path) -> 
 
 
 def test_one_viewer_teaches_at_a_time(model: Path, tmp_path: Path) -> None:
-    with served(model, tmp_path / "new.tflite") as view, filming(view):
+    with served(model, tmp_path / "new.tflite") as view, filming(view, model):
         number = ask(view, "/teach/hold", {"class": "squares"}).json["hold"]
         other = ask(view, "/teach/hold", {"class": "dust"})
         assert (other.status, other.json["error"]) == (
@@ -163,7 +169,7 @@ def test_one_viewer_teaches_at_a_time(model: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_taught(
     model: Path, tmp_path: Path, name: object, status: int, reason: str
 ) -> None:
-    with served(model, tmp_path / "new.tflite") as view, filming(view):
+    with served(model, tmp_path / "new.tflite") as view, filming(view, model):
         answer = ask(view, "/teach/hold", {"class": name})
         assert answer.status == status
         assert reason in answer.json["error"]
@@ -182,7 +188,7 @@ def test_a_picture_that_is_not_live_teaches_nothing(model: Path, tmp_path: Path)
 
 
 def test_who_may_not_see_the_page_may_not_teach(model: Path, tmp_path: Path) -> None:
-    with served(model, tmp_path / "new.tflite", token=TOKEN) as view, filming(view):
+    with served(model, tmp_path / "new.tflite", token=TOKEN) as view, filming(view, model):
         for path in ("/teach/hold", "/teach/release", "/teach/undo"):
             assert ask(view, path, {"class": "dust"}).status == 401
             known = {"Authorization": f"Bearer {TOKEN}"}
@@ -201,7 +207,7 @@ def test_a_class_is_held_in_a_browser(model: Path, tmp_path: Path) -> None:
     with (
         open_browser(require_program("chromium")) as page,
         served(model, tmp_path / "new.tflite") as view,
-        filming(view),
+        filming(view, model),
     ):
         page.open(f"http://127.0.0.1:{view.port}/")
         page.until("!document.getElementById('teaching').hidden")
