@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from ...errors import EdgeclfError
 from ...prediction import Observed
 from ...teach.class_names import checked_class
 from ...teach.left_out import leave_out
-from ...teach.photographs import Photograph, photograph_of
+from ...teach.photographs import Photograph, keep_photograph, photograph_of
 from ...teach.teaching import Teaching
 from ..observation import SourceState
 from .feed import Feed
@@ -33,6 +33,8 @@ _PATIENCE_S = 2.0
 _JPEG_QUALITY = 95
 _LARGEST_BODY = 10_000
 
+_Result = TypeVar("_Result")
+
 
 @dataclass(eq=False)
 class _Hold:
@@ -44,6 +46,7 @@ class _Hold:
     photographs: list[Photograph] = field(default_factory=list)
     released: asyncio.Event = field(default_factory=asyncio.Event)
     lesson: "asyncio.Task[None] | None" = None
+    error: RefusedError | None = None
 
 
 class LiveTeaching:
@@ -111,6 +114,8 @@ class LiveTeaching:
             raise RefusedError(404, "nothing is held by that number")
         hold.released.set()
         await asyncio.shield(hold.lesson)
+        if hold.error is not None:
+            raise hold.error
         return JSONResponse(self.state() | {"taught": hold.label, "frames": len(hold.photographs)})
 
     async def _on_undo(self, _request: Request) -> Response:
@@ -134,14 +139,14 @@ class LiveTeaching:
     async def _teach(self, hold: _Hold) -> None:
         try:
             await self._take_frames(hold)
-            if not hold.photographs:
-                raise RefusedError(HTTPStatus.CONFLICT, "no frame came; nothing was taught")
             async with self._changing:
                 await asyncio.to_thread(
                     _or_refused,
                     lambda: self._teaching.teach(hold.label, hold.photographs, one_view=True),
                 )
                 self._report = await asyncio.to_thread(self._found_again)
+        except RefusedError as error:
+            hold.error = error
         finally:
             self._last, self._hold = hold, None
             self._tell()
@@ -152,19 +157,28 @@ class LiveTeaching:
             is_new = await self._feed.wait_for(
                 lambda: self._feed.newest[0] > hold.after, seconds=_PATIENCE_S
             )
+            if not is_new and not hold.photographs:
+                raise RefusedError(HTTPStatus.CONFLICT, "no frame came; nothing was taught")
             if not is_new:
                 return
             hold.after, observation = self._feed.newest
             assert observation is not None
             if observation.observed is not None:
                 seen = observation.frame.bgr, observation.observed
-                hold.photographs.append(await asyncio.to_thread(_photograph, *seen))
+                hold.photographs.append(await asyncio.to_thread(self._keep, hold.label, *seen))
             self._tell()
             try:
                 await asyncio.wait_for(hold.released.wait(), _APART_S)
             except asyncio.TimeoutError:
                 continue
             return
+
+    def _keep(self, label: str, bgr: NDArray[np.uint8], seen: Observed) -> Photograph:
+        """Write a frame as a photograph, at once: who lets go shall wait for the file alone."""
+        data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
+        photograph = _or_refused(lambda: photograph_of(data, seen, name="frame.jpg"))
+        _or_refused(lambda: keep_photograph(self._teaching.folder, label, photograph))
+        return photograph
 
     def _found_again(self) -> list[str]:
         return [str(one) for one in leave_out(self._teaching.classifier.spec)]
@@ -174,13 +188,7 @@ class LiveTeaching:
         self._feed.wake()
 
 
-def _photograph(bgr: NDArray[np.uint8], seen: Observed) -> Photograph:
-    """Return a frame as the photograph that is kept, with what the run computed of it."""
-    data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
-    return _or_refused(lambda: photograph_of(data, seen, name="frame.jpg"))
-
-
-def _or_refused(do: Callable[[], Any]) -> Any:
+def _or_refused(do: Callable[[], _Result]) -> _Result:
     try:
         return do()
     except EdgeclfError as error:

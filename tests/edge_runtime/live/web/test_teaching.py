@@ -19,6 +19,7 @@ from web_client import TOKEN, Answer, listening, messages, request
 
 from edgeclf.benchmarks.compat.browser.chromium import open_browser
 from edgeclf.edge_runtime.classifier import Classifier
+from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.live.observation import Observation, SourceState
 from edgeclf.edge_runtime.live.web.options import Address, open_web
 from edgeclf.edge_runtime.live.web.teaching import MOST_FRAMES
@@ -185,6 +186,21 @@ def test_a_picture_that_is_not_live_teaches_nothing(model: Path, tmp_path: Path)
         view.report_health(health(SourceState.DEAD, "gone"))
         answer = ask(view, "/teach/hold", {"class": "dust"})
         assert "the picture is not live" in answer.json["error"]
+
+
+def test_a_full_disk_is_said_and_nothing_is_taught(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, _data: bytes) -> None:
+        raise EdgeclfError(f"{path}: cannot be written (No space left on device); free some")
+
+    monkeypatch.setattr("edgeclf.edge_runtime.teach.photographs.write_bytes", full)
+    with served(model, tmp_path / "new.tflite") as view, filming(view, model):
+        number = ask(view, "/teach/hold", {"class": "dust"}).json["hold"]
+        answer = ask(view, "/teach/release", {"hold": number})
+        assert answer.status == 422
+        assert "No space left" in answer.json["error"]
+        assert wait_for(view, lambda _: True)["classes"] == list(OWN)
 
 
 def test_who_may_not_see_the_page_may_not_teach(model: Path, tmp_path: Path) -> None:
