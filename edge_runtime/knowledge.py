@@ -83,7 +83,7 @@ class Knowledge:
             return self.tensors.activation_map(features, weights[index])
         (row,) = np.flatnonzero(self.prototypes.places == index)
         space = self.prototypes.space
-        direction, bias = space.discriminant(self.prototypes.means[row])
+        direction, bias = space.discriminant(self.prototypes.centres[row])
         length = float(np.linalg.norm(self.tensors.mean_features(features) * space.channel_scales))
         shown = self.tensors.activation_map(features, direction * space.channel_scales)
         return np.asarray(shown / max(length, LEAST_LENGTH) + bias, np.float32)

@@ -42,7 +42,7 @@ class FeatureSpace:
         along = self.axes @ offset
         inside = np.square((along - self.class_means) / self.deviations).sum(1)
         beside = max(float(offset @ offset - along @ along), 0.0) / self.rest_variance
-        return np.maximum(inside.astype(np.float64) + beside, LEAST_DISTANCE)
+        return np.asarray(np.maximum(inside.astype(np.float64) + beside, LEAST_DISTANCE))
 
     def squared_lengths(self, differences: Floats) -> NDArray[np.float64]:
         """Return the squared Mahalanobis length of each difference of offsets, (n, channels)."""

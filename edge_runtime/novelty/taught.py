@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 from ..validation.strict_json import member, typed
 from .features import Floats
 from .model import NoveltyModel
-from .space import FeatureSpace, decoded
+from .space import LEAST_DISTANCE, FeatureSpace, decoded
 
 MOST_PHOTOGRAPHS = 1000
 # The odds of a class fall by a factor of e over this share of known images' mean squared distance:
 # found by the likelihood of images that were not taught.
 _ODDS_UNIT = 0.1
+# A mean of few views lies too far out, by what a view deviates from it: James and Stein's estimate
+# would take all of that off its distance from the other classes. Half of it costs these less.
+_SHRINKAGE, _LEAST_LEFT = 0.5, 0.2
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -169,7 +172,7 @@ class TaughtHead:
             views[places[label]] += 1
         return Prototypes(
             space=novelty.space,
-            unit=_ODDS_UNIT * float(np.exp(novelty.distance[0])),
+            known_distance=float(np.exp(novelty.distance[0])),
             labels=len(labels),
             places=np.asarray([labels.index(label) for label in places], np.intp),
             means=np.asarray(means / views[:, np.newaxis], np.float32),
@@ -209,7 +212,7 @@ class Prototypes:
 
     Attributes:
         space: of the features.
-        unit: the squared distance over which the odds of a class fall by a factor of e.
+        known_distance: the mean squared distance of known images.
         labels: number of all classes.
         places: of each taught class among them, of shape (taught,).
         means: of the offsets of its views, float32 of shape (taught, channels).
@@ -217,11 +220,20 @@ class Prototypes:
     """
 
     space: FeatureSpace
-    unit: float
+    known_distance: float
     labels: int
     places: NDArray[np.intp]
     means: Floats
     views: NDArray[np.intp]
+
+    @cached_property
+    def centres(self) -> Floats:
+        """The means, drawn towards the mean of the network's classes; of the same shape."""
+        middle = self.space.class_means.mean(0) @ self.space.axes
+        lengths = np.maximum(self.space.squared_lengths(self.means - middle), LEAST_DISTANCE)
+        left = 1 - _SHRINKAGE * self.known_distance / self.views / lengths
+        factors = np.maximum(left, _LEAST_LEFT)[:, np.newaxis]
+        return np.asarray(middle + factors * (self.means - middle), np.float32)
 
     def without(self, row: int, view_mean: Floats) -> "Prototypes":
         """Return the same with a view of a class left out, which has others.
@@ -252,11 +264,12 @@ class Prototypes:
         answered = np.zeros(self.labels, np.float64)
         answered[: len(scores)] = scores
         offset = self.space.offset(features)
-        taught = self.space.squared_lengths(offset - self.means)
+        taught = self.space.squared_lengths(offset - self.centres)
         distances = np.append(taught, self.space.class_distances(offset).min())
         if not taught.size or not np.isfinite(distances).all():
             return answered.astype(np.float32), np.inf
-        odds = np.exp((distances.min() - distances) / self.unit)
+        unit = _ODDS_UNIT * self.known_distance
+        odds = np.exp((distances.min() - distances) / unit)
         shares = odds / odds.sum()
         answered *= shares[-1]
         answered[self.places] += shares[:-1]
