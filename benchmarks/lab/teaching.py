@@ -113,7 +113,7 @@ def main(model: Path, data: Path, groups: Path | None, seeds: int, draws: int) -
 
 def _observe(model: Path, data: Path, groups: Path | None) -> tuple[tuple[str, ...], _Images]:
     classifier = Classifier(model)
-    labels = scan_labelled_folder(data).labels
+    labels = tuple(sorted({image.label for image in scan_labelled_folder(data).images}))
     photographs = labelled_photographs(data, labels)
     spec = classifier.spec
     pixels, read = readable_photographs(photographs, size_hw=spec.input_hw, rule=spec.resize)
