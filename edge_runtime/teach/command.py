@@ -53,7 +53,9 @@ def teach(
         label = checked_class(name or "", classifier.spec.labels)
         photographs, skipped = _read(classifier, images)
         before = _count(classifier)
-        teaching.teach(label, photographs)
+        missing = teaching.teach(label, photographs)
+        if missing:
+            _warn(f"{missing} photographs of earlier lessons are missing beside {model}")
         new = _count(classifier) - before
         remark = f"; skipped: {', '.join(skipped)}" if skipped else ""
         again = len(photographs) - new

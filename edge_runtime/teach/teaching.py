@@ -70,8 +70,11 @@ class Teaching:
 
     def teach(
         self, label: str, photographs: Sequence[Photograph], *, one_view: bool = False
-    ) -> None:
+    ) -> int:
         """Teach photographs of a class; those that were taught before do not count again.
+
+        Returns how many photographs of earlier lessons could not be copied beside a new file, for
+        they are missing; it knows their features nevertheless.
 
         Args:
             label: of the class, as `checked_class` returns it.
@@ -97,13 +100,19 @@ class Teaching:
             if not new:
                 raise EdgeclfError(f"{label}: all of these photographs were taught before")
             spec = with_lesson(known, label, new, one_view=one_view)
-            if source != self.out and taught is not None:
-                pairs = [(name, digest) for digest, name, _ in taught.photographs]
-                copy_photographs(photographs_folder(source), self.folder, pairs)
-            for one in new:
-                keep_photograph(self.folder, label, one)
-            write_bytes(self.out, renewed_bytes(data, spec))
-            self.classifier.renew(spec)
+            before, missing = self.classifier.spec, 0
+            self.classifier.renew(spec)  # it answers while the disk is still busy
+            try:
+                if source != self.out and taught is not None:
+                    pairs = [(name, digest) for digest, name, _ in taught.photographs]
+                    missing = copy_photographs(photographs_folder(source), self.folder, pairs)
+                for one in new:
+                    keep_photograph(self.folder, label, one)
+                write_bytes(self.out, renewed_bytes(data, spec))
+            except BaseException:
+                self.classifier.renew(before)
+                raise
+            return missing
 
     def undo(self) -> Lesson:
         """Take back the last lesson, and remove its photographs.

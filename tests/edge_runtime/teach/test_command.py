@@ -154,6 +154,12 @@ def test_a_taught_file_is_taught_into_another(
     assert new.read_bytes() == before
     assert len(list((tmp_path / "other.photos" / "squares").iterdir())) == 3
     assert len(list((tmp_path / "new.photos" / "squares").iterdir())) == 2
+    for path in (tmp_path / "new.photos" / "squares").iterdir():
+        path.unlink()
+    third = tmp_path / "third.tflite"
+    said = cli("teach", new, "--class", "squares", photographs[3], "--out", third).output
+    assert "Warning: 2 photographs of earlier lessons are missing beside" in said
+    assert "squares: 3 of 3 photographs are found again" in said
 
 
 def test_the_file_can_be_made_again_of_its_photographs(
