@@ -57,13 +57,17 @@ class Knowledge:
 
     def answer(self, seen: Observed) -> tuple[NDArray[np.float32], Novelty | None]:
         """Return the scores of all classes, of shape (labels,), and the novelty, if it can tell."""
-        scores, features, distance = seen.scores, seen.features, np.inf
+        scores, features, distance, share = seen.scores, seen.features, np.inf, 1.0
         if self.spec.novelty is None or features is None:
             return scores, None
         if self.prototypes is not None:
-            scores, distance = self.prototypes.answer(features, scores)
+            scores, distance, share = self.prototypes.answer(features, seen.scores)
         novelty = self.spec.novelty.judge(
-            features, scores, threshold=self.novelty_threshold, taught_distance=distance
+            features,
+            seen.scores,
+            threshold=self.novelty_threshold,
+            taught_distance=distance,
+            network_share=share,
         )
         return scores, novelty
 

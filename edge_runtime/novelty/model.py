@@ -150,16 +150,20 @@ class NoveltyModel:
         *,
         threshold: float | None = None,
         taught_distance: float = math.inf,
+        network_share: float = 1.0,
     ) -> Novelty:
         """Return how unlike its training an image is.
 
         Args:
             features: the mean of the last feature map, of shape (channels,).
-            scores: of each class, of shape (classes,), 0 to 1.
+            scores: of each of the network's classes, of shape (outputs,), 0 to 1.
             threshold: the novelty above which it is unknown, above 0 to 1; None for the model's.
             taught_distance: squared, from the nearest class that was taught.
+            network_share: of the image that is left to the network's classes, 0 to 1.
         """
-        distance, blend = self.parts(features, scores, taught_distance=taught_distance)
+        distance, blend = self.parts(
+            features, scores, taught_distance=taught_distance, network_share=network_share
+        )
         share = 1 + distance if distance > 1 else min(blend, _MOST_OF_BLEND)
         if not math.isfinite(distance):  # what is no number is nothing that is known
             share = distance = math.inf
@@ -177,6 +181,7 @@ class NoveltyModel:
         scores: NDArray[np.floating],
         *,
         taught_distance: float = math.inf,
+        network_share: float = 1.0,
     ) -> tuple[float, float]:
         """Return the distance and the blend of distance and doubt: 0 is the mean, 1 the limit.
 
@@ -184,10 +189,12 @@ class NoveltyModel:
             features: as of `judge`, as the scores.
             scores: the same.
             taught_distance: the same.
+            network_share: the same; its doubt counts for so much.
         """
+        doubt = network_share * doubt_of(scores)
         distance = self.distance_of(features)
         distance = math.log(min(distance, max(taught_distance, LEAST_DISTANCE)))
-        blend = self.weights[0] * distance + self.weights[1] * doubt_of(scores)
+        blend = self.weights[0] * distance + self.weights[1] * doubt
         return _between(distance, self.distance), _between(blend, self.blend)
 
     def distance_of(self, features: NDArray[Any]) -> float:

@@ -249,17 +249,18 @@ class Prototypes:
 
     def answer(
         self, features: NDArray[Any], scores: NDArray[np.floating]
-    ) -> tuple[NDArray[np.float32], float]:
-        """Return the scores of all classes, and the squared distance from what was taught.
+    ) -> tuple[NDArray[np.float32], float, float]:
+        """Return the scores of all classes, the squared distance from what was taught, and a share.
 
-        That distance is smaller than from a mean that is known, by what a mean of few views errs.
+        The share is what is left to the network's classes. The distance is smaller than from a mean
+        that is known, by what a mean of few views errs.
 
         Args:
             features: the mean of the last feature map, of shape (channels,).
             scores: of the network's own classes, of shape (outputs,), 0 to 1.
 
         Returns:
-            float32 of shape (labels,), 0 to 1, and a number above 0.
+            float32 of shape (labels,), 0 to 1, a number above 0, and one from 0 to 1.
         """
         answered = np.zeros(self.labels, np.float64)
         answered[: len(scores)] = scores
@@ -267,10 +268,11 @@ class Prototypes:
         taught = self.space.squared_lengths(offset - self.centres)
         distances = np.append(taught, self.space.class_distances(offset).min())
         if not taught.size or not np.isfinite(distances).all():
-            return answered.astype(np.float32), np.inf
+            return answered.astype(np.float32), np.inf, 1.0
         unit = _ODDS_UNIT * self.known_distance
         odds = np.exp((distances.min() - distances) / unit)
         shares = odds / odds.sum()
         answered *= shares[-1]
         answered[self.places] += shares[:-1]
-        return answered.astype(np.float32), float((taught * self.views / (self.views + 1)).min())
+        nearest = float((taught * self.views / (self.views + 1)).min())
+        return answered.astype(np.float32), nearest, float(shares[-1])

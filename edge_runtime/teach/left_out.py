@@ -54,8 +54,9 @@ def leave_out(spec: ModelSpec) -> list[LeftOut]:
             continue
         others = prototypes.without(row, view_means[label, view])
         features = taught.photograph_features[place]
-        scores, distance = others.answer(features, taught.photograph_scores[place])
-        judged = novelty.judge(features, scores, taught_distance=distance)
+        own = taught.photograph_scores[place]
+        scores, distance, share = others.answer(features, own)
+        judged = novelty.judge(features, own, taught_distance=distance, network_share=share)
         named = name_best(scores, labels=spec.labels, least=none, top=1, ms=0, novelty=judged)
         said[label].append(named.label)
     return [

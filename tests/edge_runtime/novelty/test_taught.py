@@ -34,29 +34,30 @@ def head(*lessons: Lesson, features: np.ndarray = DUST[None]) -> TaughtHead:
     )
 
 
-def answer(taught: TaughtHead, features: np.ndarray) -> tuple[np.ndarray, float]:
+def answer(taught: TaughtHead, features: np.ndarray) -> tuple[np.ndarray, float, float]:
     return taught.prototypes(drawn_model(), LABELS).answer(features, SURE)
 
 
 def test_one_photograph_is_enough() -> None:
-    scores, distance = answer(head(), DUST)
+    scores, distance, share = answer(head(), DUST)
     assert scores.argmax() == 2
     assert scores.sum() == pytest.approx(1, abs=1e-6)
     assert distance == pytest.approx(0, abs=1e-2)
-    novelty = drawn_model().judge(DUST, scores, taught_distance=distance)
+    novelty = drawn_model().judge(DUST, SURE, taught_distance=distance, network_share=share)
     assert not novelty.is_unknown
     assert drawn_model().judge(DUST, SURE).is_unknown
 
 
 def test_what_is_far_from_it_is_answered_as_before() -> None:
-    scores, _ = answer(head(), KNOWN)
+    scores, _, share = answer(head(), KNOWN)
+    assert share == pytest.approx(1, abs=1e-6)
     np.testing.assert_allclose(scores[:2], SURE, atol=1e-6)
     assert scores[2] < 1e-6
 
 
 def test_a_class_that_the_network_knows_takes_what_is_like_its_photographs() -> None:
     taught = head(lesson("oil"))
-    scores, _ = taught.prototypes(drawn_model(), OWN).answer(DUST, SURE)
+    scores, _, _ = taught.prototypes(drawn_model(), OWN).answer(DUST, SURE)
     assert scores.shape == (2,)
     assert scores.argmax() == 1
     assert scores.sum() == pytest.approx(1, abs=1e-6)
@@ -92,7 +93,7 @@ def test_to_leave_a_view_out_is_not_to_have_taught_it() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_features_that_are_no_numbers_are_nothing_that_was_taught(value: float) -> None:
-    scores, distance = answer(head(), np.full(4, value, np.float32))
+    scores, distance, _ = answer(head(), np.full(4, value, np.float32))
     assert scores.tolist() == [*SURE.tolist(), 0]
     assert distance == np.inf
 
