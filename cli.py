@@ -22,6 +22,7 @@ _COMMANDS = {
     "convert": "convert.command",
     "export": "convert.export.command",
     "run": "edge_runtime.run_command",
+    "teach": "edge_runtime.teach.command",
     "doctor": "edge_runtime.doctor.command",
     "service": "edge_runtime.service.command",
     "inspect": "edge_runtime.inspect.command",

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from .errors import EdgeclfError
 from .images import BGRImage, RGBImage
+from .knowledge import Knowledge
 from .model_file.container import read_model
-from .model_file.self_test import SelfTestResult, run_self_test
-from .model_file.spec import check_thresholds
+from .model_file.self_test import SelfTestResult
+from .model_file.spec import ModelSpec, check_thresholds
 from .novelty.model import Novelty
-from .prediction import UNKNOWN, FrameResult, Prediction, least_scores, name_best
+from .prediction import UNKNOWN, FrameResult, Observed, Prediction, least_scores, name_best
 from .preprocess import check_pixels, preprocess
 from .tflite.interpreter import RUNTIMES, Runtime, default_threads, open_interpreter
 from .tflite.model_tensors import ModelTensors
@@ -46,10 +47,10 @@ class Classifier:
         novelty_threshold: float | None = None,
         runtime: Runtime = "interpreter",
     ) -> None:
-        """Load the model at `path`.
+        """Load the .tflite model at `path`.
 
         Args:
-            path: the .tflite file.
+            path: the file.
             threads: of one inference, 1 to 1024; None for the usable cores, 4 at most.
             thresholds: the least score by label, 0 to 1; goes before those of the file.
             novelty_threshold: the novelty above which an image is unknown, 0 to 1; 1 for never, and
@@ -68,11 +69,10 @@ class Classifier:
         if novelty_threshold is not None:
             novelty_threshold = as_score(novelty_threshold, name="novelty threshold")
         check_choice(runtime, name="runtime", known=RUNTIMES)
-        self._novelty_threshold = novelty_threshold
         self.path = as_path(path, name="path")
-        data, self.spec = read_model(self.path)
-        self.thresholds = dict(self.spec.thresholds or {}) | dict(thresholds or {})
-        check_thresholds(self.thresholds, self.spec.labels)
+        data, spec = read_model(self.path)
+        self.thresholds = dict(spec.thresholds or {}) | dict(thresholds or {})
+        check_thresholds(self.thresholds, spec.labels)
         self.notices: list[str] = []
         self.interpreter = open_interpreter(
             data,
@@ -84,12 +84,22 @@ class Classifier:
         self._tensors = ModelTensors(
             self.interpreter,
             name=str(path),
-            input_hw=self.spec.input_hw,
-            classes=len(self.spec.labels),
-            heatmap=self.spec.heatmap,
+            input_hw=spec.input_hw,
+            classes=len(spec.network_labels),
+            heatmap=spec.heatmap,
         )
-        if self.spec.novelty is not None:
-            self._tensors.check_features(self.spec.novelty.channels)
+        if spec.novelty is not None:
+            self._tensors.check_features(spec.novelty.channels)
+        self.knowledge = Knowledge(spec, self._tensors, novelty_threshold)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the file says of itself."""
+        return self.knowledge.spec
+
+    def renew(self, spec: ModelSpec) -> None:
+        """Answer from now on by `spec`, which differs in what was taught alone."""
+        self.knowledge = replace(self.knowledge, spec=spec)
 
     def preprocess(self, rgb: RGBImage) -> RGBImage:
         """Return `rgb` as the model's input, uint8 of shape (height, width, 3).
@@ -109,10 +119,12 @@ class Classifier:
         Args:
             model_input: what `preprocess` returns.
         """
+        if self.spec.taught is not None:
+            return self.answer(*self.observe(model_input))[0]
         return self.dequantize(self.infer(model_input))
 
     def infer(self, model_input: RGBImage) -> NDArray[Any]:
-        """Return the model's output as it comes, of shape (classes,) and its own type.
+        """Return the network's output as it comes, of shape (outputs,) and its own type.
 
         Args:
             model_input: what `preprocess` returns.
@@ -130,13 +142,13 @@ class Classifier:
         return self._tensors.compute(model_input)[0]
 
     def observe(self, model_input: RGBImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the scores of an image and its features, the mean of the last feature map.
+        """Return the network's scores of an image and its features, the mean of its last map.
 
         Args:
             model_input: what `preprocess` returns.
 
         Returns:
-            float32 of shape (classes,), and of shape (channels,).
+            float32 of shape (outputs,), and of shape (channels,).
 
         Raises:
             EdgeclfError: the file does not give its features.
@@ -149,8 +161,19 @@ class Classifier:
         assert features is not None
         return self.dequantize(output), self._tensors.mean_features(features)
 
+    def answer(
+        self, scores: NDArray[np.float32], features: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], Novelty | None]:
+        """Return the scores of all classes, of shape (classes,), and the novelty of an image.
+
+        Args:
+            scores: what `observe` returns.
+            features: the same.
+        """
+        return self.knowledge.answer(Observed(scores, features))
+
     def dequantize(self, output: NDArray[Any]) -> NDArray[np.float32]:
-        """Return what `infer` returned as scores, float32 of shape (classes,), 0 to 1.
+        """Return what `infer` returned as scores of the network's own classes, the first labels.
 
         Raises:
             ScoresError: they are not numbers.
@@ -161,28 +184,24 @@ class Classifier:
     def class_activation_map(self, index: int) -> NDArray[np.float32]:
         """Return where the class `index` stands in the image that this thread scored last.
 
-        The map is a small matrix product on the features of that inference; nothing is computed
-        twice. Its mean plus the class's bias is the class's logit, up to quantization: positive
-        places speak for the class, negative ones against it (Zhou et al. 2016,
-        https://arxiv.org/abs/1512.04150).
+        Its mean plus the class's bias is the class's logit, up to quantization: positive places
+        speak for the class, negative ones against it (https://arxiv.org/abs/1512.04150).
 
         Args:
             index: of the class among the labels.
 
         Returns:
-            float32 of the size of the last feature map, DenseNet's (height / 32, width / 32). The
-            places divide the model's input evenly.
+            float32 of the size of the last feature map, whose places divide the input evenly.
 
         Raises:
-            EdgeclfError: the file has no feature map among its outputs, there is no such class, or
-                another thread has scored an image since.
+            EdgeclfError: the file has no feature map, there is no such class, or another thread has
+                scored an image since.
         """
         self._check_heatmap()
         last = len(self.spec.labels) - 1
-        index = as_whole(
-            index, name="class", least=0, most=last, mend=f"give its index, 0 to {last}"
-        )
-        return self._tensors.activation_map(self._tensors.last_features(), index)
+        mend = f"give its index, 0 to {last}"
+        index = as_whole(index, name="class", least=0, most=last, mend=mend)
+        return self.knowledge.heatmap(self._tensors.last_features(), index)
 
     def classify(
         self, rgb: RGBImage, *, top: int = 3, threshold: float = 0.0, heatmap: bool = False
@@ -198,22 +217,19 @@ class Classifier:
         Raises:
             EdgeclfError: an argument is not as above, or the file cannot make heatmaps.
         """
-        return self._classify(
-            rgb, is_bgr=False, top=top, threshold=threshold, heatmap=heatmap
-        ).prediction
+        result = self._classify(rgb, is_bgr=False, top=top, threshold=threshold, heatmap=heatmap)
+        return result.prediction
 
     def classify_batch(
         self, images: Iterable[RGBImage], *, top: int = 3, threshold: float = 0.0
     ) -> list[Prediction]:
         """Classify images one after another, and return their predictions in the same order.
 
-        The files of `edgeclf convert` take one image an inference, so this is a loop over
-        `classify`: as fast, not faster. `images` may be a generator: one image at a time is held.
+        A loop over `classify`, as fast, not faster; of a generator one image is held at a time.
 
         Args:
             images: as `classify` takes them; their sizes may differ.
-            top: as of `classify`.
-            threshold: as of `classify`.
+            top, threshold: as of `classify`.
 
         Raises:
             EdgeclfError: an image is not as `classify` takes it; its place in the batch is named.
@@ -234,10 +250,7 @@ class Classifier:
         """Classify a frame as OpenCV gives it, and time the steps.
 
         Args:
-            bgr: BGR uint8 of shape (height, width, 3), of any size but empty.
-            top: as of `classify`, as all that follows.
-            threshold: the same.
-            heatmap: the same.
+            bgr: BGR uint8 of shape (height, width, 3); the others are as of `classify`.
         """
         return self._classify(bgr, is_bgr=True, top=top, threshold=threshold, heatmap=heatmap)
 
@@ -247,10 +260,7 @@ class Classifier:
         Raises:
             EdgeclfError: it carries none.
         """
-        if self.spec.self_test is None:
-            raise EdgeclfError(f"{self.path}: it carries no self-test; convert the model again")
-        with self._tensors.lock:
-            return run_self_test(self.interpreter, self.spec.self_test)
+        return self.knowledge.self_test(self.interpreter, name=str(self.path))
 
     def _classify(
         self, pixels: RGBImage, *, is_bgr: bool, top: int, threshold: float, heatmap: bool
@@ -265,34 +275,26 @@ class Classifier:
         if is_bgr:  # each channel is preprocessed alone, so the small image can be turned around
             model_input = np.asarray(cv2.cvtColor(model_input, cv2.COLOR_BGR2RGB), np.uint8)
         preprocessed = time.perf_counter()
+        known = self.knowledge
+        labels = known.spec.labels
         output, features, seconds = self._tensors.compute(
-            model_input, with_features=heatmap or self.spec.novelty is not None
+            model_input, with_features=heatmap or known.spec.novelty is not None
         )
         invoked = time.perf_counter()
-        scores = self.dequantize(output)
-        novelty = self._judge(features, scores)
+        seen = known.observed(output, features)
+        scores, novelty = known.answer(seen)
         steps = {"preprocess": preprocessed - start, "invoke": seconds}
         ms = sum(steps.values()) * 1000
-        least = least_scores(self.spec.labels, self.thresholds, threshold)
-        prediction = name_best(
-            scores, labels=self.spec.labels, least=least, top=top, ms=ms, novelty=novelty
-        )
+        least = least_scores(labels, self.thresholds, threshold)
+        prediction = name_best(scores, labels=labels, least=least, top=top, ms=ms, novelty=novelty)
         if heatmap and features is not None:
             shown = prediction.top[0][0] if prediction.label == UNKNOWN else prediction.label
-            heatmap_of_it = self._tensors.activation_map(features, self.spec.labels.index(shown))
-            prediction = replace(prediction, heatmap=heatmap_of_it)
+            prediction = replace(prediction, heatmap=known.heatmap(features, labels.index(shown)))
         steps["postprocess"] = time.perf_counter() - invoked
         steps_ms = {step: seconds * 1000 for step, seconds in steps.items()}
-        return FrameResult(prediction, scores, steps_ms, novelty)
-
-    def _judge(self, features: NDArray[Any] | None, scores: NDArray[np.float32]) -> Novelty | None:
-        if features is None or self.spec.novelty is None:
-            return None
-        mean = self._tensors.mean_features(features)
-        return self.spec.novelty.judge(mean, scores, threshold=self._novelty_threshold)
+        return FrameResult(prediction, scores, steps_ms, novelty, labels, seen)
 
     def _check_heatmap(self) -> None:
         if self.spec.heatmap is None:
-            raise EdgeclfError(
-                f"{self.path}: it makes no heatmaps; convert the model with --heatmap"
-            )
+            mend = "convert the model with --heatmap"
+            raise EdgeclfError(f"{self.path}: it makes no heatmaps; {mend}")

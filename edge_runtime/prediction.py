@@ -69,6 +69,20 @@ class Prediction:
 
 
 @dataclass(frozen=True, eq=False)
+class Observed:
+    """What the network of a file computed of an image.
+
+    Attributes:
+        scores: of its own classes, float32 of shape (outputs,), 0 to 1.
+        features: the mean of its last feature map, float32 of shape (channels,); None of a file
+            without novelty.
+    """
+
+    scores: NDArray[np.float32]
+    features: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, eq=False)
 class FrameResult:
     """The model's answer for one frame, with all scores and the time of each step.
 
@@ -77,12 +91,16 @@ class FrameResult:
         scores: of each class, float32 of shape (classes,), 0 to 1.
         steps_ms: time of `preprocess`, `invoke` and `postprocess`, in milliseconds.
         novelty: how unlike its training it is; None of a file that cannot tell.
+        labels: the classes of the scores.
+        observed: what the network computed of it.
     """
 
     prediction: Prediction
     scores: NDArray[np.float32]
     steps_ms: dict[str, float]
     novelty: Novelty | None = None
+    labels: tuple[str, ...] = ()
+    observed: Observed | None = None
 
 
 def least_scores(

@@ -114,14 +114,13 @@ def answer(classifier: Classifier, images: NDArray[np.uint8], *, name: str) -> A
         images: its inputs, RGB uint8 of shape (images, height, width, 3).
         name: of the images, for the progress.
     """
-    spec, model = classifier.spec, classifier.spec.novelty
-    assert model is not None
+    spec = classifier.spec
     least = least_scores(spec.labels, classifier.thresholds, 0.0)
     deviations, doubts, labels = [], [], []
     with click.progressbar(images, label=f"Novelty of {name}") as bar:
         for image in bar:
-            scores, features = classifier.observe(image)
-            novelty = model.judge(features, scores)
+            scores, novelty = classifier.answer(*classifier.observe(image))
+            assert novelty is not None
             deviations.append(novelty.deviations)
             doubts.append(1 - float(scores.max()))
             named = name_best(scores, labels=spec.labels, least=least, top=1, ms=0, novelty=novelty)
@@ -210,14 +209,12 @@ def said_text(counts: dict[str, int]) -> str:
 
 def measure_cost(classifier: Classifier, images: NDArray[np.uint8]) -> tuple[float, float]:
     """Return the median milliseconds of an inference, and of judging its novelty after it."""
-    model = classifier.spec.novelty
-    assert model is not None
     infer, judge = [], []
     for image in images[:_REPETITIONS]:
         start = time.perf_counter()
-        scores, features = classifier.observe(image)
+        answer_of_network = classifier.observe(image)
         observed = time.perf_counter()
-        model.judge(features, scores)
+        classifier.answer(*answer_of_network)
         judge.append(time.perf_counter() - observed)
         infer.append(observed - start)
     return 1000 * float(np.median(infer)), 1000 * float(np.median(judge))

@@ -43,7 +43,7 @@ _NAVIGATION = {
     "Quantization": ["convert/quantization", "convert/benchmark", "convert/novelty"],
     "On devices": [
         *("device/raspberry-pi", "device/runtimes", "device/live", "device/service"),
-        *("device/browser", "device/npu"),
+        *("device/teach", "device/browser", "device/npu"),
     ],
     "Reference": [
         *("reference/commands", "reference/api", "reference/input", "reference/records"),

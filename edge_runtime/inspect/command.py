@@ -114,6 +114,8 @@ def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
         yield "labels", f"{len(spec.labels)}: {first}" + (", …" if len(spec.labels) > 5 else "")
         yield "thresholds", _thresholds_text(spec.thresholds)
         yield "novelty", str(spec.novelty or "not judged: all that it sees is one of the classes")
+        if spec.taught is not None:
+            yield "taught", str(spec.taught)
     yield "metadata", _metadata_text(inspection.metadata)
     yield "runtime", _runtime_text(inspection.runtime)
     yield "runs on", _distributions_text(inspection.runtime)

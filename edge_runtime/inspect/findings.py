@@ -73,8 +73,9 @@ def tensor_findings(model: TFLiteFile) -> Iterator[Finding]:
 def spec_findings(spec: ModelSpec, model: TFLiteFile, files: dict[str, bytes]) -> Iterator[Finding]:
     """Yield where the spec and the rest of the file disagree."""
     outputs = model.tensors[model.outputs[0]].shape[-1:] if model.outputs else ()
-    if outputs != (len(spec.labels),):
-        yield Finding("labels", None, f"{len(spec.labels)} labels for an output of {outputs}")
+    labels = len(spec.network_labels)
+    if outputs != (labels,):
+        yield Finding("labels", None, f"{labels} labels for an output of {outputs}")
     if files.get(LABELS_NAME) != spec.labels_text.encode():
         yield Finding("labels", None, f"{LABELS_NAME} does not say what {SPEC_NAME} says")
     if spec.self_test is not None:

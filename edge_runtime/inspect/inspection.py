@@ -83,8 +83,9 @@ class Inspection:
 
         `inputs` and `outputs` are lists of name, shape, dtype, scale and zero_point (both null
         without quantization). `recipe`, `architecture`, `edgeclf_version`, `resize`, `labels`,
-        `thresholds` and `novelty` (null if there are none), `provenance`, `carries_self_test` and
-        `carries_digest` (SHA-256 of the model) come from our spec and are null without one.
+        `thresholds`, `novelty` and `taught` (null if there are none), `provenance`,
+        `carries_self_test` and `carries_digest` (SHA-256 of the model) come from our spec and are
+        null without one.
         `oldest_runtime` has the fields of `RuntimeRequirement`, and as `stated` what the file's
         metadata say of it. The other fields are those of this class. `edgeclf inspect --self-test`
         adds `self_test`: the fields of `SelfTestResult`, the `runtime` and its `delegated_parts`
@@ -105,6 +106,7 @@ class Inspection:
             "labels": spec and list(spec.labels),
             "thresholds": spec and spec.thresholds,
             "novelty": spec and spec.novelty and spec.novelty.to_json(),
+            "taught": spec and spec.taught and spec.taught.to_json(),
             "provenance": spec and spec.provenance,
             "carries_self_test": None if spec is None else spec.self_test is not None,
             "carries_digest": None if spec is None else spec.flatbuffer_sha256 is not None,

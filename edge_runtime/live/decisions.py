@@ -76,14 +76,18 @@ class Decider:
     def __init__(self, labels: Sequence[str], config: DecisionConfig) -> None:
         """Start with nothing seen of the classes `labels`."""
         check_thresholds(config.class_thresholds, labels)
-        self._labels = tuple(labels)
         self._config = config
-        self._thresholds = least_scores(labels, config.class_thresholds, config.threshold)
         self._limit = math.inf  # of the deviate of novelty
         self._last_at = -math.inf
         self._seen: int | None = None
         self._steady: int | None = None
         self._announced: str | None = None  # the label of the last event
+        self.relabel(labels)
+
+    def relabel(self, labels: Sequence[str]) -> None:
+        """Expect the scores of these classes from now on, and start with nothing seen of them."""
+        self._labels, config = tuple(labels), self._config
+        self._thresholds = least_scores(labels, config.class_thresholds, config.threshold)
         self._start_anew()
 
     def decide(
@@ -123,7 +127,9 @@ class Decider:
             label, score = self._labels[self._steady], float(smoothed[self._steady])
             refused = reason = None
         value = None if known is None else known.value
-        decision = Decision(label, score, tuple(smoothed.tolist()), refused, value, reason)
+        decision = Decision(
+            label, score, tuple(smoothed.tolist()), refused, value, reason, self._labels
+        )
         if self._steady is None or label == self._announced:
             return decision, None
         event = Event(label, self._announced, score, self._began_at, frame, refused, reason)

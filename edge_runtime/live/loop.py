@@ -73,6 +73,7 @@ def run_loop(
         closing.callback(source.close)
         news = _HealthNews(sinks)
         pace = _Pace(config)
+        labels = classifier.spec.labels
         while not (stop.is_set() or source.ended or pace.over()):
             frame = None
             if pace.wait(stop):
@@ -88,6 +89,9 @@ def run_loop(
                 heatmap=classifier.spec.heatmap is not None and wants_heatmap(),
             )
             start = time.perf_counter()
+            if result.labels != labels:
+                labels = result.labels
+                decider.relabel(labels)
             decision, event = decider.decide(
                 result.scores,
                 at=frame.arrived,
@@ -102,6 +106,7 @@ def run_loop(
                 decision=decision,
                 age_ms=(time.monotonic() - frame.arrived) * 1000,
                 steps_ms={"decode": frame.decode_ms, **result.steps_ms},
+                observed=result.observed,
             )
             for sink in sinks:
                 sink.observe(observation)

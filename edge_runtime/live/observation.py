@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..novelty.model import Novelty
-from ..prediction import Prediction, Refusal
+from ..prediction import Observed, Prediction, Refusal
 
 
 class SourceState(Enum):
@@ -100,6 +100,7 @@ class Decision:
         novelty: how unlike the training the scene is, smoothed, 0 to 1; None of a model that
             cannot tell.
         novelty_reason: why a scene that is too novel is `unknown`, in words; else None.
+        labels: the classes of the scores; empty for those that the run began with.
     """
 
     label: str
@@ -108,6 +109,7 @@ class Decision:
     refused: Refusal | None = None
     novelty: float | None = None
     novelty_reason: str | None = None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ class Observation:
         decision: what is believed after it.
         age_ms: from the frame's arrival to its decision, in milliseconds.
         steps_ms: what each step took: `decode`, `preprocess`, `invoke`, `postprocess`.
+        observed: what the network computed of it; None where nobody asks.
     """
 
     frame: LiveFrame
@@ -150,6 +153,7 @@ class Observation:
     decision: Decision
     age_ms: float
     steps_ms: Mapping[str, float]
+    observed: Observed | None = None
 
 
 class FrameSource(Protocol):
@@ -174,6 +178,9 @@ class FrameSource(Protocol):
 
 class Decides(Protocol):
     """What makes a steady label of the scores of one frame after another."""
+
+    def relabel(self, labels: tuple[str, ...]) -> None:
+        """Expect the scores of these classes from now on: some were taught, or taken back."""
 
     def decide(
         self,

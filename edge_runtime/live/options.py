@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from ..classifier import Classifier
 from ..command_line.option_types import FiniteRange, whole_number
+from ..errors import EdgeclfError
 from ..model_file.spec import ModelSpec
+from ..teach.photographs import photographs_folder
+from ..teach.teaching import Teaching
 from .credentials import read_secret
 from .decision_options import DecisionOptions, decision_config, decision_options
 from .decisions import Decider
@@ -40,6 +44,7 @@ class LiveOptions:
         duration: how long to classify, in seconds; None for no end.
         serve: where the web page is served; None for nowhere.
         token: what opens the page; None for none of the user's.
+        teach: the file of what the page teaches; None where it may not.
         decision: what decides a label.
         sinks: where the results go.
     """
@@ -54,6 +59,7 @@ class LiveOptions:
     duration: float | None = None
     serve: Address | None = None
     token: str | None = field(default=None, repr=False)
+    teach: Path | None = None
     decision: DecisionOptions = field(default_factory=DecisionOptions)
     sinks: SinkOptions = field(default_factory=SinkOptions)
 
@@ -63,6 +69,12 @@ class LiveOptions:
         own = {each.name: values[each.name] for each in fields(cls) if each.name in values}
         return cls(**own, decision=DecisionOptions.of(values), sinks=SinkOptions.of(values))
 
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """The files and folders that are written to."""
+        taught = () if self.teach is None else (self.teach, photographs_folder(self.teach))
+        return (*self.sinks.written, *taught)
+
     def check(self) -> None:
         """Refuse what could not be opened later, such as the page without its package.
 
@@ -71,6 +83,8 @@ class LiveOptions:
         """
         if self.serve is not None:
             check_web(self.token or read_secret(TOKEN_VARIABLE))
+        elif self.teach is not None:
+            raise EdgeclfError("--teach is for the web page; give --serve, too")
         self.sinks.check()
 
     def loop_config(self, *, top: int, threshold: float) -> LoopConfig:
@@ -98,7 +112,14 @@ class LiveOptions:
         )
         return Decider(spec.labels, config)
 
-    def open_view(self, classifier: Classifier, *, title: str, threshold: float) -> WebView | None:
+    def open_view(
+        self,
+        classifier: Classifier,
+        *,
+        title: str,
+        threshold: float,
+        teaching: Teaching | None = None,
+    ) -> WebView | None:
         """Return the web page, if it was asked for."""
         if self.serve is None:
             return None
@@ -109,7 +130,10 @@ class LiveOptions:
             self.serve,
             self.token or read_secret(TOKEN_VARIABLE),
             classify=lambda rgb: classifier.classify(
-                rgb, top=len(spec.labels), threshold=threshold, heatmap=spec.heatmap is not None
+                rgb,
+                top=len(classifier.spec.labels),
+                threshold=threshold,
+                heatmap=spec.heatmap is not None,
             ),
             labels=spec.labels,
             heatmap=spec.heatmap is not None,
@@ -117,6 +141,7 @@ class LiveOptions:
             resize=spec.resize,
             thresholds={label: value for label, value in thresholds.items() if value},
             title=title,
+            teaching=teaching,
         )
 
 

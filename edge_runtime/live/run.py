@@ -12,6 +12,7 @@ from ..classifier import Classifier
 from ..errors import EdgeclfError
 from ..model_file.spec import ModelSpec
 from ..sources import is_video
+from ..teach.teaching import Teaching, taught_before
 from ..text import printable
 from ..tflite.interpreter import Runtime
 from .loop import run_loop, stop_on_signals
@@ -36,6 +37,7 @@ class LiveRun:
         source: a camera, or the path of a video or a folder.
         options: of a live run.
         threshold: a best score below it makes the label `unknown`.
+        teaching: of the file that the page teaches; None where it may not.
     """
 
     classifier: Classifier
@@ -43,6 +45,7 @@ class LiveRun:
     source: CameraAddress | str
     options: LiveOptions
     threshold: float
+    teaching: Teaching | None = None
 
 
 def check_live(
@@ -82,14 +85,15 @@ def check_live(
     options.check()
     thresholds = dict(options.decision.class_threshold)
     classifier = Classifier(
-        model,
+        model if options.teach is None else taught_before(model, options.teach),
         threads=threads,
         thresholds=thresholds,
         novelty_threshold=novelty_threshold,
         runtime=runtime,
     )
     decider = options.decider(classifier.spec, threshold=threshold)
-    return LiveRun(classifier, decider, sources[0], options, threshold)
+    teaching = None if options.teach is None else Teaching(classifier, options.teach)
+    return LiveRun(classifier, decider, sources[0], options, threshold, teaching)
 
 
 def _check_source(source: CameraAddress | str, options: LiveOptions) -> None:
@@ -122,7 +126,9 @@ def run_live(run: LiveRun, *, as_json: bool, top: int) -> None:
         sinks: list[Sink] = [JsonLines() if as_json else StatusLine(rewrite=sys.stdout.isatty())]
         try:
             title = classifier.path.stem
-            view = options.open_view(classifier, title=title, threshold=threshold)
+            view = options.open_view(
+                classifier, title=title, threshold=threshold, teaching=run.teaching
+            )
             sinks += [each for each in (view, Watchdog.from_environment()) if each is not None]
             sinks += open_sinks(
                 options.sinks,
@@ -164,7 +170,7 @@ def _prepare(
     if options.watch:
         from .sources.watched_folder import WatchedFolder
 
-        folder, written = Path(str(source)), options.sinks.written
+        folder, written = Path(str(source)), options.written
         return str(folder), lambda: WatchedFolder(folder, warn=_warn, ignored=written)
     from .sources.cameras import capture_maker
     from .sources.grabber import Grabber

@@ -69,7 +69,15 @@ def write_model(path: Path, flatbuffer: bytes, spec: ModelSpec) -> None:
 
 def model_bytes(flatbuffer: bytes, spec: ModelSpec) -> bytes:
     """Return what `write_model` writes."""
-    model = embed_metadata(flatbuffer, spec)
+    return _with_spec(embed_metadata(flatbuffer, spec), spec)
+
+
+def renewed_bytes(data: bytes, spec: ModelSpec) -> bytes:
+    """Return the file `data` with another spec; its flatbuffer stays, byte for byte."""
+    return _with_spec(data[: flatbuffer_size(data)], spec)
+
+
+def _with_spec(model: bytes, spec: ModelSpec) -> bytes:
     spec = replace(spec, flatbuffer_sha256=hashlib.sha256(model).hexdigest())
     files = {LABELS_NAME: spec.labels_text.encode(), SPEC_NAME: spec.to_json().encode()}
     return model + _zip_bytes(files, start=len(model))

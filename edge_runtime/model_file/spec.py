@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import EdgeclfError
 from ..heatmap import HeatmapHead
 from ..novelty.model import NoveltyModel
+from ..novelty.taught import TaughtHead
 from ..preprocess import RESIZE_RULES, ResizeRule
 from ..validation.strict_json import member, read_object, typed
 from .self_test import SelfTest
@@ -29,7 +30,7 @@ class ModelSpec:
     """The facts about a classifier that are not in its weights.
 
     Attributes:
-        labels: class names in the order of the model's output.
+        labels: class names: the network's in the order of its output, then those that were taught.
         input_hw: height and width of the input in pixels; it takes RGB uint8.
         resize: how a photograph is brought to that size.
         recipe: how the weights were quantized (`float32`, `int8`, …).
@@ -39,6 +40,7 @@ class ModelSpec:
         heatmap: what makes heatmaps of the second output; None where that is no feature map.
         novelty: what tells from the second output how unlike its training an image is; None where
             nothing was fitted.
+        taught: what it was taught on a device; None of a file as it was converted.
         provenance: where the weights come from, as a JSON object.
         thresholds: by label, the score from which a live run believes it, 0 to 1; the labels that
             it leaves out have the run's own.
@@ -56,15 +58,21 @@ class ModelSpec:
     self_test: SelfTest | None = None
     heatmap: HeatmapHead | None = None
     novelty: NoveltyModel | None = None
+    taught: TaughtHead | None = None
     provenance: dict[str, Any] | None = None
     thresholds: dict[str, float] | None = None
     good: str | None = None
     flatbuffer_sha256: str | None = field(default=None, compare=False)
 
     @property
+    def network_labels(self) -> tuple[str, ...]:
+        """The classes of the model's output: all that other runtimes know of."""
+        return self.labels if self.taught is None else self.labels[: self.taught.outputs]
+
+    @property
     def labels_text(self) -> str:
-        """The content of `labels.txt`: one class a line."""
-        return "\n".join(self.labels) + "\n"
+        """The content of `labels.txt`: the network's classes, one a line."""
+        return "\n".join(self.network_labels) + "\n"
 
     def to_json(self) -> str:
         """Return the spec as JSON text, the same bytes for the same spec."""
@@ -125,7 +133,12 @@ def _typed_values(values: dict[str, Any]) -> dict[str, Any]:
         read["heatmap"] = HeatmapHead.from_json(head)
     if "novelty" in values:
         novelty = member(values, "novelty", dict)
-        read["novelty"] = NoveltyModel.from_json(novelty, classes=len(labels))
+        taught = member(values, "taught", dict) if "taught" in values else {"outputs": len(labels)}
+        read["novelty"] = NoveltyModel.from_json(novelty, classes=member(taught, "outputs", int))
+    if "taught" in values:
+        read["taught"] = TaughtHead.from_json(member(values, "taught", dict), labels=labels)
+        if "novelty" not in read or read["taught"].channels != read["novelty"].channels:
+            raise ValueError("taught classes without the features that they are known by")
     if "provenance" in values:
         member(values, "provenance", dict)
     if "thresholds" in values:

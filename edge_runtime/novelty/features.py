@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-_LEAST_LENGTH = 1e-12
+LEAST_LENGTH = 1e-12
 
 
 def mean_features(output: NDArray[Any], quantization: tuple[float, int]) -> Floats:
@@ -28,7 +28,7 @@ def unit_length(features: Floats) -> Floats:
     """Return vectors, of shape (..., channels), brought to length 1; zero stays zero."""
     with np.errstate(invalid="ignore", over="ignore"):  # what is infinite becomes no number
         length = np.sqrt(np.square(features).sum(-1, keepdims=True))
-        return np.asarray(features / np.maximum(length, _LEAST_LENGTH), np.float32)
+        return np.asarray(features / np.maximum(length, LEAST_LENGTH), np.float32)
 
 
 def doubt_of(scores: NDArray[np.floating]) -> float:

@@ -8,7 +8,6 @@ classes; alone it says little, but added to the first it finds more of what is n
 distance above all that is known decides alone; below, the sum of both can make an image unknown.
 """
 
-import base64
 import math
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -19,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..validation.strict_json import member, typed
-from .features import Floats, doubt_of, unit_length
+from .features import doubt_of
+from .space import LEAST_DISTANCE, FeatureSpace, decoded
 
 _MOST_CHANNELS = 1 << 14
-_MOST_NUMBERS = 1 << 22  # of an array in a file that is read
-_LEAST_DISTANCE = 1e-12
 _MOST_OF_BLEND = 1.02  # of its limit: just enough to be unknown
 
 
@@ -149,15 +147,21 @@ class NoveltyModel:
         scores: NDArray[np.floating],
         *,
         threshold: float | None = None,
+        taught_distance: float = math.inf,
+        network_share: float = 1.0,
     ) -> Novelty:
         """Return how unlike its training an image is.
 
         Args:
             features: the mean of the last feature map, of shape (channels,).
-            scores: of each class, of shape (classes,), 0 to 1.
+            scores: of each of the network's classes, of shape (outputs,), 0 to 1.
             threshold: the novelty above which it is unknown, above 0 to 1; None for the model's.
+            taught_distance: squared, from the nearest class that was taught.
+            network_share: of the image that is left to the network's classes, 0 to 1.
         """
-        distance, blend = self.parts(features, scores)
+        distance, blend = self.parts(
+            features, scores, taught_distance=taught_distance, network_share=network_share
+        )
         share = 1 + distance if distance > 1 else min(blend, _MOST_OF_BLEND)
         if not math.isfinite(distance):  # what is no number is nothing that is known
             share = distance = math.inf
@@ -169,25 +173,31 @@ class NoveltyModel:
             cause="unlike" if distance > 1 else "between",
         )
 
-    def parts(self, features: NDArray[Any], scores: NDArray[np.floating]) -> tuple[float, float]:
+    def parts(
+        self,
+        features: NDArray[Any],
+        scores: NDArray[np.floating],
+        *,
+        taught_distance: float = math.inf,
+        network_share: float = 1.0,
+    ) -> tuple[float, float]:
         """Return the distance and the blend of distance and doubt: 0 is the mean, 1 the limit.
 
         Args:
             features: as of `judge`, as the scores.
             scores: the same.
+            taught_distance: the same.
+            network_share: the same; its doubt counts for so much.
         """
-        distance = math.log(self.distance_of(features))
-        blend = self.weights[0] * distance + self.weights[1] * doubt_of(scores)
+        doubt = network_share * doubt_of(scores)
+        distance = self.distance_of(features)
+        distance = math.log(min(distance, max(taught_distance, LEAST_DISTANCE)))
+        blend = self.weights[0] * distance + self.weights[1] * doubt
         return _between(distance, self.distance), _between(blend, self.blend)
 
     def distance_of(self, features: NDArray[Any]) -> float:
         """Return the squared Mahalanobis distance of `features` from the nearest class, above 0."""
-        arrays = self._loaded
-        offset = unit_length(features) - arrays.centre
-        along = arrays.axes @ offset
-        inside = np.square((along - arrays.class_means) / arrays.deviations).sum(1).min()
-        beside = max(float(offset @ offset - along @ along), 0.0) / self.rest_variance
-        return max(float(inside) + beside, _LEAST_DISTANCE)
+        return float(self.space.class_distances(self.space.offset(features)).min())
 
     @cached_property
     def limit(self) -> float:
@@ -200,14 +210,15 @@ class NoveltyModel:
         return 1 - self.false_unknown
 
     @cached_property
-    def _loaded(self) -> "_Arrays":
-        channels = self.channels
-        axes = _numbers(self.axes, "<f2").reshape(-1, channels)
-        return _Arrays(
-            centre=_numbers(self.centre, "<f4"),
+    def space(self) -> FeatureSpace:
+        """The arrays, and the distances that they make."""
+        axes = decoded(self.axes, "<f2").reshape(-1, self.channels)
+        return FeatureSpace(
+            centre=decoded(self.centre, "<f4"),
             axes=axes,
-            deviations=np.sqrt(_numbers(self.variances, "<f4")),
-            class_means=_numbers(self.class_means, "<f2").reshape(-1, len(axes)),
+            deviations=np.sqrt(decoded(self.variances, "<f4")),
+            class_means=decoded(self.class_means, "<f2").reshape(-1, len(axes)),
+            rest_variance=self.rest_variance,
         )
 
     def _check(self, classes: int) -> None:
@@ -215,7 +226,7 @@ class NoveltyModel:
             raise ValueError(f"a novelty model of {self.channels} channels")
         if not 0 < self.false_unknown < 0.5:
             raise ValueError(f"a rate of false unknown of {self.false_unknown}")
-        arrays = self._loaded
+        arrays = self.space
         shapes = [
             (arrays.centre, (self.channels,)),
             (arrays.deviations, (len(arrays.axes),)),
@@ -223,32 +234,15 @@ class NoveltyModel:
         ]
         if any(array.shape != shape for array, shape in shapes):
             raise ValueError("a novelty model whose arrays do not fit together")
-        finite = all(np.isfinite(array).all() for array in vars(arrays).values())
+        finite = (
+            all(np.isfinite(array).all() for array, _ in shapes) and np.isfinite(arrays.axes).all()
+        )
         ordered = all(low < high for low, high in (self.distance, self.blend))
         if not finite or not ordered or (arrays.deviations <= 0).any():
             raise ValueError("a novelty model with numbers that are none")
 
 
-@dataclass(frozen=True)
-class _Arrays:
-    centre: Floats
-    axes: Floats
-    deviations: Floats
-    class_means: Floats
-
-
 _ARRAYS = ("centre", "axes", "variances", "class_means")
-
-
-def encoded(array: NDArray[Any], dtype: Literal["<f2", "<f4"]) -> str:
-    """Return `array` as a novelty model holds it."""
-    return base64.b64encode(np.ascontiguousarray(array.astype(dtype)).tobytes()).decode()
-
-
-def _numbers(text: str, dtype: Literal["<f2", "<f4"]) -> Floats:
-    if len(text) > 8 * _MOST_NUMBERS:
-        raise ValueError("an array of a novelty model that is endless")
-    return np.frombuffer(base64.b64decode(text, validate=True), dtype).astype(np.float32)
 
 
 def _deviate(novelty: float) -> float:

@@ -165,7 +165,7 @@ def _check_options(wanted: Service, options: tuple[str, ...]) -> None:
         )
     checked = ("model", "sources", "live", "heatmaps", "threshold", "novelty_threshold")
     check_live(**{name: given[name] for name in (*checked, "threads", "runtime")})
-    _check_written(wanted.name, live.sinks.written if live is not None else ())
+    _check_written(wanted.name, live.written if live is not None else ())
 
 
 def _check_written(name: str, paths: Sequence[Path]) -> None:

@@ -40,7 +40,7 @@ class ModelTensors:
             interpreter: holds the model.
             name: stands in the errors.
             input_hw: height and width of the model's input.
-            classes: number of labels.
+            classes: number of the network's labels.
             heatmap: the head of a model whose second output is its last feature map.
 
         Raises:
@@ -65,13 +65,12 @@ class ModelTensors:
             )
         self.has_features = bool(further)
         self._features = further[0] if further else self._output
-        if heatmap is not None:
-            self._class_weights = heatmap.class_weights()
-            if self._class_weights.shape != (classes, *self._features["shape"][3:]):
-                raise EdgeclfError(
-                    f"{name}: its weights for heatmaps do not fit its labels and its second "
-                    "output; convert the model again"
-                )
+        shape = (classes, *self._features["shape"][3:])
+        if heatmap is not None and heatmap.class_weights().shape != shape:
+            raise EdgeclfError(
+                f"{name}: its weights for heatmaps do not fit its labels and its second output; "
+                "convert the model again"
+            )
 
     def check_features(self, channels: int) -> None:
         """Complain of a feature map that has another number of channels, or of none."""
@@ -141,14 +140,20 @@ class ModelTensors:
         """Return the mean of each channel of a feature map, float32 (channels,)."""
         return mean_features(features, self._features["quantization"])
 
-    def activation_map(self, features: NDArray[Any], index: int) -> NDArray[np.float32]:
-        """Return the class activation map of the class `index`, float32 of shape (rows, columns).
+    @property
+    def feature_scale(self) -> float:
+        """What a step of the second output is worth; 1 of floats."""
+        return float(self._features["quantization"][0]) or 1.0
+
+    def activation_map(
+        self, features: NDArray[Any], weights: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the class activation map of a class, float32 of shape (rows, columns).
 
         Args:
             features: the last feature map.
-            index: of the class among the labels.
+            weights: of the class, of shape (channels,).
         """
-        scale, zero_point = self._features["quantization"]
+        zero_point = self._features["quantization"][1]
         steps = np.subtract(features, zero_point, dtype=np.float32)
-        unit = np.float32(scale or 1.0)  # float maps have none
-        return np.asarray(steps @ self._class_weights[index] * unit)
+        return np.asarray(steps @ weights * np.float32(self.feature_scale))

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge_runtime.novelty.features import doubt_of, unit_length
-from ...edge_runtime.novelty.model import HeldOut, Novelty, NoveltyModel, encoded
+from ...edge_runtime.novelty.model import HeldOut, Novelty, NoveltyModel
+from ...edge_runtime.novelty.space import encoded
 from ..metrics.detection import grouped_share
 from ..metrics.statistics import student_quantile
 

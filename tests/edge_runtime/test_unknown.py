@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from novelty_models import drawn_model
 
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.errors import EdgeclfError
-from edgeclf.edge_runtime.novelty.model import HeldOut, Novelty, NoveltyModel, encoded
+from edgeclf.edge_runtime.novelty.model import Novelty
 from edgeclf.edge_runtime.prediction import (
     CSV_COLUMNS,
     UNLIKE,
@@ -28,24 +29,6 @@ def named(deviations: float | None, *, threshold: float = 0.0, cause: str = "unl
         value = Novelty(NormalDist().cdf(deviations), deviations, 2.0, cause)
     least = least_scores(LABELS, {}, threshold)
     return name_best(SCORES, labels=LABELS, least=least, top=3, ms=1.0, novelty=value)
-
-
-def drawn_model() -> NoveltyModel:
-    """The model of two classes around (1, 2, 3, 4), one axis wide."""
-    centre = np.array([1, 2, 3, 4]) / np.sqrt(30)
-    return NoveltyModel(
-        channels=4,
-        centre=encoded(centre, "<f4"),
-        axes=encoded(np.eye(4)[:1], "<f2"),
-        variances=encoded(np.full(1, 0.01), "<f4"),
-        rest_variance=0.01,
-        class_means=encoded(np.array([[0.05], [-0.05]]), "<f2"),
-        distance=(-2.0, 1.0),
-        weights=(1.0, 1.0),
-        blend=(-2.0, 1.0),
-        false_unknown=0.01,
-        held_out=HeldOut(10, 10, 0.0, (0.0, 0.3)),
-    )
 
 
 def test_thresholds_and_novelty_each_make_unknown() -> None:

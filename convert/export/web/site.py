@@ -123,6 +123,10 @@ def _description(model: Path, *, name: str) -> dict[str, Any]:
     test = classifier.spec.self_test
     if classifier.spec.flatbuffer_sha256 is None or test is None:
         raise EdgeclfError(f"{model}: carries no digest or no self-test; convert the model again")
+    if classifier.spec.taught is not None:
+        raise EdgeclfError(
+            f"{model}: was taught classes, which a page does not know; give the file from before"
+        )
     if not classifier.self_test().passed:
         raise EdgeclfError(
             f"{model}: its self-test fails on this machine; run `edgeclf doctor {model}`"

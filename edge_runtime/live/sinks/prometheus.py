@@ -135,7 +135,8 @@ class Prometheus:
             scores = GaugeMetricFamily(
                 "edgeclf_class_score", "The smoothed score of each class.", labels=["label"]
             )
-            for label, score in zip(self._labels, decision.scores, strict=True):
+            labels = decision.labels or self._labels
+            for label, score in zip(labels, decision.scores, strict=True):
                 scores.add_metric([label], score)
             yield scores
             if decision.novelty is not None:

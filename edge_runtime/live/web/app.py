@@ -1,6 +1,7 @@
 """What the server answers."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from .feed import Feed
 from .files import FILES, content
 from .pictures import PictureMaker
 from .state import About, about_json, camera, events_json, prediction_json, state_json
+from .teaching import LiveTeaching
 from .uploads import RefusedError, decode_photograph, photograph_in, read_body
 
 # A picture that nobody could take in this time ends the request; the page asks again.
@@ -41,12 +43,14 @@ class Answers:
         about: what the page must know once.
         pictures: makes the overlay of a photograph.
         classify: says what a photograph shows; called on a thread of its own.
+        teaching: what viewers may teach; None where they may not.
     """
 
     feed: Feed
     about: About
     pictures: PictureMaker
     classify: Callable[[RGBImage], Prediction]
+    teaching: LiveTeaching | None = None
     _uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UPLOADS_AT_ONCE))
     _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -60,6 +64,7 @@ class Answers:
                 Route("/state", self._state),
                 Route("/classify", self._classify, methods=["POST"]),
                 Route("/healthz", self._health),
+                *(self.teaching.routes() if self.teaching is not None else ()),
             ],
             exception_handlers={HTTPException: _explain, RefusedError: _refuse},
         )
@@ -105,12 +110,16 @@ class Answers:
     async def _news(self) -> AsyncIterator[str]:
         """Yield Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
         yield f"retry: 1000\n{_message('about', about_json(self.about))}"
-        events_sent = -1
+        events_sent = taught = -1
         while not self.feed.closed:
             if events_sent != self.feed.events_seen:
                 events_sent = self.feed.events_seen
                 source = camera(self.feed)["source"]
                 yield _message("events", events_json(list(self.feed.events), source=source))
+            if self.teaching is not None and taught != self.teaching.version:
+                taught = self.teaching.version
+                state = json.dumps(self.teaching.state(), ensure_ascii=False)
+                yield _message("teaching", state)
             versions = self._versions()
             yield _message("state", state_json(self.feed, self.about.labels))
             await asyncio.sleep(_STATES_APART_S)
@@ -121,7 +130,8 @@ class Answers:
         yield _message("end", "{}")
 
     def _versions(self) -> tuple[Any, ...]:
-        return self.feed.newest[0], self.feed.events_seen, self.feed.health
+        taught = 0 if self.teaching is None else self.teaching.version
+        return self.feed.newest[0], self.feed.events_seen, self.feed.health, taught
 
     async def _classify(self, request: Request) -> Response:
         if self._uploads.locked():

@@ -118,6 +118,10 @@ class Feed:
                 self._made[kind] = (number, jpeg)
             return self._made[kind]
 
+    def wake(self) -> None:
+        """Have whoever waits look again, whatever happened."""
+        self._tell()
+
     def _tell(self) -> None:
         if self._awaited and self._loop is not None:
             self._awaited = False

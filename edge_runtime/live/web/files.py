@@ -11,6 +11,7 @@ FILES = {
     "/page.css": ("page.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
     "/photographs.js": ("photographs.js", "text/javascript"),
+    "/teaching.js": ("teaching.js", "text/javascript"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 

@@ -1,4 +1,4 @@
-"""`--serve` and `--token`, and the view that they ask for."""
+"""`--serve`, `--token` and `--teach`, and the view that they ask for."""
 
 import ipaddress
 import re
@@ -6,6 +6,7 @@ import secrets
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -14,6 +15,7 @@ from ...errors import EdgeclfError
 from ...images import RGBImage
 from ...prediction import Prediction
 from ...preprocess import ResizeRule
+from ...teach.teaching import Teaching
 from .view import WebView
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -46,7 +48,7 @@ class Address:
 
 
 def web_options(command: _Command) -> _Command:
-    """Give a command the parameters `serve` (an `Address` or None) and `token`."""
+    """Give a command the parameters `serve` (an `Address` or None), `token` and `teach`."""
     serve = click.option(
         "--serve",
         is_flag=False,
@@ -62,7 +64,14 @@ def web_options(command: _Command) -> _Command:
         help="Token that opens the web page; generated if other machines can reach the page. "
         f"[{TOKEN_VARIABLE}]",
     )
-    return serve(token(command))
+    teach = click.option(
+        "--teach",
+        type=click.Path(path_type=Path),
+        metavar="NEW.tflite",
+        help="File for the classes that viewers of the web page teach; an existing one is taught "
+        "further.",
+    )
+    return serve(token(teach(command)))
 
 
 def open_web(
@@ -76,6 +85,7 @@ def open_web(
     resize: ResizeRule,
     thresholds: Mapping[str, float] | None = None,
     title: str = "edgeclf",
+    teaching: Teaching | None = None,
 ) -> WebView:
     """Start the page, and say on stderr where it is.
 
@@ -91,6 +101,7 @@ def open_web(
         resize: how a frame is brought to that size.
         thresholds: the score from which each class is believed, for those that have one.
         title: what the page calls the model.
+        teaching: of the file that viewers may teach; None where they may not.
 
     Raises:
         EdgeclfError: the extra `web` is missing, or the address or the token cannot be used.
@@ -101,6 +112,7 @@ def open_web(
     from .guard import Guard, RequestLimit
     from .pictures import PictureMaker
     from .state import About
+    from .teaching import LiveTeaching
     from .uploads import Limits
 
     listener = _listen(serve)
@@ -119,7 +131,8 @@ def open_web(
         max_bytes=limits.bytes,
         max_pixels=limits.pixels,
     )
-    app = Answers(feed=feed, about=about, pictures=pictures, classify=classify).app()
+    live_teaching = None if teaching is None else LiveTeaching(feed, teaching)
+    app = Answers(feed, about, pictures, classify, live_teaching).app()
     guard = Guard(RequestLimit(app), token=token, cookie=f"edgeclf-{port}")
     view = WebView(feed, guard, listener)
     url = f"http://{Address(_reachable(host), port)}/"

@@ -49,9 +49,9 @@ def state_json(feed: Feed, labels: Sequence[str]) -> str:
     number, observation = feed.newest
     values = camera(feed) | {"number": number}
     if observation is not None:
-        row = observation_row(observation)
+        row, decision = observation_row(observation), observation.decision
         values |= {name: row[name] for name in row.keys() - {"source", "top"}}
-        values |= {"scores": _shown(labels, observation.decision.scores)}
+        values |= {"scores": _shown(decision.labels or labels, decision.scores)}
     return json.dumps(values, ensure_ascii=False)
 
 

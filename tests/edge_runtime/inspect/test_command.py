@@ -119,7 +119,7 @@ def test_programs_read_an_object(cli, tiny_models: Path, recipe: str) -> None:
     answer = report(cli, path)
     assert list(answer) == [
         "schema", "file", "bytes", "sha256", "recipe", "architecture", "edgeclf_version",
-        "inputs", "outputs", "resize", "labels", "thresholds", "novelty", "provenance",
+        "inputs", "outputs", "resize", "labels", "thresholds", "novelty", "taught", "provenance",
         "carries_self_test", "carries_digest", "oldest_runtime", "operators",
         "float_operators", "sizes", "files", "metadata", "findings",
     ]  # fmt: skip

@@ -250,3 +250,20 @@ def test_what_it_refuses() -> None:
         DecisionConfig(vote=(6, 5))
     with pytest.raises(EdgeclfError, match="'dent', which is no class; the classes: good, oil, s"):
         Decider(LABELS, DecisionConfig(class_thresholds={"dent": 0.5}))
+
+
+def test_classes_that_are_taught_are_expected_from_then_on() -> None:
+    config = DecisionConfig(smooth_s=0.5, threshold=0.5)
+    decider = Decider(LABELS, config)
+    [first], [event] = feed(decider, [GOOD])
+    assert (first.labels, event.label) == (LABELS, "good")
+    decider.relabel((*LABELS, "dust"))
+    dust = np.array([0, 0, 0, 0.9], np.float32)
+    decisions, events = feed(decider, [dust, dust], start=101.0)
+    assert [each.label for each in decisions] == ["dust", "dust"]
+    assert decisions[0].labels == (*LABELS, "dust")
+    assert [(each.label, each.previous) for each in events] == [("dust", "good")]
+    decider.relabel(LABELS)
+    decisions, events = feed(decider, [GOOD], start=102.0)
+    assert decisions[0].scores == pytest.approx((0.9, 0, 0))
+    assert [(each.label, each.previous) for each in events] == [("good", "dust")]

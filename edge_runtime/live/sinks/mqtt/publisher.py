@@ -16,7 +16,7 @@ import json
 import ssl
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,10 +98,8 @@ class Mqtt(Outlet[Record]):
         # Neither lock is held where paho takes one of its own: it calls back with that held.
         self._retaining = threading.Lock()
         self._connected = self._closing = False
-        self._retained: dict[str, str | bytes] = {
-            topic: _json(message)
-            for topic, message in discovery_messages(address.prefix, labels, device).items()
-        }
+        self._device, self._labels, self._announced = device, tuple(labels), tuple(labels)
+        self._retained: dict[str, str | bytes] = dict(self._discovery())
         self._retained[self._topic("availability")] = _OFFLINE
 
         self._counting = threading.Lock()
@@ -137,6 +135,7 @@ class Mqtt(Outlet[Record]):
     def pick(self, observation: Observation) -> Record | None:
         """Take a frame once a second, and each that changes the label."""
         at, label = observation.frame.arrived, observation.decision.label
+        self._labels = observation.decision.labels or self._labels
         if label == self._last_label and at < self._next_state_at:
             return None
         self._last_label, self._next_state_at = label, at + _STATE_EVERY_S
@@ -153,17 +152,21 @@ class Mqtt(Outlet[Record]):
 
     def write(self, item: Record) -> None:
         """Publish, or keep until the broker is there."""
+        if self._labels != self._announced:  # some were taught, or taken back
+            self._announced = self._labels
+            for topic, message in self._discovery():
+                self._retain(topic, message)
         if item["type"] == "event":
             self._publish_event(item)
             picture, self._picture = self._picture, None
             if picture is not None:
-                self._retain("image", _jpeg(picture))
+                self._retain(self._topic("image"), _jpeg(picture))
         elif item["type"] == "frame":
-            self._retain("state", _json(item))
+            self._retain(self._topic("state"), _json(item))
         else:
             live = item["state"] == SourceState.LIVE.value
-            self._retain("source", _json(item))
-            self._retain("availability", _ONLINE if live else _OFFLINE)
+            self._retain(self._topic("source"), _json(item))
+            self._retain(self._topic("availability"), _ONLINE if live else _OFFLINE)
 
     def close(self) -> None:
         """Say `offline` behind all events, and tell which were not delivered."""
@@ -204,8 +207,11 @@ class Mqtt(Outlet[Record]):
             self._warn(f"{self.name}: {self._bound} events wait; further ones are lost")
         self._full_reported = full
 
-    def _retain(self, name: str, payload: str | bytes) -> None:
-        topic = self._topic(name)
+    def _discovery(self) -> Iterator[tuple[str, str]]:
+        messages = discovery_messages(self._prefix, self._announced, self._device)
+        return ((topic, _json(message)) for topic, message in messages.items())
+
+    def _retain(self, topic: str, payload: str | bytes) -> None:
         with self._retaining:
             changed = self._retained.get(topic) != payload
             self._retained[topic] = payload

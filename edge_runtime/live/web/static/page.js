@@ -195,6 +195,7 @@ function listen() {
     for (const button of switches) button.hidden = !about.heatmap;
   });
   on("events", showEvents);
+  on("teaching", showTeaching);
   on("state", show);
   on("end", () => {
     ended = true;
@@ -278,4 +279,4 @@ function wake() {
 document.addEventListener("visibilitychange", wake);
 setInterval(watch, 500);
 setInterval(drawSparkline, 500);
-wake();
+addEventListener("DOMContentLoaded", wake); // the other scripts are there by then

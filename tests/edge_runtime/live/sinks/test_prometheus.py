@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,6 +107,14 @@ def test_a_camera_that_is_not_live_has_no_label(prometheus: Prometheus, state: S
     live = state is SourceState.LIVE
     assert bool(of(samples, "edgeclf_class_score")) == live
     assert bool(of(samples, "edgeclf_label")) == live
+
+
+def test_the_score_of_a_class_that_is_taught(prometheus: Prometheus) -> None:
+    seen = observation()
+    decision = replace(seen.decision, scores=(*seen.decision.scores, 0.0), labels=(*LABELS, "dust"))
+    prometheus.report_health(health())
+    prometheus.observe(replace(seen, decision=decision))
+    assert list(of(fetch(prometheus), "edgeclf_class_score")) == [*LABELS, "dust"]
 
 
 def test_before_anything_is_seen(prometheus: Prometheus) -> None:

@@ -19,6 +19,7 @@ from edgeclf.edge_runtime.live.web.view import WebView
         ("/page.css", "text/css; charset=utf-8"),
         ("/page.js", "text/javascript; charset=utf-8"),
         ("/photographs.js", "text/javascript; charset=utf-8"),
+        ("/teaching.js", "text/javascript; charset=utf-8"),
         ("/icon.svg", "image/svg+xml"),
     ],
 )

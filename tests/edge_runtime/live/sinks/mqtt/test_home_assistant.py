@@ -1,9 +1,10 @@
 """What Home Assistant is told."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
-from live_news import LABELS, health, wait_until
+from live_news import LABELS, health, observation, wait_until
 from mqtt_broker import DEVICE, Listener
 
 from edgeclf.edge_runtime.live.sinks.mqtt.home_assistant import discovery_messages
@@ -28,6 +29,16 @@ def test_home_assistant_finds_it(listener: Listener, sink: QueuedSink[Any]) -> N
         }  # fmt: skip
     picture = topics["homeassistant/image/hall_camera/picture/config"]
     assert (picture["image_topic"], picture["content_type"]) == ("hall/camera/image", "image/jpeg")
+
+
+def test_it_hears_of_classes_that_are_taught(listener: Listener, sink: QueuedSink[Any]) -> None:
+    sink.report_health(health())
+    seen = observation(0)
+    decision = replace(seen.decision, scores=(*seen.decision.scores, 0.0), labels=(*LABELS, "dust"))
+    sink.observe(replace(seen, decision=decision))
+    topic = "homeassistant/sensor/hall_camera/label/config"
+    wait_until(lambda: len(listener.of(topic)) == 2)
+    assert listener.of(topic)[-1]["options"] == [*LABELS, "dust", "unknown"]
 
 
 def test_no_attribute_changes_with_every_frame() -> None:

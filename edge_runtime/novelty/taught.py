@@ -1,0 +1,278 @@
+"""What a file was taught on a device: classes known by photographs, beside those of its network.
+
+A class that was taught is the mean of its photographs' features. How near an image is to it, in
+the Mahalanobis distance that novelty is judged by, is set against how near it is to the network's
+nearest class: two normal distributions of one covariance. What the network keeps of the image is
+divided among its classes as its own scores are. So a class needs one photograph, and what lies
+far from all that was taught is answered as before.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..validation.strict_json import member, typed
+from .features import Floats
+from .model import NoveltyModel
+from .space import LEAST_DISTANCE, FeatureSpace, decoded
+
+MOST_PHOTOGRAPHS = 1000
+# The odds of a class fall by a factor of e over this share of known images' mean squared distance:
+# found by the likelihood of images that were not taught.
+_ODDS_UNIT = 0.1
+# A mean of few views lies too far out, by what a view deviates from it: James and Stein's estimate
+# would take all of that off its distance from the other classes. Half of it costs these less.
+_SHRINKAGE, _LEAST_LEFT = 0.5, 0.2
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Photographs of one class that were taught together.
+
+    Attributes:
+        label: the class.
+        taught_at: when, in ISO 8601.
+        one_view: whether they show one thing at one time, as frames of a camera do.
+        photographs: the SHA-256 of each file, in hexadecimal.
+    """
+
+    label: str
+    taught_at: str
+    one_view: bool
+    photographs: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Lesson":
+        """Read the JSON object of a lesson; a damaged one is a ValueError, KeyError or
+        TypeError."""
+        photographs = [typed("a digest", one, str) for one in member(values, "photographs", list)]
+        if not photographs or not all(map(_SHA256.fullmatch, photographs)):
+            raise ValueError("a lesson without photographs, or with digests that are none")
+        label = member(values, "label", str)
+        if not label:
+            raise ValueError("a lesson without a class")
+        return cls(
+            label=label,
+            taught_at=member(values, "taught_at", str),
+            one_view=member(values, "one_view", bool),
+            photographs=tuple(photographs),
+        )
+
+
+@dataclass(frozen=True)
+class TaughtHead:
+    """What a file was taught. Arrays are little-endian bytes in base64.
+
+    Attributes:
+        outputs: number of the network's own classes, the first of the labels.
+        channels: length of a feature vector.
+        lessons: in their order.
+        features: of each photograph of each lesson, of length 1, float16 of shape (photographs,
+            channels).
+        scores: the network's own, float16 of shape (photographs, outputs).
+        self_test: the scores that this head makes of the self-test's outputs and features, float32
+            of shape (inputs, labels); None of a file without a self-test.
+    """
+
+    outputs: int
+    channels: int
+    lessons: tuple[Lesson, ...]
+    features: str
+    scores: str
+    self_test: str | None = None
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any], *, labels: Sequence[str]) -> "TaughtHead":
+        """Read the JSON object of a head; a damaged one is a ValueError, KeyError or TypeError.
+
+        Args:
+            values: the object.
+            labels: of the network and of the lessons.
+        """
+        lessons = [typed("a lesson", one, dict) for one in member(values, "lessons", list)]
+        head = cls(
+            outputs=member(values, "outputs", int),
+            channels=member(values, "channels", int),
+            lessons=tuple(map(Lesson.from_json, lessons)),
+            features=member(values, "features", str),
+            scores=member(values, "scores", str),
+            self_test=member(values, "self_test", str) if "self_test" in values else None,
+        )
+        head._check(labels)
+        return head
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what people want to know of it."""
+        return {
+            "photographs": {label: self.views_of(label).size for label in self.labels},
+            "lessons": [
+                {"label": one.label, "taught_at": one.taught_at, "sha256": list(one.photographs)}
+                for one in self.lessons
+            ],
+        }
+
+    def __str__(self) -> str:
+        """Return the same in words."""
+        counts = ", ".join(f"{label} {self.views_of(label).size}" for label in self.labels)
+        return f"by photographs: {counts}; last on {self.lessons[-1].taught_at}"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes that were taught, each once; the network may know some of them."""
+        return tuple(dict.fromkeys(lesson.label for lesson in self.lessons))
+
+    @cached_property
+    def photographs(self) -> tuple[tuple[str, str, int], ...]:
+        """Digest, class and view of each photograph, in the order of the features."""
+        found: list[tuple[str, str, int]] = []
+        for number, lesson in enumerate(self.lessons):
+            for place, digest in enumerate(lesson.photographs):
+                view = number if lesson.one_view else number + (place + 1) * len(self.lessons)
+                found.append((digest, lesson.label, view))
+        return tuple(found)
+
+    def views_of(self, label: str) -> NDArray[np.intp]:
+        """Return the number of the view that each photograph of a class is of."""
+        return np.asarray([view for _, name, view in self.photographs if name == label], np.intp)
+
+    @cached_property
+    def photograph_features(self) -> Floats:
+        """The features, float32 of shape (photographs, channels)."""
+        return decoded(self.features, "<f2").reshape(-1, self.channels)
+
+    @cached_property
+    def photograph_scores(self) -> Floats:
+        """The network's own scores, float32 of shape (photographs, outputs)."""
+        return decoded(self.scores, "<f2").reshape(-1, self.outputs)
+
+    def expected(self, labels: int) -> Floats | None:
+        """Return the self-test's scores, of shape (inputs, labels), if it holds any."""
+        return (
+            None if self.self_test is None else decoded(self.self_test, "<f4").reshape(-1, labels)
+        )
+
+    def prototypes(self, novelty: NoveltyModel, labels: Sequence[str]) -> "Prototypes":
+        """Return the classes as means of features.
+
+        Args:
+            novelty: of the same file.
+            labels: the file's.
+        """
+        places = {label: place for place, label in enumerate(self.labels)}
+        means = np.zeros((len(places), self.channels))
+        views = np.zeros(len(places), np.intp)
+        for (label, _), mean in self.view_means(novelty).items():
+            means[places[label]] += mean
+            views[places[label]] += 1
+        return Prototypes(
+            space=novelty.space,
+            known_distance=float(np.exp(novelty.distance[0])),
+            labels=len(labels),
+            places=np.asarray([labels.index(label) for label in places], np.intp),
+            means=np.asarray(means / views[:, np.newaxis], np.float32),
+            views=views,
+        )
+
+    def view_means(self, novelty: NoveltyModel) -> dict[tuple[str, int], Floats]:
+        """Return the mean offset of each view's photographs, by class and view."""
+        offsets = novelty.space.offset(self.photograph_features)
+        members: dict[tuple[str, int], list[int]] = {}
+        for place, (_, label, view) in enumerate(self.photographs):
+            members.setdefault((label, view), []).append(place)
+        return {key: np.asarray(offsets[rows].mean(0)) for key, rows in members.items()}
+
+    def _check(self, labels: Sequence[str]) -> None:
+        photographs = [digest for digest, _, _ in self.photographs]
+        if not 1 <= len(photographs) <= MOST_PHOTOGRAPHS or self.channels < 1:
+            raise ValueError(f"{len(photographs)} taught photographs")
+        if len(set(photographs)) < len(photographs):
+            raise ValueError("a taught photograph that is there twice")
+        own = tuple(labels[: max(self.outputs, 0)])
+        new = tuple(label for label in self.labels if label not in own)
+        if not own or (*own, *new) != tuple(labels):
+            raise ValueError("taught classes that are not those of the labels")
+        arrays = [self.photograph_features, self.photograph_scores]
+        if any(len(array) != len(photographs) for array in arrays):
+            raise ValueError("taught photographs whose arrays do not fit together")
+        expected = self.expected(len(labels))
+        arrays += [] if expected is None else [expected]
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ValueError("taught photographs with numbers that are none")
+
+
+@dataclass(frozen=True, eq=False)
+class Prototypes:
+    """The taught classes as means of features, which answer for an image.
+
+    Attributes:
+        space: of the features.
+        known_distance: the mean squared distance of known images.
+        labels: number of all classes.
+        places: of each taught class among them, of shape (taught,).
+        means: of the offsets of its views, float32 of shape (taught, channels).
+        views: how many these are, of shape (taught,).
+    """
+
+    space: FeatureSpace
+    known_distance: float
+    labels: int
+    places: NDArray[np.intp]
+    means: Floats
+    views: NDArray[np.intp]
+
+    @cached_property
+    def centres(self) -> Floats:
+        """The means, drawn towards the mean of the network's classes; of the same shape."""
+        middle = self.space.class_means.mean(0) @ self.space.axes
+        lengths = np.maximum(self.space.squared_lengths(self.means - middle), LEAST_DISTANCE)
+        left = 1 - _SHRINKAGE * self.known_distance / self.views / lengths
+        factors = np.maximum(left, _LEAST_LEFT)[:, np.newaxis]
+        return np.asarray(middle + factors * (self.means - middle), np.float32)
+
+    def without(self, row: int, view_mean: Floats) -> "Prototypes":
+        """Return the same with a view of a class left out, which has others.
+
+        Args:
+            row: of the class among those that were taught.
+            view_mean: the mean offset of the view's photographs.
+        """
+        means, views = self.means.copy(), self.views.copy()
+        means[row] = (means[row] * views[row] - view_mean) / (views[row] - 1)
+        views[row] -= 1
+        return replace(self, means=means, views=views)
+
+    def answer(
+        self, features: NDArray[Any], scores: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float32], float, float]:
+        """Return the scores of all classes, the squared distance from what was taught, and a share.
+
+        The share is what is left to the network's classes. The distance is smaller than from a mean
+        that is known, by what a mean of few views errs.
+
+        Args:
+            features: the mean of the last feature map, of shape (channels,).
+            scores: of the network's own classes, of shape (outputs,), 0 to 1.
+
+        Returns:
+            float32 of shape (labels,), 0 to 1, a number above 0, and one from 0 to 1.
+        """
+        answered = np.zeros(self.labels, np.float64)
+        answered[: len(scores)] = scores
+        offset = self.space.offset(features)
+        taught = self.space.squared_lengths(offset - self.centres)
+        distances = np.append(taught, self.space.class_distances(offset).min())
+        if not taught.size or not np.isfinite(distances).all():
+            return answered.astype(np.float32), np.inf, 1.0
+        unit = _ODDS_UNIT * self.known_distance
+        odds = np.exp((distances.min() - distances) / unit)
+        shares = odds / odds.sum()
+        answered *= shares[-1]
+        answered[self.places] += shares[:-1]
+        nearest = float((taught * self.views / (self.views + 1)).min())
+        return answered.astype(np.float32), nearest, float(shares[-1])

@@ -1,0 +1,1 @@
+"""Classes that a file learns on the device, from photographs."""
