@@ -16,11 +16,11 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models.novelty.fit import Observed, fit_novelty
 from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.command_line.table import format_table
 from ...edge_runtime.novelty.taught import Prototypes
 from ...models.data.class_folders import scan_labelled_folder
+from ...models.novelty.fit import Observed, fit_novelty
 from ...models.photographs import labelled_photographs, readable_photographs
 from ...train.data.split import split_images
 
