@@ -113,7 +113,9 @@ def _converted(converter: Any) -> bytes:
 def _with_features(model: Any, features: str | None) -> Any:
     if features is None:
         return model
-    outputs = {"scores": model.output, "features": model.get_layer(features).output}
+    # A layer without a range of its own is the same in the model that was copied: the last output.
+    made = model.get_layer(features).get_output_at(-1)
+    outputs = {"scores": model.output, "features": made}
     return tf_keras.Model(model.input, outputs, name=model.name)
 
 

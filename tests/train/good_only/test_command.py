@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmark_command import QUICK
 from click.testing import Result
 from schemas import valid_file
 
@@ -94,11 +95,13 @@ def test_the_benchmark_calls_all_other_folders_defects(
     cli: Cli, model: Path, surfaces: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "benchmark.json"
-    cli("benchmark", model, "--data", surfaces, "--json", out, "--queries", 4, "--rounds", 1)
-    found = json.loads(out.read_text())
+    cli("benchmark", model, "--data", surfaces, "--json", out, *QUICK)
+    found = valid_file("models/benchmark", out)
     assert found["data"]["labels"] == ["good", "defect"]
     assert sorted(found["data"]["truth"]) == [0] * 24 + [1] * 72
-    assert found["models"][0]["metrics"]["escape_rate"] is not None
+    figures = found["models"][0]["metrics"]
+    assert figures["escape_rate"]["value"] <= 1
+    assert 0 <= figures["image_auroc"]["value"] <= 1
 
 
 def test_data_without_a_good_folder_is_refused(
