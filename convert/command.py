@@ -1,17 +1,19 @@
 """`edgeclf convert`: a float model in, verified .tflite files out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ..edge_runtime.command_line.option_types import SEED, FiniteRange
 from ..edge_runtime.errors import EdgeclfError, Interrupted
 from ..edge_runtime.files import check_folder, read_labels
 from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
 from ..models.float_model import FloatModelInfo
+from ..models.good_only import is_good_only
 from ..models.networks.architectures import ARCHITECTURES, architecture
 from ..models.photographs import (
     Photographs,
@@ -20,7 +22,7 @@ from ..models.photographs import (
     run_photographs,
 )
 from ..models.run import read_run
-from .recipes import DEFAULT_RECIPES, RECIPES, parse_recipes
+from .recipes import DEFAULT_RECIPES, RECIPES, Recipe, parse_recipes
 from .techniques.catalogue import NAMES
 from .verify.gate import Limits
 from .verify.summary import gate_summary, result_table
@@ -165,6 +167,25 @@ def convert(ctx: click.Context, /, **options: Any) -> None:
         ctx.exit(_TOO_FEW_IMAGES)
 
 
+def _check_good_only(recipes: Sequence[Recipe], heatmap: bool) -> tuple[bool, bool]:
+    """Return whether files that know good images only have heatmaps, and a model of novelty.
+
+    Raises:
+        UsageError: an option makes no sense for them.
+    """
+    source = click.get_current_context().get_parameter_source
+    if source("novelty") == ParameterSource.COMMANDLINE:
+        raise click.UsageError(
+            "--novelty: RUN has seen good images only, and calls all else a defect; leave it out"
+        )
+    if trained := [recipe.name for recipe in recipes if recipe.trains]:
+        raise click.UsageError(
+            f"--recipes {trained[0]}: RUN has seen good images only, there is nothing to train; "
+            "give int8"
+        )
+    return heatmap or source("heatmap") != ParameterSource.COMMANDLINE, False
+
+
 def convert_with(
     run: Path | None,
     out: Path,
@@ -199,6 +220,8 @@ def convert_with(
     if run is not None:
         source = read_run(run)
         info = source.info
+        if is_good_only(info.labels):
+            heatmap, novelty = _check_good_only(chosen, heatmap)
     else:
         assert arch is not None
         assert weights is not None

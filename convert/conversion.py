@@ -22,6 +22,7 @@ from ..models.photographs import Photographs, load_photographs
 from .graph.batch_norm import deploy_graph
 from .graph.heatmap import find_tail
 from .graph.nodes import Graph
+from .graph.patch_limits import limit_anomaly
 from .graph.read_keras import read_keras
 from .novelty import NoveltyImages
 from .preparation import CalibrationPlan, Preparation
@@ -70,7 +71,7 @@ def run_conversion(
     read = read_keras(float_model.keras_model)
     if read.unknown_layers:
         click.echo(f"Warning: left as they are: {', '.join(read.unknown_layers)}", err=True)
-    graph = deploy_graph(read)
+    graph = limit_anomaly(deploy_graph(read))
     _check_finite(graph, info)
     further = _further_output(graph, heatmap=heatmap, features=features)
     prepared = Preparation(graph, info, calibration)

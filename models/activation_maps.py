@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .float_model import FloatModel
-from .networks.classifier import FEATURES_NAME, HEAD_NAME
+from .networks.classifier import HEAD_NAME
 
 _BATCH = 32
 
@@ -27,9 +27,10 @@ def class_activation_maps(
         float32 of shape (images, rows, columns): positive places speak for the class.
     """
     network = model.keras_model
-    pooling, head = network.get_layer(FEATURES_NAME), network.get_layer(HEAD_NAME)
-    is_average = isinstance(pooling, keras.layers.GlobalAveragePooling2D)
-    if not is_average or head.input is not pooling.output:
+    head = network.get_layer(HEAD_NAME)
+    pooling = head.input._keras_history.operation
+    pools = keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D
+    if not isinstance(pooling, pools):
         return None
     features = keras.Model(network.input, pooling.input)
     # Called, not predicted: that would trace it for these few images.

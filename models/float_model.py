@@ -57,6 +57,7 @@ class FloatModel:
     def __init__(self, info: FloatModelInfo) -> None:
         """Build the architecture in code and fill it with the arrays of the weights file."""
         from .networks.classifier import HEAD_NAME, build_classifier, with_features
+        from .networks.patch_memory import MEMORY_NAME, PROJECTION_NAME, good_only_classifier
         from .networks.weights import read_weights, set_weights
 
         self.info = info
@@ -66,9 +67,18 @@ class FloatModel:
                 f"{info.weights}: expected labels for {classes} classes, got {len(info.labels)}; "
                 "give the labels of these weights, one a line"
             )
-        self.keras_model = build_classifier(
-            architecture(info.architecture), classes=len(info.labels), input_hw=info.input_hw
-        )
+        network = architecture(info.architecture)
+        if MEMORY_NAME in weights and PROJECTION_NAME in weights:
+            self.keras_model = good_only_classifier(
+                network,
+                input_hw=info.input_hw,
+                dimensions=weights[PROJECTION_NAME][-1].size,
+                patches=weights[MEMORY_NAME][-1].size,
+            )
+        else:
+            self.keras_model = build_classifier(
+                network, classes=len(info.labels), input_hw=info.input_hw
+            )
         set_weights(self.keras_model, weights, source=str(info.weights), head=True)
         # Here, so that all that is made of the float model says the same.
         head = self.keras_model.get_layer(HEAD_NAME)

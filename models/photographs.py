@@ -1,7 +1,7 @@
 """Which photographs a model is calibrated or scored on, and their pixels."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -12,8 +12,9 @@ from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.images.folders import scan_folder
 from ..edge_runtime.preprocess import ResizeRule
 from ..edge_runtime.text import printable
-from .data.class_folders import scan_labelled_folder
+from .data.class_folders import LabelledImage, scan_labelled_folder
 from .data.labelled_images import load_images
+from .good_only import DEFECT, GOOD, USUAL_GOOD, is_good_only, usual_good
 from .run import Run
 
 
@@ -70,10 +71,15 @@ def folder_photographs(folder: Path) -> Photographs:
 
 
 def labelled_photographs(folder: Path, labels: tuple[str, ...]) -> Photographs:
-    """Return the photographs of `folder`, a folder per class, each of which must be in `labels`."""
+    """Return the photographs of `folder`, a folder per class, each of which must be in `labels`.
+
+    For a model that has seen good images only, every class that is not good is a defect.
+    """
     found = scan_labelled_folder(folder)
     images = found.images
     _warn(found.warnings)
+    if is_good_only(labels):
+        images = _good_or_defect(images, folder)
     unknown = sorted({image.label for image in images} - set(labels))
     if unknown:
         known = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
@@ -82,6 +88,17 @@ def labelled_photographs(folder: Path, labels: tuple[str, ...]) -> Photographs:
             "rename the folder, or give data of these classes"
         )
     return Photographs(tuple(i.path for i in images), tuple(i.label for i in images))
+
+
+def _good_or_defect(images: tuple[LabelledImage, ...], folder: Path) -> tuple[LabelledImage, ...]:
+    names = sorted({image.label for image in images})
+    good = usual_good(names)
+    if good is None:
+        raise EdgeclfError(
+            f"{folder}: expected one folder {', '.join(USUAL_GOOD[:-1])} or {USUAL_GOOD[-1]}, and "
+            f"defects in the others; got {', '.join(names)}"
+        )
+    return tuple(replace(image, label=GOOD if image.label == good else DEFECT) for image in images)
 
 
 def _warn(lines: Iterable[str]) -> None:

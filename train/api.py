@@ -71,8 +71,13 @@ def train_classifier(
         if values.pop("folds") is not None:
             raise EdgeclfError("folds: cross-validation is a command: edgeclf train --folds")
         done = RunOptions(**{name: values.pop(name) for name in vars(RunOptions())})
+        good_only = command.take_good_only(values)
         config = command.train_config(**values)
         quiet_tensorflow()
+        if good_only is not None:
+            from .good_only.training import train_good_only
+
+            return train_good_only(config, good_only, done).plain
         from .training import run_training
 
         return run_training(config, done)

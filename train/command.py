@@ -10,7 +10,14 @@ from ..models.data.augment import AugmentConfig
 from ..models.data.mix import MixConfig
 from ..models.networks.architectures import architecture
 from ..models.report.figures import brief_figures
-from .config import DistillConfig, PhaseConfig, RunOptions, Schedule, TrainConfig
+from .config import (
+    DistillConfig,
+    GoodOnlyConfig,
+    PhaseConfig,
+    RunOptions,
+    Schedule,
+    TrainConfig,
+)
 from .options import train_options
 from .sections import SectionedCommand
 
@@ -28,6 +35,7 @@ class _Train(SectionedCommand):
             "mixup", "cutmix",
         ),
         "Evaluation": ("folds", "recall", "good", "masks", "test_draws"),
+        "Good images only": ("good_only", "patches", "false_defect"),
         "Distillation": ("distill_from", "distill_temperature", "distill_weight"),
     }  # fmt: skip
 
@@ -50,12 +58,20 @@ def train(
     """Fine-tune a classifier on DATA, a folder of images per class.
 
     DATA/train|val|test/<class>/ works too; what is missing of them is split off DATA/train.
+    With --good-only, DATA may be one folder of good images: the model tells good from defect.
     """
+    good_only = take_good_only(options)
     config = train_config(data, out, **options)
     from ..edge_runtime.quiet import quiet_tensorflow
 
     quiet_tensorflow()
     run_options = RunOptions(overwrite, resume, tensorboard, recall, masks, good)
+    if good_only is not None:
+        from .good_only.training import train_good_only
+
+        scores = train_good_only(config, good_only, run_options).plain
+        click.echo(f"{out}: {brief_figures(scores)} on {scores.images} test images")
+        return
     if folds is not None:
         from .folds import train_folds
 
@@ -65,6 +81,36 @@ def train(
 
     scores = run_training(config, run_options)
     click.echo(f"{out}: {brief_figures(scores)} on {scores.images} test images")
+
+
+# What a training on good images alone can be told.
+_OF_GOOD_ONLY = {
+    "data", "out", "arch", "weights", "groups", "input_size", "resize", "val_fraction",
+    "test_fraction", "seed", "masks", "good", "overwrite", "good_only", "patches", "false_defect",
+}  # fmt: skip
+
+
+def take_good_only(options: dict[str, Any]) -> GoodOnlyConfig | None:
+    """Take the options of --good-only out of `options`, and return what they ask for.
+
+    Raises:
+        UsageError: an option was given that makes no sense with it, or only makes sense with it.
+    """
+    source = click.get_current_context().get_parameter_source
+    names = [parameter.name or "" for parameter in click.get_current_context().command.params]
+    given = [name for name in names if source(name) == ParameterSource.COMMANDLINE]
+    asked = options.pop("good_only")
+    config = GoodOnlyConfig(options.pop("patches"), options.pop("false_defect"))
+    foreign = [name for name in given if name not in _OF_GOOD_ONLY]
+    if asked and foreign:
+        raise click.UsageError(
+            f"--{foreign[0].replace('_', '-')}: nothing is trained step by step with --good-only; "
+            "leave it out"
+        )
+    lonely = [name for name in given if name in {"patches", "false_defect"}]
+    if not asked and lonely:
+        raise click.UsageError(f"--{lonely[0].replace('_', '-')} needs --good-only; add it")
+    return config if asked else None
 
 
 def train_config(data: Path, out: Path, **options: Any) -> TrainConfig:

@@ -108,6 +108,19 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
+class GoodOnlyConfig:
+    """How good images are learned where there are no others.
+
+    Attributes:
+        patches: in the memory, at most.
+        false_defect: share of good images that may be called a defect.
+    """
+
+    patches: int
+    false_defect: float
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """What is done besides the training; it does not change what is learned.
 
@@ -117,7 +130,8 @@ class RunOptions:
         tensorboard: whether to write its curves for TensorBoard, too.
         recall: of each class that the model's thresholds shall reach; None for no thresholds.
         masks: of the defects in the test images; None for `DATA-masks` where that exists.
-        good: the class without a defect, for escape rate and overkill; None for neither.
+        good: the class without a defect, for escape rate and overkill; None for neither. Where good
+            images alone are learned, their folder.
     """
 
     overwrite: bool = False

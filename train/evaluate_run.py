@@ -9,6 +9,7 @@ from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import read_json
 from ..edge_runtime.model_file.spec import check_good
 from ..models.data.examples import Split
+from ..models.good_only import is_good_only
 from ..models.photographs import Photographs, readable_photographs, run_photographs
 from ..models.run import METRICS_NAME, Run, read_run, write_good
 from .evaluation.evaluate import Evaluation, evaluate
@@ -34,6 +35,10 @@ def evaluate_run(
         good: the class without a defect; None for what the run has.
     """
     run = read_run(folder)
+    if recall is not None and is_good_only(run.info.labels):
+        raise EdgeclfError(
+            "--recall: the run has seen good images only, which set its threshold; leave it out"
+        )
     path = folder / METRICS_NAME
     metrics = read_json(path) if path.exists() else {}
     if not isinstance(metrics, dict):

@@ -234,6 +234,25 @@ _OPTIONS = (
         metavar="CLASS",
         help="Class without a defect, for escape rate (defects called CLASS) and overkill.",
     ),
+    click.option(
+        "--good-only",
+        is_flag=True,
+        help="Learn from good images alone: DATA is a folder of good images, or has one called by "
+        "--good (otherwise good, ok or normal); further folders are test images.",
+    ),
+    click.option(
+        "--patches",
+        default=2048,
+        type=click.IntRange(min=64, max=16384),
+        help="Patches of good images to remember with --good-only, rounded down to 64s.",
+    ),
+    click.option(
+        "--false-defect",
+        default=0.01,
+        type=FiniteRange(0, 0.5, min_open=True, max_open=True),
+        metavar="SHARE",
+        help="Share of good images that may be called a defect with --good-only.",
+    ),
     click.option("--overwrite", is_flag=True, help="Replace the run in --out."),
     click.option(
         "--resume",

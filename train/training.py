@@ -110,7 +110,7 @@ def train_on(
         rule=config.resize,
     )
     model = build_model(config, classes=len(dataset.labels))
-    key = training_key(_plain(config), dataset, model)
+    key = training_key(plain_config(config), dataset, model)
     result = None
     if options.resume and is_finished(out, key):
         click.echo(f"{out}: finished already{_thresholds_elsewhere(out, options)}")
@@ -156,10 +156,10 @@ def _fit(
         checkpoint.read()
 
     # All input is known to be good: only now is the folder touched.
-    _make_room(out, resume=options.resume)
+    make_room(out, resume=options.resume)
     write_text(out / LABELS_NAME, "\n".join(dataset.labels) + "\n")
     write_split(out, dataset.images)
-    write_config(out, _plain(config) | {"good": options.good})
+    write_config(out, plain_config(config) | {"good": options.good})
 
     result = fit(model, training_data, config, checkpoint=checkpoint, strategy=strategy)
     draw_curves(out / "curves.png", result.history)
@@ -178,7 +178,7 @@ def _photographs(dataset: Dataset, split: str, data: Path) -> Photographs:
     return Photographs(tuple(data / i.path for i in images), tuple(i.label for i in images))
 
 
-def _make_room(out: Path, *, resume: bool) -> None:
+def make_room(out: Path, *, resume: bool) -> None:
     """Remove what an earlier training has left, but nothing that is needed to go on.
 
     A run that is finished is set aside until the new one is.
@@ -260,7 +260,8 @@ def _training_json(result: FitResult, dataset: Dataset, key: Key) -> dict[str, A
     }
 
 
-def _plain(config: TrainConfig) -> dict[str, Any]:
+def plain_config(config: TrainConfig) -> dict[str, Any]:
+    """Return what a run's `config.json` holds of it."""
     values = asdict(config)
     values["data"] = str(config.data.resolve())
     values["groups"] = None if config.groups is None else str(config.groups.resolve())

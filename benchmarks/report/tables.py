@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...models.metrics.registry import AGREEMENT, INSPECTION_METRICS, METRICS
+from ...models.metrics.registry import AGREEMENT, METRICS, OPTIONAL_METRICS
 from ...models.report.table import Table
 from ..results.schema import Benchmark, Model, Timing
 from . import words
@@ -27,7 +27,12 @@ def model_tables(benchmark: Benchmark) -> tuple[Table, ...]:
 def accuracy_table(benchmark: Benchmark) -> Table:
     """Return how each model fared on the images."""
     good = benchmark.data.good
-    shown = [each for each in METRICS if good or each not in INSPECTION_METRICS]
+    measured = [model.metrics for model in benchmark.models if model.metrics]
+    shown = [
+        each
+        for each in METRICS
+        if each not in OPTIONAL_METRICS or any(one.estimate(each) for one in measured)
+    ]
     rows = [
         [model.name, *(words.figure(model.metrics.estimate(each)) for each in shown)]
         for model in benchmark.models

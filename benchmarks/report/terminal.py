@@ -7,7 +7,7 @@ from ...models.metrics.registry import (
     ACCURACY,
     AGREEMENT,
     BRIEF_METRICS,
-    INSPECTION_METRICS,
+    OPTIONAL_METRICS,
     Metric,
 )
 from ...models.metrics.statistics import Estimate
@@ -23,7 +23,12 @@ def benchmark_table(benchmark: Benchmark) -> str:
     """
     alive = [model for model in benchmark.models if model.error is None]
     reference = benchmark.reference
-    shown = (*BRIEF_METRICS, *(INSPECTION_METRICS if benchmark.data.good else ()))
+    optional = (
+        metric
+        for metric in OPTIONAL_METRICS
+        if any(model.metrics and model.metrics.estimate(metric) for model in alive)
+    )
+    shown = (*BRIEF_METRICS, *optional)
     header = [
         "model", *(metric.heading for metric in shown), "drop (points)", AGREEMENT.heading,
         "p50 ms", "p90 ms", f"speed / {reference.name if reference else NONE}",
@@ -67,7 +72,7 @@ def _row(model: Model, shown: Sequence[Metric]) -> Sequence[str]:
 
 def _metric(metric: Metric, estimate: Estimate | None) -> str:
     """Return a figure; there is room for the intervals of a few."""
-    if metric in (ACCURACY, *INSPECTION_METRICS):
+    if metric in (ACCURACY, *OPTIONAL_METRICS):
         return figure(estimate)
     return value(estimate)
 

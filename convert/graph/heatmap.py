@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ...edge_runtime.errors import EdgeclfError
-from .nodes import Activation, Array, Dense, GlobalAverage, Graph, Node, Reshape
+from .nodes import Activation, Array, Concat, Dense, GlobalAverage, Graph, Node, Pool, Reshape
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Tail:
 def find_tail(graph: Graph) -> Tail:
     """Return the tail of a deploy graph: feature map, global average, dense layer, softmax.
 
+    The global average may be a global maximum, too.
+
     Raises:
         EdgeclfError: it ends otherwise.
     """
@@ -34,11 +36,14 @@ def find_tail(graph: Graph) -> Tail:
     if not isinstance(dense, Dense):
         raise _unfit(dense, "the dense layer")
     average = graph[dense.inputs[0]]
-    if dense.limits is not None:  # beside the features it reads the best logit
+    if isinstance(average, Concat):  # beside the features it reads the best logit
         average = graph[average.inputs[0]]
+    is_flat = False
     while isinstance(average, Reshape):
+        is_flat = len(average.shape) == 1
         average = graph[average.inputs[0]]
-    if not isinstance(average, GlobalAverage):
+    is_maximum = is_flat and isinstance(average, Pool) and average.kind == "max"
+    if not isinstance(average, GlobalAverage) and not is_maximum:
         raise _unfit(average, "the global average")
     return Tail(average.inputs[0], average.name, dense.kernel[: graph.channels(average.name)])
 

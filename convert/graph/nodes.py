@@ -61,7 +61,8 @@ class Depthwise(Node):
     """Convolution of each channel alone.
 
     Kernel (height, width, channels, multiplier), bias (channels * multiplier,): every channel
-    gives `multiplier` neighbouring ones.
+    gives `multiplier` neighbouring ones. `limits` are those of its int8 tensor, where they are not
+    the calibrated extremes.
     """
 
     kernel: Array
@@ -69,6 +70,7 @@ class Depthwise(Node):
     strides: tuple[int, int]
     padding: Padding
     dilation: tuple[int, int] = (1, 1)
+    limits: tuple[float, float] | None = None
 
     @property
     def sees_zeros(self) -> bool:
@@ -117,6 +119,11 @@ class GlobalAverage(Node):
     """Mean over height and width, which `keepdims` leaves as 1 and 1."""
 
     keepdims: bool = False
+
+
+@dataclass(frozen=True)
+class UnitLength(Node):
+    """The channels of each place, divided by the square root of the sum of their squares."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from .nodes import (
     Node,
     Pool,
     Reshape,
+    UnitLength,
     ZeroPad,
 )
 
@@ -224,6 +225,11 @@ def _read_negative(call: Call) -> list[Node] | None:
     return affine(call, np.float32(-1), np.float32(0))
 
 
+def _read_unit_length(call: Call) -> list[Node] | None:
+    over_channels = list(np.atleast_1d(call.layer.axis)) in ([-1], [len(call.shape)])
+    return [UnitLength(call.name, call.inputs)] if over_channels else None
+
+
 def _read_no_op(_call: Call) -> list[Node]:
     return []
 
@@ -246,6 +252,7 @@ LAYERS: dict[str, Reader] = {
     "AveragePooling2D": _read_average_pool,
     "GlobalAveragePooling2D": _read_global_average,
     "GlobalMaxPooling2D": _read_global_max,
+    "UnitNormalization": _read_unit_length,
     "Reshape": _read_reshape,
     "Flatten": _read_reshape,
     "Concatenate": _read_concat,
@@ -253,14 +260,8 @@ LAYERS: dict[str, Reader] = {
     **dict.fromkeys(
         (
             *("Identity", "ActivityRegularization", "Dropout", "AlphaDropout", "GaussianDropout"),
-            *(
-                "GaussianNoise",
-                "SpatialDropout1D",
-                "SpatialDropout2D",
-                "StochasticDepth",
-                "RandAugment",
-                "AugMix",
-            ),
+            *("GaussianNoise", "SpatialDropout1D", "SpatialDropout2D", "StochasticDepth"),
+            *("RandAugment", "AugMix"),
         ),
         _read_no_op,
     ),

@@ -21,6 +21,7 @@ from .nodes import (
     PixelPairs,
     Pool,
     Reshape,
+    UnitLength,
     UnknownLayer,
     ZeroPad,
 )
@@ -185,6 +186,11 @@ def _(node: Elementwise) -> Any:
 @_layer.register
 def _(node: Reshape) -> Any:
     return layers.Reshape(node.shape, name=node.name)
+
+
+@_layer.register
+def _(node: UnitLength) -> Any:
+    return layers.UnitNormalization(axis=-1, name=node.name)
 
 
 @_layer.register

@@ -19,6 +19,7 @@ from ..graph.nodes import (
     PixelPairs,
     Pool,
     Reshape,
+    UnitLength,
     ZeroPad,
     joined_by,
     upper_limit,
@@ -55,6 +56,7 @@ _PRESCRIBED = {
     "tanh": TensorRange(-1, 127 / 128),
 }
 _PIXELS = TensorRange(0, 255)
+_UNIT_LENGTH = TensorRange(-1, 127 / 128)
 
 
 def calibrate_ranges(graph: Graph, inputs: NDArray[np.uint8]) -> dict[str, TensorRange]:
@@ -125,7 +127,9 @@ def _around(ranges: list[TensorRange]) -> TensorRange:
 def _fixed(node: Node) -> TensorRange | None:
     if isinstance(node, Input | PixelPairs):
         return _PIXELS
-    if isinstance(node, Dense) and node.limits is not None:
+    if isinstance(node, UnitLength):
+        return _UNIT_LENGTH
+    if isinstance(node, Depthwise | Dense) and node.limits is not None:
         return TensorRange(*node.limits)
     return _PRESCRIBED.get(node.function) if isinstance(node, Activation) else None
 

@@ -46,7 +46,7 @@ def relative_logits(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
     """Return `graph` with logits that are relative to the best one, equal to it in float.
 
     A graph that does not end in a dense layer and softmax, or that has layers which we do not know,
-    is returned as it is, as is one whose logits never differ.
+    is returned as it is, as is one whose logits never differ, or have limits.
 
     Args:
         graph: a deploy graph.
@@ -54,6 +54,8 @@ def relative_logits(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
     """
     dense = last_dense(graph)
     if dense is None or graph.unknown_layers or graph.is_image(dense.inputs[0]):
+        return graph
+    if dense.limits is not None:  # it has its range already
         return graph
     body = [node for node in graph if node is not dense and node is not graph.output]
     best = _best_logit(dense)

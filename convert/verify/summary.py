@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ...edge_runtime.command_line.table import format_table
-from ...models.metrics.registry import ACCURACY, AGREEMENT, INSPECTION_METRICS
+from ...models.metrics.registry import ACCURACY, AGREEMENT, OPTIONAL_METRICS
 from ...models.metrics.statistics import Estimate
 from ...models.report.figures import NONE, figure, share
 from .gate import GateResult, Limits, Verdict
@@ -19,7 +19,11 @@ _VERDICTS: dict[Verdict, str] = {
 
 def result_table(results: Sequence[ConversionResult]) -> str:
     """Return the results as a table for the terminal."""
-    rates = INSPECTION_METRICS if any(result.escape_rate for result in results) else ()
+    rates = tuple(
+        metric
+        for metric in OPTIONAL_METRICS
+        if any(getattr(result, metric.name) for result in results)
+    )
     header = [
         "recipe", "MB", ACCURACY.heading, "drop (points)", "worst class",
         *(rate.heading for rate in rates), AGREEMENT.heading, "float ops", "gate",

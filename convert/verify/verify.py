@@ -14,7 +14,7 @@ from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.tflite.interpreter import delegated_parts, float_operators
 from ...models.metrics.predictions import Predictions
 from ...models.metrics.records import to_json
-from ...models.metrics.registry import ESCAPE_RATE, OVERKILL
+from ...models.metrics.registry import ESCAPE_RATE, IMAGE_AUROC, OVERKILL
 from ...models.metrics.scoring import Metrics, agreement, score_predictions
 from ...models.metrics.statistics import Estimate, share_estimate
 from ...models.recommendation import Tradeoff, recommended_index
@@ -58,6 +58,8 @@ class ConversionResult:
         gate: what it lost, and whether that is too much; None without a scoring set.
         escape_rate: share of the defects that are called good; None without a good class.
         overkill: share of the good ones that are called a defect; the same.
+        image_auroc: chance that a defect scores higher than a good image; None of a network that
+            knows defects.
     """
 
     recipe: str
@@ -74,6 +76,7 @@ class ConversionResult:
     unknown: Estimate | None = None
     escape_rate: Estimate | None = None
     overkill: Estimate | None = None
+    image_auroc: Estimate | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as a JSON object."""
@@ -83,6 +86,7 @@ class ConversionResult:
             "unknown": to_json(self.unknown),
             "escape_rate": to_json(self.escape_rate),
             "overkill": to_json(self.overkill),
+            "image_auroc": to_json(self.image_auroc),
         }
         return vars(self) | {"scores": scores, "gate": gate} | estimates
 
@@ -164,6 +168,7 @@ def verify(path: Path, scoring: ScoringSet | None, *, limits: Limits) -> Convers
         gate=gate,
         escape_rate=ESCAPE_RATE.measure(predictions),
         overkill=OVERKILL.measure(predictions),
+        image_auroc=IMAGE_AUROC.measure(predictions),
     )
 
 

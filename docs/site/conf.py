@@ -39,6 +39,7 @@ _NAVIGATION = {
     "Begin": ["../README", "usage"],
     "Data and training": [
         *("train/data", "train/architectures", "train/training", "train/evaluation"),
+        "train/good-only",
     ],
     "Quantization": ["convert/quantization", "convert/benchmark", "convert/novelty"],
     "On devices": [

@@ -24,6 +24,8 @@ class MetricsWithIntervals:
         calibration_error: expected calibration error, 0 to 1; bootstrap.
         escape_rate: share of the defects that are called good; Wilson's. None without a good class.
         overkill: share of the good ones that are called a defect; the same.
+        image_auroc: chance that a defect scores higher than a good image, ties as half, of a model
+            that has seen good images only; bootstrap. None of another.
         calibration: the bins behind it that hold images, from low scores to high.
         classes: one entry for each class that has images, in the order of the labels.
         confusion: counts, truth by guess, over all labels; None beyond 100.
@@ -37,6 +39,7 @@ class MetricsWithIntervals:
     calibration_error: Estimate
     escape_rate: Estimate | None = None
     overkill: Estimate | None = None
+    image_auroc: Estimate | None = None
     calibration: tuple[CalibrationBin, ...]
     classes: tuple[ClassRecall, ...]
     confusion: tuple[tuple[int, ...], ...] | None

@@ -1,11 +1,12 @@
 """How well a number tells foreign images from known ones; shares of images in groups."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .statistics import Estimate, wilson_interval
+from .statistics import Estimate, student_quantile, wilson_interval
 
 Values = NDArray[np.floating]
 
@@ -54,3 +55,20 @@ def grouped_share(flags: NDArray[np.bool_], groups: NDArray[np.intp]) -> Estimat
     share = float((np.bincount(places, flags) / np.bincount(places)).mean())
     count = int(places.max()) + 1
     return Estimate(share, wilson_interval(round(share * count), images=count))
+
+
+def upper_limit(
+    values: Values, groups: NDArray[np.intp], share: float, *, fewest_groups: int
+) -> float:
+    """Return what at most `share` of these values exceed, and of those of a group yet unseen.
+
+    The latter is the prediction limit of a normal distribution of which each group is one draw. Of
+    few groups it lies far out: of less than `fewest_groups` it is left out.
+    """
+    seen = float(np.quantile(values, 1 - share, method="higher"))
+    count = len(np.unique(groups))
+    if count < fewest_groups:
+        return seen
+    quantile = student_quantile(1 - share, freedom=count - 1)
+    spread = float(values.std(ddof=1)) * math.sqrt(1 + 1 / count)
+    return max(seen, float(values.mean()) + quantile * spread)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..good_only import DEFECT, is_good_only
 from .calibration_error import calibration_estimate
+from .detection import auroc
 from .predictions import Predictions
 from .scoring import confusion_matrix
 from .statistics import Estimate, bootstrap_interval, mean_share_interval, share_estimate
@@ -104,6 +106,23 @@ def _overkill(predictions: Predictions) -> Estimate | None:
     return share_estimate(int((passed != good).sum()), images=len(passed))
 
 
+def _image_auroc(predictions: Predictions) -> Estimate | None:
+    if not is_good_only(predictions.labels):
+        return None
+    is_defect = predictions.truth == predictions.labels.index(DEFECT)
+    score = predictions.scores[:, predictions.labels.index(DEFECT)]
+    if is_defect.all() or not is_defect.any():
+        return None
+    value = auroc(score[~is_defect], score[is_defect])
+
+    def drawn(index: NDArray[np.intp]) -> float:
+        good, defects = index[~is_defect[index]], index[is_defect[index]]
+        return auroc(score[good], score[defects]) if len(good) and len(defects) else value
+
+    interval = bootstrap_interval(drawn, images=len(score), resamples=_RESAMPLES)
+    return Estimate(value, interval)
+
+
 def _agreement(predictions: Predictions) -> Estimate | None:
     if predictions.reference is None:
         return None
@@ -116,7 +135,8 @@ CALIBRATION_ERROR = Metric("calibration_error", "calibration error", _calibratio
 # Where a class is named as the good one: defects called good, and good ones called a defect.
 ESCAPE_RATE = Metric("escape_rate", "escape rate", _escape_rate)
 OVERKILL = Metric("overkill", "overkill", _overkill)
-INSPECTION_METRICS = (ESCAPE_RATE, OVERKILL)
+# Of a model that has seen good images only: the chance that a defect scores higher than one.
+IMAGE_AUROC = Metric("image_auroc", "image AUROC", _image_auroc)
 # In the order in which they stand beside each other.
 METRICS = (
     ACCURACY,
@@ -126,7 +146,10 @@ METRICS = (
     CALIBRATION_ERROR,
     ESCAPE_RATE,
     OVERKILL,
+    IMAGE_AUROC,
 )
+# What is left out where no model has it.
+OPTIONAL_METRICS = (ESCAPE_RATE, OVERKILL, IMAGE_AUROC)
 BRIEF_METRICS = tuple(metric for metric in METRICS if metric.is_brief)
 # Of a model against its reference.
 AGREEMENT = Metric("agreement", "agreement", _agreement)

@@ -76,7 +76,7 @@ def with_features(
     model: keras.Model,
 ) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:
     """Return what computes a classifier's scores and its features, as `traced` does."""
-    features = model.get_layer(FEATURES_NAME).output
+    features = model.get_layer(HEAD_NAME).input
     return traced(keras.Model(model.input, [model.output, features]))
 
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from ...edge_runtime.novelty.features import doubt_of, unit_length
 from ...edge_runtime.novelty.model import HeldOut, Novelty, NoveltyModel
 from ...edge_runtime.novelty.space import encoded
-from ..metrics.detection import grouped_share
-from ..metrics.statistics import student_quantile
+from ..metrics.detection import grouped_share, upper_limit
 
 Doubles = NDArray[np.float64]
 
@@ -23,7 +22,7 @@ _MOST_AXES = 256
 _LEFT_OUT = 1e-4
 _LEAST_DEVIATION = 1e-6
 _FOLDS, _LEAST_FITTED = 10, 0.75
-# From which on their spread tells what further ones will bring.
+# Of fewer, the limit for a group yet unseen lies so far out that foreign images are within.
 _FEWEST_GROUPS = 20
 # Of distance and doubt, each in its standard deviations: found by leaving classes out.
 _WEIGHTS = (1.0, 2.0)
@@ -216,20 +215,9 @@ def _mean_and_limit(
     Each part, values with their groups, sets a limit, and the highest counts.
     """
     mean = float(np.concatenate([values for values, _ in parts]).mean())
-    limits = [_limit(values, groups, share) for values, groups in parts if len(values)]
+    limits = [
+        upper_limit(values, groups, share, fewest_groups=_FEWEST_GROUPS)
+        for values, groups in parts
+        if len(values)
+    ]
     return mean, max(*limits, mean + _LEAST_DEVIATION)
-
-
-def _limit(values: Doubles, groups: NDArray[np.intp], share: float) -> float:
-    """Return what at most `share` of these values exceed, and of those of a group yet unseen.
-
-    The latter is the prediction limit of a normal distribution of which each group is one draw. Of
-    few groups it lies so far out that foreign images are within, and is left out.
-    """
-    seen = float(np.quantile(values, 1 - share, method="higher"))
-    count = len(np.unique(groups))
-    if count < _FEWEST_GROUPS:
-        return seen
-    quantile = student_quantile(1 - share, freedom=count - 1)
-    spread = float(values.std(ddof=1)) * math.sqrt(1 + 1 / count)
-    return max(seen, float(values.mean()) + quantile * spread)

@@ -52,7 +52,7 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
     Raises:
         EdgeclfError: the folder cannot serve for training; every reason is named.
     """
-    _check_apart(config.data, config.out)
+    check_apart(config.data, config.out)
     folder = scan_labelled_folder(config.data)
     found = folder.images
     labels = tuple(sorted({image.label for image in found}))
@@ -93,7 +93,7 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
     )
 
 
-def _check_apart(data: Path, out: Path) -> None:
+def check_apart(data: Path, out: Path) -> None:
     """Refuse a run in the data folder: its pictures would be data of the next training."""
     inside = out.resolve()
     if data.is_dir() and data.resolve() in (inside, *inside.parents):
@@ -133,7 +133,7 @@ def _groups_and_splits(
 ) -> tuple[list[str], list[str], list[str]]:
     """Return the group and the split of each image, which a teacher decides, and warnings."""
     if config.distill is None:
-        groups, warnings = _read_groups(config.groups, paths)
+        groups, warnings = read_groups(config.groups, paths)
         return groups, _split(images, groups, config, fold), warnings
     known, warnings = teacher_split(
         config.distill.teacher,
@@ -144,7 +144,7 @@ def _groups_and_splits(
     return [image.group for image in known], [image.split for image in known], warnings
 
 
-def _read_groups(csv_path: Path | None, paths: list[str]) -> tuple[list[str], list[str]]:
+def read_groups(csv_path: Path | None, paths: list[str]) -> tuple[list[str], list[str]]:
     """Return the group of each path, and warnings; without a file each image stands alone."""
     if csv_path is None:
         return [""] * len(paths), []

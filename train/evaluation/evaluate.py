@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ...models.data.examples import Split
 from ...models.float_model import FloatModel, FloatModelInfo
+from ...models.good_only import is_good_only
 from ...models.masks import MaskedImages
 from ...models.metrics.accuracy import MetricsWithIntervals, measure_metrics
 from ...models.metrics.calibration_error import (
@@ -180,7 +181,9 @@ def evaluate(
     model = FloatModel(replace(info, calibration=Calibration()))
     as_trained, features = model.observe(test.pixels)
     val_as_trained, val_features = model.observe(val.pixels)
-    temperature = fit_temperature(val_as_trained, val.classes)
+    temperature = Temperature(1.0, images=0, at_bound=False)
+    if not is_good_only(labels):
+        temperature = fit_temperature(val_as_trained, val.classes)
     scores = at_temperature(as_trained, temperature.value)
     val_scores = at_temperature(val_as_trained, temperature.value)
     saved = log_losses(as_trained, test.classes) - log_losses(scores, test.classes)

@@ -32,7 +32,7 @@ class Temperature:
 
     Attributes:
         value: what the logits are divided by; above 1, the model was too sure.
-        images: number of validation images.
+        images: number of validation images; 0 where none was fitted.
         at_bound: whether it would have gone beyond what we allow.
     """
 

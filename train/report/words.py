@@ -53,6 +53,11 @@ def inspection_sentence(evaluation: Evaluation) -> str | None:
 def temperature_sentence(evaluation: Evaluation) -> str:
     """Return what the temperature does on the test images."""
     temperature, before, after = evaluation.temperature, evaluation.before, evaluation.after
+    if not temperature.images:
+        return (
+            "No temperature was fitted, for want of defects to fit it on: a score of 0.5 is the "
+            "threshold that good images have set, and the temperature stays 1"
+        )
     saved = evaluation.log_loss_saved
     if saved.interval.low > 0:
         verdict = "it helps"
@@ -127,7 +132,7 @@ def cautions(evaluation: Evaluation, history: Sequence[dict[str, str]]) -> list[
             f"The temperature, {temperature.value:.2f}, is the furthest that is allowed: the "
             "validation images would have it further, and may not be like others."
         )
-    if temperature.images < FEW_IMAGES:
+    if 0 < temperature.images < FEW_IMAGES:
         found.append(
             f"The temperature was fitted on {count(temperature.images, 'image')}; fewer than "
             f"{FEW_IMAGES} leave it largely to chance."

@@ -7,10 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeclf.edge_runtime.errors import EdgeclfError
+from edgeclf.models.good_only import GOOD_ONLY_LABELS
 from edgeclf.models.metrics.accuracy import MetricsWithIntervals, measure_metrics
 from edgeclf.models.metrics.predictions import Predictions
 from edgeclf.models.metrics.records import from_json, to_json
-from edgeclf.models.metrics.registry import AGREEMENT, BRIEF_METRICS, METRICS
+from edgeclf.models.metrics.registry import AGREEMENT, BRIEF_METRICS, IMAGE_AUROC, METRICS
 from edgeclf.models.metrics.scoring import Metrics
 from edgeclf.models.metrics.statistics import Estimate
 from edgeclf.models.report.figures import brief_figures, decimals, figure
@@ -33,13 +34,15 @@ def test_each_metric_is_a_field_and_each_estimate_is_a_metric() -> None:
     assert {metric.name for metric in BRIEF_METRICS} <= plain
 
 
-@pytest.mark.parametrize("classes", [3, 12])
+@pytest.mark.parametrize("classes", [2, 3, 12])
 def test_a_share_lies_between_0_and_1_with_its_interval(classes: int) -> None:
     truth, scores = drawn(80, classes)
-    labels = tuple(f"class {i}" for i in range(classes))
+    is_good_only = classes == len(GOOD_ONLY_LABELS)
+    labels = GOOD_ONLY_LABELS if is_good_only else tuple(f"class {i}" for i in range(classes))
     metrics = measure_metrics(truth, scores, labels=labels, good=labels[0])
     measured = [metric for metric in METRICS if metrics.estimate(metric)]
-    assert len(measured) == len(METRICS) - (classes <= 10)
+    assert (IMAGE_AUROC in measured) == is_good_only
+    assert len(measured) == len(METRICS) - (classes <= 10) - (not is_good_only)
     for metric in measured:
         estimate = metrics.estimate(metric)
         assert estimate
@@ -90,3 +93,13 @@ def test_a_metric_that_an_older_file_lacks_is_its_default() -> None:
     assert from_json(_Newer, older | {"recall": 0.25}, where="x").recall == 0.25
     with pytest.raises(EdgeclfError, match="x: lacks 'accuracy'"):
         from_json(_Newer, {"recall": 0.25}, where="x")
+
+
+def test_the_image_auroc_is_that_of_the_score_of_a_defect() -> None:
+    truth = np.array([0, 0, 0, 1, 1])
+    defect = np.array([0.1, 0.2, 0.7, 0.6, 0.9], np.float32)
+    scores = np.stack([1 - defect, defect], axis=1)
+    found = IMAGE_AUROC.measure(Predictions(truth, scores, GOOD_ONLY_LABELS))
+    assert found
+    assert found.value == pytest.approx(5 / 6)
+    assert IMAGE_AUROC.measure(Predictions(truth[:3], scores[:3], GOOD_ONLY_LABELS)) is None
