@@ -45,6 +45,7 @@ _NAVIGATION = {
         *("device/raspberry-pi", "device/runtimes", "device/live", "device/service"),
         *("device/browser", "device/npu"),
     ],
+    "Archives": ["fleet/bulk"],
     "Reference": [
         *("reference/commands", "reference/api", "reference/input", "reference/records"),
         "schemas/index",
