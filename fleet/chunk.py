@@ -99,7 +99,7 @@ class ChunkClassifier:
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(self._decoders) as pool:
 
             def submit() -> None:
-                batch = reader.submit(next, source, ())
+                batch: Future[list[Encoded]] = reader.submit(next, source, [])
                 waiting.append(pool.submit(self._decode, batch))
 
             for _ in range(self._decoders + 2):
@@ -112,5 +112,5 @@ class ChunkClassifier:
                 for each in waiting:
                     each.cancel()
 
-    def _decode(self, batch: "Future[Sequence[Encoded]]") -> list[Decoded]:
+    def _decode(self, batch: Future[list[Encoded]]) -> list[Decoded]:
         return decode_batch(batch.result(), self._classifier)

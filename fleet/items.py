@@ -95,7 +95,7 @@ def _members(file: InputFile, place: Place, skipped: Counter[str]) -> Iterator[I
         ):
             while (member := archive.next()) is not None:
                 # The archive remembers each, which may be millions.
-                archive.members.clear()
+                archive.members.clear()  # type: ignore[attr-defined]
                 path = Path(member.name)
                 if not member.isfile():
                     if not member.isdir():
@@ -146,7 +146,7 @@ def is_bytes(kind: Any) -> bool:
 def leaf_type(schema: Any, name: str) -> Any:
     """Return the type of a column such as `image` or `image.bytes`; None if it is not there."""
     first, *rest = name.split(".")
-    kind = schema.field(first).type if first in schema.names else None
+    kind: Any = schema.field(first).type if first in schema.names else None
     for each in rest:
         is_there = types.is_struct(kind) and kind.get_field_index(each) >= 0
         kind = kind.field(each).type if is_there else None

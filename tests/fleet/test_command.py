@@ -218,6 +218,7 @@ def test_an_output_that_holds_something_is_refused(
     [
         ("/nowhere/*.jpg", "/nowhere/*.jpg: no such file, or nothing in it to classify"),
         ("nix://user:secret@host/x", "nix://"),
+        ("sftp://user:secret@host/a/b.jpg", "sftp://host/a/b.jpg: a package is missing"),
     ],
 )
 def test_an_input_that_is_none_is_one_line(
