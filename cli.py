@@ -28,6 +28,7 @@ _COMMANDS = {
     "inspect": "edge_runtime.inspect.command",
     "benchmark": "benchmarks.command",
     "demo": "benchmarks.demo.command",
+    "bulk": "fleet.command",
 }
 
 # What the system refuses, the user can mend: one line instead of a traceback. Not so these: bugs,

@@ -22,6 +22,9 @@ _EXTRAS = {
     "tensorflow_model_optimization": "train",
     "jinja2": "report",
     "markupsafe": "report",
+    "fsspec": "bulk",
+    "pyarrow": "bulk",
+    "ray": "bulk",
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1]
-PARTS = ("benchmarks", "convert", "edge_runtime", "train")
+PARTS = ("benchmarks", "convert", "edge_runtime", "fleet", "train")
 
 # What points at something that stands elsewhere, or is no sentence.
 NOT_ALONE = re.compile(

@@ -46,6 +46,7 @@ _NAVIGATION = {
         *("device/raspberry-pi", "device/runtimes", "device/live", "device/service"),
         *("device/teach", "device/browser", "device/npu"),
     ],
+    "Archives": ["fleet/bulk"],
     "Reference": [
         *("reference/commands", "reference/api", "reference/input", "reference/records"),
         "schemas/index",

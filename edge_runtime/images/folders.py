@@ -165,7 +165,7 @@ def find_matches(pattern: str) -> list[Path]:
     if _ANY_DEPTH not in parts:
         return sorted(path for name in glob.glob(pattern) if (path := Path(name)).is_file())  # noqa: PTH207, it may be absolute
     first = parts.index(_ANY_DEPTH)
-    inner = _regex(parts[first:])
+    inner = glob_pattern(parts[first:])
     bases = glob.glob(str(Path(*parts[:first]))) if first else ["."]  # noqa: PTH207
     return sorted(
         path
@@ -176,7 +176,7 @@ def find_matches(pattern: str) -> list[Path]:
     )
 
 
-def _regex(parts: tuple[str, ...]) -> re.Pattern[str]:
+def glob_pattern(parts: tuple[str, ...]) -> re.Pattern[str]:
     """Return a pattern of relative paths: `**` as the last part stands for files, too."""
     text = "".join(r"(?:[^/]+/)*" if part == _ANY_DEPTH else _segment(part) + "/" for part in parts)
     return re.compile(

@@ -76,6 +76,12 @@ _ALLOWED = (
         allowed="the photographs are not ours to publish",
     ),
     Prerequisite(
+        "Ray",
+        "edgeclf bulk --ray",
+        "pip install 'ray[data]'",
+        allowed="it is large, and one option needs it",
+    ),
+    Prerequisite(
         "emulation",
         "the wheel on an emulated Raspberry Pi",
         "run them on x86-64 Debian",

@@ -44,6 +44,8 @@ _HARMLESS = re.compile(rf"(?:/(?:(?:{_WORDS}|[0-9])[-_.]?)*)+", re.IGNORECASE)
 _KNOWN = re.compile(_WORDS, re.IGNORECASE)
 _MOST_DIGITS = 3
 _LONGEST_PATH = 64
+# Where archives lie: their paths are names of files, and secrets stand before the host or behind `?`.
+_STORES = {"abfs", "file", "gs", "s3", "sftp"}
 # What an address may hold as it stands (RFC 3986), and the % of what is escaped already.
 _SAFE = "%/?:@!$&'()*+,;=-._~[]{}|^`<>\""
 
@@ -225,6 +227,8 @@ def _public(found: re.Match[str]) -> str:
     if found[0].endswith("://USER:PASSWORD@…"):
         return found[0]  # our own hint
     scheme, _, rest = found[0].partition(":/")
+    if found[1] and scheme.lower() in _STORES:
+        return f"{scheme.lower()}://{rest.lstrip('/').rpartition('@')[2].partition('?')[0]}"
     try:
         address = CameraAddress.parse(f"{scheme}://{rest.lstrip('/')}") if found[1] else None
     except EdgeclfError:

@@ -1,0 +1,96 @@
+"""What the rows of a bulk run say together, part by part: of any number of rows."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.compute
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from ..output import OutputFolder
+
+BINS = 20  # of 0 to 1
+SHOWN = 12
+_COLUMNS = ["path", "sha256", "label", "score", "novelty", "novelty_reason", "modified", "error"]
+_MOST_REASONS = 1000
+
+
+@dataclass
+class Summary:
+    """Counts over the rows, and those that stand out.
+
+    Attributes:
+        labels: rows by label.
+        months: rows by month (`2026-11`) and label; only of images whose time is known.
+        errors: rows by error.
+        scores: rows by score, 0 to 1 in `BINS` bins.
+        novelty: rows by novelty, in as many; all 0 of a model that cannot tell.
+        uncertain: rows with the lowest scores, lowest first.
+        foreign: rows with the highest novelty, highest first.
+    """
+
+    labels: Counter[str] = field(default_factory=Counter)
+    months: Counter[tuple[str, str]] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    scores: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
+    novelty: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
+    uncertain: list[dict[str, Any]] = field(default_factory=list)
+    foreign: list[dict[str, Any]] = field(default_factory=list)
+
+
+def summarize(out: OutputFolder, parts: Sequence[str]) -> Summary:
+    """Return what the rows of the parts say.
+
+    Args:
+        out: the output folder.
+        parts: names of the parts in it.
+    """
+    summary = Summary()
+    for name in parts:
+        with out.open(name) as opened:
+            _add(summary, pyarrow.parquet.read_table(opened, columns=_COLUMNS))
+    return summary
+
+
+def _add(summary: Summary, table: Any) -> None:
+    compute = pyarrow.compute
+    failed = table.filter(compute.is_valid(table["error"]))
+    rows = table.filter(compute.is_null(table["error"]))
+    for one in compute.value_counts(failed["error"]).to_pylist():
+        summary.errors[one["values"]] += one["counts"]
+    if len(summary.errors) > _MOST_REASONS:
+        kept = Counter(dict(summary.errors.most_common(_MOST_REASONS // 2)))
+        kept["others"] += summary.errors.total() - kept.total()
+        summary.errors = kept
+    for one in compute.value_counts(rows["label"]).to_pylist():
+        summary.labels[one["values"]] += one["counts"]
+    dated = rows.filter(compute.is_valid(rows["modified"]))
+    months = dated.set_column(0, "month", compute.utf8_slice_codeunits(dated["modified"], 0, 7))
+    for one in months.group_by(["month", "label"]).aggregate([([], "count_all")]).to_pylist():
+        summary.months[one["month"], one["label"]] += one["count_all"]
+    summary.scores += _histogram(rows["score"])
+    known = rows.filter(compute.is_valid(rows["novelty"]))
+    summary.novelty += _histogram(known["novelty"])
+    summary.uncertain = _first(summary.uncertain, rows, "score", "ascending")
+    summary.foreign = _first(summary.foreign, known, "novelty", "descending")
+
+
+def _histogram(column: Any) -> NDArray[np.int64]:
+    return np.histogram(column.to_numpy(), BINS, (0, 1))[0].astype(np.int64)
+
+
+def _first(found: list[dict[str, Any]], rows: Any, key: str, order: str) -> list[dict[str, Any]]:
+    """Return the first of what was found before and of `rows`; copies of an image count once."""
+    best = rows.take(
+        pyarrow.compute.select_k_unstable(rows, SHOWN * 2, [(key, order), ("path", "ascending")])
+    )
+    sign = 1 if order == "ascending" else -1
+    ordered = sorted([*found, *best.to_pylist()], key=lambda row: (sign * row[key], row["path"]))
+    distinct: dict[str, dict[str, Any]] = {}
+    for row in ordered:
+        distinct.setdefault(row["sha256"], row)
+    return list(distinct.values())[:SHOWN]
