@@ -44,7 +44,7 @@ _HARMLESS = re.compile(rf"(?:/(?:(?:{_WORDS}|[0-9])[-_.]?)*)+", re.IGNORECASE)
 _KNOWN = re.compile(_WORDS, re.IGNORECASE)
 _MOST_DIGITS = 3
 _LONGEST_PATH = 64
-# Where archives lie: their paths are names of files, and secrets stand before the host or behind `?`.
+# Of archives: their paths name files, and secrets stand before the host or behind `?`.
 _STORES = {"abfs", "file", "gs", "s3", "sftp"}
 # What an address may hold as it stands (RFC 3986), and the % of what is escaped already.
 _SAFE = "%/?:@!$&'()*+,;=-._~[]{}|^`<>\""
