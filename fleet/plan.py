@@ -5,6 +5,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -129,13 +130,11 @@ def read_plan(out: OutputFolder) -> Plan:
         EdgeclfError: it is damaged, or of another version.
     """
     data = out.read(PLAN)
-    try:
+    head: dict[str, Any] = {}
+    with suppress(pyarrow.ArrowException, KeyError, TypeError, ValueError):
         metadata = pyarrow.parquet.read_metadata(io.BytesIO(data)).metadata
         head = json.loads(metadata[_HEAD])
-        known = head["schema"] == SCHEMA
-    except (pyarrow.ArrowException, KeyError, TypeError, ValueError):
-        known = False
-    if not known:
+    if head.get("schema") != SCHEMA:
         raise EdgeclfError(
             f"{out.place.name(out.path(PLAN))}: no plan of this version of edgeclf; choose another "
             "folder, or resume with the version that made it"

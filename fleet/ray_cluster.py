@@ -34,7 +34,7 @@ def ray_runner(
         address: of the cluster, or `local` for a new one on this machine.
 
     Raises:
-        EdgeclfError: no cluster answers there.
+        EdgeclfError: it cannot be started or reached.
     """
     # Before Ray is imported. A cluster that runs already has its own setting.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -53,11 +53,11 @@ def ray_runner(
             logging_level="ERROR",
             **(options if address == LOCAL else {}),
         )
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001, Ray raises this very class, too
         reason = " ".join(str(error).split())
         raise EdgeclfError(
-            f"--ray {address}: no cluster answers there ({reason:.160}); give HOST:PORT of its "
-            "head, auto for the one on this machine, or nothing for a new one"
+            f"--ray {address}: Ray cannot be started or reached ({reason:.160}); give HOST:PORT of "
+            "its head, auto for the cluster of this machine, or nothing for a new one"
         ) from None
 
     def run(chunks: Sequence[int], advance: Callable[[int], object]) -> Iterator[tuple[int, Part]]:

@@ -5,11 +5,11 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow
-import pyarrow.compute
 import pyarrow.parquet
 
 from ..edge_runtime.errors import EdgeclfError
@@ -149,13 +149,13 @@ def read_part(out: OutputFolder, chunk: int, *, plan: str, images: int) -> Part:
     """
     name = part_name(chunk)
     data = out.read(name)
-    try:
+    table, head = None, {}
+    with suppress(pyarrow.ArrowException, KeyError, TypeError, ValueError):
         table = pyarrow.parquet.read_table(io.BytesIO(data))
         head = json.loads(table.schema.metadata[_HEAD])
-        belongs = (head["plan"], head["chunk"], table.num_rows) == (plan, chunk, images)
-    except (pyarrow.ArrowException, KeyError, TypeError, ValueError):
-        belongs = False
-    if not belongs:
+    if table is None or (
+        (head.get("plan"), head.get("chunk"), table.num_rows) != (plan, chunk, images)
+    ):
         raise EdgeclfError(
             f"{out.place.name(out.path(name))}: damaged, or of another run; delete it and resume"
         )
@@ -176,5 +176,5 @@ def _part(name: str, data: bytes, table: Any, head: Mapping[str, Any]) -> Part:
 
 
 def _counts(column: Any) -> dict[str, int]:
-    counted = pyarrow.compute.value_counts(column).to_pylist()
+    counted = column.value_counts().to_pylist()
     return dict(Counter({one["values"]: one["counts"] for one in counted if one["values"]}))

@@ -17,6 +17,7 @@ BINS = 20  # of 0 to 1
 SHOWN = 12
 _COLUMNS = ["path", "sha256", "label", "score", "novelty", "novelty_reason", "modified", "error"]
 _MOST_REASONS = 1000
+_compute: Any = pyarrow.compute  # its functions are made when it is imported
 
 
 @dataclass
@@ -57,23 +58,22 @@ def summarize(out: OutputFolder, parts: Sequence[str]) -> Summary:
 
 
 def _add(summary: Summary, table: Any) -> None:
-    compute = pyarrow.compute
-    failed = table.filter(compute.is_valid(table["error"]))
-    rows = table.filter(compute.is_null(table["error"]))
-    for one in compute.value_counts(failed["error"]).to_pylist():
+    failed = table.filter(_compute.is_valid(table["error"]))
+    rows = table.filter(_compute.is_null(table["error"]))
+    for one in _compute.value_counts(failed["error"]).to_pylist():
         summary.errors[one["values"]] += one["counts"]
     if len(summary.errors) > _MOST_REASONS:
         kept = Counter(dict(summary.errors.most_common(_MOST_REASONS // 2)))
         kept["others"] += summary.errors.total() - kept.total()
         summary.errors = kept
-    for one in compute.value_counts(rows["label"]).to_pylist():
+    for one in _compute.value_counts(rows["label"]).to_pylist():
         summary.labels[one["values"]] += one["counts"]
-    dated = rows.filter(compute.is_valid(rows["modified"]))
-    months = dated.set_column(0, "month", compute.utf8_slice_codeunits(dated["modified"], 0, 7))
+    dated = rows.filter(_compute.is_valid(rows["modified"]))
+    months = dated.set_column(0, "month", _compute.utf8_slice_codeunits(dated["modified"], 0, 7))
     for one in months.group_by(["month", "label"]).aggregate([([], "count_all")]).to_pylist():
         summary.months[one["month"], one["label"]] += one["count_all"]
     summary.scores += _histogram(rows["score"])
-    known = rows.filter(compute.is_valid(rows["novelty"]))
+    known = rows.filter(_compute.is_valid(rows["novelty"]))
     summary.novelty += _histogram(known["novelty"])
     summary.uncertain = _first(summary.uncertain, rows, "score", "ascending")
     summary.foreign = _first(summary.foreign, known, "novelty", "descending")
@@ -86,7 +86,7 @@ def _histogram(column: Any) -> NDArray[np.int64]:
 def _first(found: list[dict[str, Any]], rows: Any, key: str, order: str) -> list[dict[str, Any]]:
     """Return the first of what was found before and of `rows`; copies of an image count once."""
     best = rows.take(
-        pyarrow.compute.select_k_unstable(rows, SHOWN * 2, [(key, order), ("path", "ascending")])
+        _compute.select_k_unstable(rows, SHOWN * 2, [(key, order), ("path", "ascending")])
     )
     sign = 1 if order == "ascending" else -1
     ordered = sorted([*found, *best.to_pylist()], key=lambda row: (sign * row[key], row["path"]))

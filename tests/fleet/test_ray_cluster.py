@@ -69,5 +69,5 @@ def test_an_address_without_a_cluster_is_one_line(
         env=ray_environment,
     )
     assert done.returncode == 1
-    assert "--ray 127.0.0.1:1: no cluster answers there" in done.stderr.splitlines()[-1]
+    assert "--ray 127.0.0.1:1: Ray cannot be started or reached" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
