@@ -1,6 +1,5 @@
 """What the tests of `edgeclf bulk` share."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,6 @@ import pytest
 @pytest.fixture(scope="session")
 def model(request: pytest.FixtureRequest) -> Path:
     """The tiny int8 file."""
-    if "BULK_MODEL" in os.environ:
-        return Path(os.environ["BULK_MODEL"])
     folder: Path = request.getfixturevalue("tiny_models")
     return folder / "int8.tflite"
 
