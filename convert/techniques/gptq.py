@@ -32,10 +32,9 @@ _BLOCK = 64
 
 _STEPS = 127
 
-# What the largest weight of an output is multiplied with, in turn, where it has so few weights that
-# they can hardly make up for one another's errors: with another step they have others.
+# What the largest weight of a depthwise output is multiplied with, in turn: its few weights can hardly
+# make up for one another's errors, and with another step they have others.
 _STRETCHES = np.linspace(0.98, 1.02, 17)
-_FEW = 128
 
 
 def input_moments(graph: Graph, inputs: NDArray[np.uint8], *, seed: int = 0) -> dict[str, Array]:
@@ -77,7 +76,7 @@ def gptq(graph: Graph, moments: dict[str, Array]) -> Graph:
         for name, moment in bar:
             node = graph[name]
             assert isinstance(node, Conv | Depthwise | Dense)
-            round_weights = round_best if moment.shape[-1] <= _FEW else round_kernel
+            round_weights = round_best if isinstance(node, Depthwise) else round_kernel
             rounded[name] = _with_weights(node, round_weights(_weights(node), moment))
     return Graph([rounded.get(node.name, node) for node in graph])
 
