@@ -32,8 +32,8 @@ _BLOCK = 64
 
 _STEPS = 127
 
-# What the largest weight of a depthwise output is multiplied with, in turn: its few weights can hardly
-# make up for one another's errors, and with another step they have others.
+# What the largest weight of a depthwise output is multiplied with, in turn: its few weights can
+# hardly make up for one another's errors, and with another step they have others.
 _STRETCHES = np.linspace(0.98, 1.02, 17)
 
 
