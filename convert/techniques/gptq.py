@@ -136,8 +136,10 @@ def round_kernel(kernel: Array, moments: Array, *, stretch: float = 1) -> Array:
 
 
 def _can_round(node: object) -> TypeGuard[Conv | Depthwise | Dense]:
-    if isinstance(node, Depthwise):  # one weight is its own step
-        return node.kernel.shape[:2] != (1, 1) and node.dilation == (1, 1)
+    if isinstance(node, Depthwise):
+        taps = node.kernel.reshape(-1, node.kernel[0, 0].size)
+        is_exact = (taps == taps[0]).all()  # weights of one size, as of an average, are one step
+        return not is_exact and node.dilation == (1, 1)
     return isinstance(node, Dense) or (isinstance(node, Conv) and node.groups == 1)
 
 
