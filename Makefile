@@ -62,7 +62,7 @@ test-lowest: .venv-lowest/installed
 	.venv-lowest/bin/pytest -n 2 --dist loadfile $(LOWEST)
 
 .venv-lowest/installed: pyproject.toml .venv/installed
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-lowest
+	$(BIN)/uv venv --quiet --seed --clear --python $(BIN)/python .venv-lowest
 	$(BIN)/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
 	  --editable '.[train,dev]'
 	@touch $@

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,12 @@ from .model_file.self_test import SelfTest, SelfTestResult, run_self_test
 from .model_file.spec import ModelSpec
 from .novelty.features import LEAST_LENGTH
 from .novelty.model import Novelty
-from .novelty.taught import Prototypes
 from .prediction import Observed
 from .tflite.interpreter import Interpreter
 from .tflite.model_tensors import ModelTensors
+
+if TYPE_CHECKING:
+    from .novelty.taught import Prototypes
 
 # Of a score that the taught head computes, on the same outputs and features: sums in another order.
 _HEAD_TOLERANCE = 1e-3
@@ -36,7 +38,7 @@ class Knowledge:
     novelty_threshold: float | None = None
 
     @cached_property
-    def prototypes(self) -> Prototypes | None:
+    def prototypes(self) -> "Prototypes | None":
         """The classes that were taught; None of a file as it was converted."""
         spec = self.spec
         if spec.taught is None or spec.novelty is None:

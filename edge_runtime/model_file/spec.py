@@ -5,15 +5,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import EdgeclfError
 from ..heatmap import HeatmapHead
 from ..novelty.model import NoveltyModel
-from ..novelty.taught import TaughtHead
 from ..preprocess import RESIZE_RULES, ResizeRule
 from ..validation.strict_json import member, read_object, typed
 from .self_test import SelfTest
+
+if TYPE_CHECKING:
+    from ..novelty.taught import TaughtHead
 
 SCHEMA = 1
 
@@ -58,7 +60,7 @@ class ModelSpec:
     self_test: SelfTest | None = None
     heatmap: HeatmapHead | None = None
     novelty: NoveltyModel | None = None
-    taught: TaughtHead | None = None
+    taught: "TaughtHead | None" = None
     provenance: dict[str, Any] | None = None
     thresholds: dict[str, float] | None = None
     good: str | None = None
@@ -136,6 +138,8 @@ def _typed_values(values: dict[str, Any]) -> dict[str, Any]:
         taught = member(values, "taught", dict) if "taught" in values else {"outputs": len(labels)}
         read["novelty"] = NoveltyModel.from_json(novelty, classes=member(taught, "outputs", int))
     if "taught" in values:
+        from ..novelty.taught import TaughtHead  # most files were taught nothing
+
         read["taught"] = TaughtHead.from_json(member(values, "taught", dict), labels=labels)
         if "novelty" not in read or read["taught"].channels != read["novelty"].channels:
             raise ValueError("taught classes without the features that they are known by")
