@@ -82,7 +82,9 @@ def test_a_killed_run_goes_on(
 
 
 def test_ctrl_c_says_how_to_go_on(model: Path, surfaces: Path, tmp_path: Path) -> None:
-    code = KILL.replace("SIGKILL", "SIGINT")
+    # A shell's background job ignores SIGINT, and so would the process.
+    handle = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code = handle + KILL.replace("SIGKILL", "SIGINT")
     options = ["--out", str(tmp_path / "out"), "--rows-per-part", "20"]
     done = subprocess.run(
         [sys.executable, "-c", code, "2", "after", "bulk", str(model), str(surfaces), *options],

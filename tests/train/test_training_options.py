@@ -156,7 +156,8 @@ def test_the_help_shows_every_option_once_under_its_heading(cli) -> None:
         assert text.count(f"  {option.opts[0]} ") + text.count(f"  {option.opts[0]}\n") == 1
     titles = [line for line in text.splitlines() if line.endswith(":") and line[:1].strip()]
     assert titles == [
-        "Data:", "Network:", "Phases:", "Augmentation:", "Evaluation:", "Distillation:", "Run:",
+        "Data:", "Network:", "Phases:", "Augmentation:", "Evaluation:", "Good images only:",
+        "Distillation:", "Run:",
     ]  # fmt: skip
 
 
