@@ -1,6 +1,6 @@
 """From a data folder to arrays: what is there, what can be read, and which split it belongs to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ...edge_runtime.prediction import UNKNOWN
 from ...edge_runtime.text import alike
 from ...models.data.class_folders import SPLITS, LabelledImage, scan_labelled_folder
 from ...models.data.examples import Split
-from ...models.data.labelled_images import load_images
+from ...models.data.labelled_images import LoadedImages, load_images
 from ...models.run import SplitImage
 from ..config import TrainConfig
 from ..data_check.columns import column_of
@@ -57,14 +57,7 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
     found = folder.images
     labels = tuple(sorted({image.label for image in found}))
     _check_labels(config.data, labels)
-    with click.progressbar(length=len(found), label="Reading images") as bar:
-        loaded = load_images(
-            [image.path for image in found],
-            size_hw=config.input_hw,
-            rule=config.resize,
-            advance=bar.update,
-        )
-    readable = [image for image, ok in zip(found, loaded.readable, strict=True) if ok]
+    readable, loaded = read_images(found, config)
     _check_none_lost(labels, readable, loaded.errors)
 
     paths = [image.path.relative_to(config.data).as_posix() for image in readable]
@@ -91,6 +84,26 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
             *_leak_warnings(splits, seen),
         ),
     )
+
+
+def read_images(
+    found: Sequence[LabelledImage], config: TrainConfig
+) -> tuple[list[LabelledImage], LoadedImages]:
+    """Return those of the images that can be read, and the pixels of these; show the progress.
+
+    Args:
+        found: images of the data folder.
+        config: the training, which has the input size and the resize rule.
+    """
+    with click.progressbar(length=len(found), label="Reading images") as bar:
+        loaded = load_images(
+            [image.path for image in found],
+            size_hw=config.input_hw,
+            rule=config.resize,
+            advance=bar.update,
+        )
+    readable = [image for image, ok in zip(found, loaded.readable, strict=True) if ok]
+    return readable, loaded
 
 
 def check_apart(data: Path, out: Path) -> None:

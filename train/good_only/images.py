@@ -4,18 +4,16 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.images.folders import scan_folder, subfolders
 from ...models.data.class_folders import LabelledImage, scan_labelled_folder
-from ...models.data.labelled_images import load_images
 from ...models.good_only import DEFECT, GOOD, GOOD_ONLY_LABELS, usual_good
 from ...models.run import SplitImage
 from ..config import TrainConfig
-from ..data.dataset import check_apart, read_groups
+from ..data.dataset import check_apart, read_groups, read_images
 from ..data.split import split_images
 
 _FITTED = ("train", "val")
@@ -63,14 +61,7 @@ def read_good_only(config: TrainConfig, *, good: str | None) -> GoodOnlyImages:
     """
     check_apart(config.data, config.out)
     found, warnings = _scan(config.data, good)
-    with click.progressbar(length=len(found), label="Reading images") as bar:
-        loaded = load_images(
-            [image.path for image in found],
-            size_hw=config.input_hw,
-            rule=config.resize,
-            advance=bar.update,
-        )
-    readable = [image for image, ok in zip(found, loaded.readable, strict=True) if ok]
+    readable, loaded = read_images(found, config)
     paths = [image.path.relative_to(config.data).as_posix() for image in readable]
     groups, more = read_groups(config.groups, paths)
     splits = _split(readable, groups, config)
