@@ -6,9 +6,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...edge_runtime.files import sha256_of
 from ...models.metrics.accuracy import measure_metrics
+from ...models.metrics.detection import group_numbers, grouped_share
 from ...models.metrics.scoring import Labels
 from ...models.photographs import Photographs
 from ..results.against import measure_against
@@ -61,11 +63,13 @@ def assemble_models(
     *,
     names: Sequence[str],
     data: DataSet,
+    groups: Sequence[str],
 ) -> list[Model]:
     """Return the figures of all models.
 
     The reference is the float Keras model, else the first float32 one, else, where both runtimes
-    are measured, the first model, so that the second has something to be held against.
+    are measured, the first model, so that the second has something to be held against. `groups`
+    names the group of each photograph; one without is empty.
     """
     truth = np.asarray(data.truth)
     reference = _reference(measured)
@@ -77,6 +81,7 @@ def assemble_models(
             name=name,
             data=data,
             paths=photographs.paths,
+            groups=group_numbers(groups),
         )
         for one, name in zip(measured, names, strict=True)
     ]
@@ -100,6 +105,7 @@ def _model(
     name: str,
     data: DataSet,
     paths: Sequence[Path],
+    groups: NDArray[np.intp],
 ) -> Model:
     model_file = one.model_file
     model = replace(
@@ -117,6 +123,7 @@ def _model(
     return replace(
         model,
         delegate=one.delegate,
+        unknown=None if one.unknown is None else grouped_share(one.unknown, groups),
         metrics=measure_metrics(truth, one.scores, labels=data.labels, good=data.good),
         against=None
         if other is None or other.scores is None

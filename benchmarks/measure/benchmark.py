@@ -14,6 +14,7 @@ from ...models.photographs import (
     Photographs,
     labelled_photographs,
     readable_photographs,
+    run_groups,
     run_photographs,
 )
 from ...models.run import Run
@@ -59,7 +60,7 @@ def measure_benchmark(
     check_alike(model_files)
     first = model_files[0]
     run = next((one.run for one in found if one.run), None)
-    folder, photographs = _photographs(run, data, first.labels)
+    folder, photographs, groups = _photographs(run, data, first.labels)
     inputs, readable = readable_photographs(photographs, size_hw=first.input_hw, rule=first.resize)
     described = describe_data(
         readable, folder=folder, labels=first.labels, good=good_class(model_files)
@@ -80,6 +81,7 @@ def measure_benchmark(
         readable,
         names=list(names.values()),
         data=described,
+        groups=[groups.get(path, "") for path in readable.paths],
     )
     failed = [failed_model(path, name=short[path], error=why) for path, why in errors.items()]
     models = tuple(
@@ -127,17 +129,18 @@ def _read(
 
 def _photographs(
     run: Run | None, data: Path | None, labels: tuple[str, ...]
-) -> tuple[Path, Photographs]:
-    """Return the folder and what in it is to be measured on."""
+) -> tuple[Path, Photographs, dict[Path, str]]:
+    """Return the folder, what in it is to be measured on, and the groups that are known."""
     if run is not None:
         folder = data or run.data
         test = run.split("test")
         # The run's own data folder, moved or not: what it was trained on would flatter it.
         if data is None or all((data / image.path).exists() for image in test):
-            return folder, run_photographs(run, "test", data=data)
+            photographs = run_photographs(run, "test", data=data)
+            return folder, photographs, run_groups(run, "test", data=data)
     if data is None:
         raise EdgeclfError("no images to compare on; add --data FOLDER, or a RUN to the models")
-    return data, labelled_photographs(data, labels)
+    return data, labelled_photographs(data, labels), {}
 
 
 def _sustained(

@@ -32,7 +32,8 @@ class LoadedModel:
         resize: how a photograph is brought to that size.
         infer: from RGB uint8 (height, width, 3) to the raw output.
         finish: from that to float32 scores (classes,).
-        score: from RGB uint8 (images, height, width, 3) to float32 scores (images, classes).
+        score: from RGB uint8 (images, height, width, 3) to float32 scores (images, classes), and
+            the indices of the images that the model calls unknown; None if it judges no novelty.
         delegate: who computes it; None for Keras.
     """
 
@@ -40,7 +41,7 @@ class LoadedModel:
     resize: ResizeRule
     infer: Callable[[RGBImage], NDArray[Any]]
     finish: Callable[[NDArray[Any]], NDArray[np.float32]]
-    score: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    score: Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], list[int] | None]]
     delegate: Delegate | None
 
 
@@ -67,12 +68,22 @@ def load_model(path: Path, *, threads: int, runtime: Runtime) -> LoadedModel:
         resize=classifier.spec.resize,
         infer=classifier.infer,
         finish=classifier.dequantize,
-        score=lambda inputs: np.stack([classifier.scores(image) for image in inputs]),
+        score=lambda inputs: _answers(classifier, inputs),
         delegate=Delegate(
             parts=delegated_parts(classifier.interpreter),
             xnnpack=names_xnnpack(classifier.notices),
         ),
     )
+
+
+def _answers(
+    classifier: Classifier, inputs: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], list[int] | None]:
+    if classifier.spec.novelty is None:
+        return np.stack([classifier.scores(image) for image in inputs]), None
+    answers = [classifier.answer(*classifier.observe(image)) for image in inputs]
+    unknown = [at for at, (_, novelty) in enumerate(answers) if novelty and novelty.is_unknown]
+    return np.stack([scores for scores, _ in answers]), unknown
 
 
 def _open_keras(folder: Path, *, threads: int) -> LoadedModel:
@@ -85,6 +96,6 @@ def _open_keras(folder: Path, *, threads: int) -> LoadedModel:
         resize=model.info.resize,
         infer=model.score_one,
         finish=lambda output: output,
-        score=model.scores,
+        score=lambda inputs: (model.scores(inputs), None),
         delegate=None,
     )

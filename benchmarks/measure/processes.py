@@ -138,10 +138,16 @@ class Worker(Process):
         payload = self.ask({"do": "query", "images": [str(image) for image in images]})[1]
         return array_of(payload, dtype="f8", columns=_STAGES)
 
-    def score(self, inputs: NDArray[np.uint8], *, classes: int) -> NDArray[np.float32]:
-        """Return scores (images, classes) of RGB uint8 (images, height, width, 3)."""
-        payload = self.ask({"do": "score", "shape": inputs.shape}, inputs.tobytes())[1]
-        return array_of(payload, dtype="f4", columns=classes)
+    def score(
+        self, inputs: NDArray[np.uint8], *, classes: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+        """Return scores (images, classes) of RGB uint8 (images, height, width, 3), and which are
+        called unknown, of shape (images,); None from a model that judges no novelty."""
+        answer, payload = self.ask({"do": "score", "shape": inputs.shape}, inputs.tobytes())
+        scores: NDArray[np.float32] = array_of(payload, dtype="f4", columns=classes)
+        if answer["unknown"] is None:
+            return scores, None
+        return scores, np.isin(np.arange(len(inputs)), answer["unknown"])
 
     def memory(self) -> Message:
         """Return peak_memory_bytes and steady_memory_bytes of the process."""

@@ -60,6 +60,7 @@ class Measured:
         error: why it was given up; None if it was not.
         delegate: who computes it; None for Keras.
         scores: of all images, float32 of shape (images, classes).
+        unknown: which images it calls unknown, of shape (images,); None if it judges no novelty.
         trials: by number of threads, one of each round.
     """
 
@@ -67,6 +68,7 @@ class Measured:
     error: str | None = None
     delegate: Delegate | None = None
     scores: NDArray[np.float32] | None = None
+    unknown: NDArray[np.bool_] | None = None
     trials: dict[int, list[Trial]] = field(default_factory=dict)
 
     def attempt(self, ask: Callable[..., Answer], *arguments: Any, **options: Any) -> Answer | None:
@@ -180,16 +182,20 @@ def _measure_round(
 def _score(model: Measured, worker: Worker, inputs: NDArray[np.uint8]) -> None:
     classes = len(model.model_file.labels)
     parts: list[NDArray[np.float32]] = []
+    unknown: list[NDArray[np.bool_]] = []
     label = f"Scoring {model.model_file.path.name}"
     with click.progressbar(length=len(inputs), label=label) as bar:
         for start in range(0, len(inputs), _BATCH):
             batch = inputs[start : start + _BATCH]
-            scores = model.attempt(worker.score, batch, classes=classes)
-            if scores is None:
+            answer = model.attempt(worker.score, batch, classes=classes)
+            if answer is None:
                 return
-            parts.append(scores)
+            parts.append(answer[0])
+            if answer[1] is not None:
+                unknown.append(answer[1])
             bar.update(len(batch))
     model.scores = np.concatenate(parts)
+    model.unknown = np.concatenate(unknown) if unknown else None
 
 
 def _share(queries: int, number: int, rounds: int) -> int:

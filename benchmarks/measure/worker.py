@@ -7,7 +7,7 @@ standard output:
 
     open    image           loads the model and classifies the image: delegate, load_ms, first_ms
     query   images          one after another: their stages, float64 milliseconds (images, 4)
-    score   shape, pixels   float32 scores (images, classes)
+    score   shape, pixels   float32 scores (images, classes); unknown: indices of images, or null
     memory                  peak_memory_bytes, steady_memory_bytes
 
 What the user can mend comes back as `error`; then it ends, as it does when standard input does.
@@ -54,7 +54,8 @@ def work(
             send(answers, {}, b"".join(_query(loaded, image).tobytes() for image in images))
         elif message["do"] == "score":
             inputs = np.frombuffer(payload, np.uint8).reshape(message["shape"])
-            send(answers, {}, loaded.score(inputs).astype(np.float32).tobytes())
+            scores, unknown = loaded.score(inputs)
+            send(answers, {"unknown": unknown}, scores.astype(np.float32).tobytes())
         else:
             peak, steady = memory_of_process()
             send(answers, {"peak_memory_bytes": peak, "steady_memory_bytes": steady})

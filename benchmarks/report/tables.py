@@ -33,13 +33,20 @@ def accuracy_table(benchmark: Benchmark) -> Table:
         for each in METRICS
         if each not in OPTIONAL_METRICS or any(one.estimate(each) for one in measured)
     ]
+    judging = any(model.unknown for model in benchmark.models)
     rows = [
-        [model.name, *(words.figure(model.metrics.estimate(each)) for each in shown)]
+        [
+            model.name,
+            *(words.figure(model.metrics.estimate(each)) for each in shown),
+            *([words.figure(model.unknown)] if judging else []),
+        ]
         for model in benchmark.models
         if model.metrics
     ]
-    header = ["model", *(each.heading for each in shown)]
+    header = ["model", *(each.heading for each in shown), *(["unknown"] if judging else [])]
     note = "Shares from 0 to 1, intervals of 95 %. The top-5 accuracy is left out up to 10 classes."
+    if judging:
+        note += " Unknown: images that a file calls so, each group weighing the same."
     if good:
         note += (
             f" Escape rate: defects that are called {good}; overkill: images of {good} that are "

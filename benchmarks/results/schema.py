@@ -149,6 +149,8 @@ class Model:
         against: how it compares with the reference; None for that itself and without one.
         timings: an entry per number of threads, in the order that was asked for.
         runtime: `interpreter` or `compiled`; None for Keras, and in files older than the choice.
+        unknown: share of the images that it calls unknown, each group weighing the same, with
+            Wilson's interval of one draw a group; None if it judges no novelty.
     """
 
     name: str
@@ -163,6 +165,7 @@ class Model:
     against: Against | None
     timings: tuple[Timing, ...]
     runtime: str | None = None
+    unknown: Estimate | None = None
 
 
 @dataclass(frozen=True)

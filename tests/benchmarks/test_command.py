@@ -79,6 +79,21 @@ def test_accuracy_drop_and_agreement_are_those_of_the_test_images(
         assert row["against"]["drop"]["points"] == pytest.approx(drop)
 
 
+def test_share_of_the_test_images_called_unknown_is_that_of_their_groups(
+    with_run: tuple[str, dict[str, Any]], tiny_run: Path, tiny_models: Path
+) -> None:
+    rows = {row["name"]: row["unknown"] for row in with_run[1]["models"]}
+    assert rows["keras"] is None
+    run = read_run(tiny_run)
+    groups: dict[str, list[bool]] = {}
+    classifier = Classifier(tiny_models / "int8.tflite")
+    for image in run.split("test"):
+        prediction = classifier.classify(read_image(run.data / image.path))
+        groups.setdefault(image.group or image.path, []).append(bool(prediction.novelty_reason))
+    share = np.mean([np.mean(flags) for flags in groups.values()])
+    assert rows["int8"]["value"] == pytest.approx(share)
+
+
 def test_the_float_keras_model_is_the_reference(with_run: tuple[str, dict[str, Any]]) -> None:
     assert [row["name"] for row in with_run[1]["models"]] == ["int8", "float32", "keras"]
     assert [row["reference"] for row in with_run[1]["models"]] == [False, False, True]

@@ -170,6 +170,7 @@ def test_drop_and_agreement_of_models_that_differ(
         photographs,
         names=["worse", "reference", "better"],
         data=data,
+        groups=["", "", "", "", ""],
     )
     assert [model.reference for model in models] == [False, True, False]
     assert [model.metrics and model.metrics.accuracy.value for model in models] == [0.6, 0.8, 1.0]
