@@ -121,7 +121,9 @@ def choose_cut(heatmaps: Heatmap, images: Sequence[MaskedImage]) -> float:
 def _near(mask: Mask, tolerance: float) -> Mask:
     """Return the pixels within `tolerance` of the mask."""
     away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(away <= tolerance)
+    # Squared distances between pixels are whole numbers. OpenCV's are off by a last bit, not always
+    # the same one, which must not decide whether a pixel lies on the limit.
+    return np.asarray(np.rint(np.square(away)) <= tolerance**2)
 
 
 def _middle(mask: Mask) -> bool:
