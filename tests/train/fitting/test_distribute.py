@@ -3,12 +3,17 @@
 import csv
 import json
 import os
-import socket
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
+import yaml
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "cluster"
 
 # Runs the command line, and tells the weights that the shared fit ended with.
 WORKER = """
@@ -29,12 +34,28 @@ main(sys.argv[1:])
 """
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
-    ports = [held.getsockname()[1] for held in sockets]
-    for held in sockets:
-        held.close()
-    return ports
+def program(path: Path, script: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/bash\n{script}\n")
+    path.chmod(0o755)
+
+
+def slurm_of_this_machine(folder: Path, *, nodes: int) -> Path:
+    """Write the programs that a job's script calls; all of its nodes are this machine."""
+    everywhere = " ".join(["localhost"] * nodes)
+    program(
+        folder / "scontrol",
+        f'[ "$*" = "show hostnames $SLURM_JOB_NODELIST" ]\nprintf "%s\\n" {everywhere}',
+    )
+    program(
+        folder / "srun",
+        f"""[ "$1" = --kill-on-bad-exit=1 ] && shift
+for index in $(seq 0 {nodes - 1}); do SLURM_PROCID=$index "$@" & workers+=($!); done
+for worker in "${{workers[@]}}"; do wait "$worker" || exit; done""",
+    )
+    (folder / "worker.py").write_text(WORKER)
+    program(folder / "edgeclf", f'exec "{sys.executable}" "{folder / "worker.py"}" "$@"')
+    return folder
 
 
 def losses(run: Path) -> list[float]:
@@ -42,47 +63,71 @@ def losses(run: Path) -> list[float]:
         return [float(row[name]) for row in csv.DictReader(file) for name in ("loss", "val_loss")]
 
 
-def test_two_workers_learn_what_one_process_does(
+def test_two_workers_of_a_slurm_job_learn_what_one_process_does(
     cli, tiny_run: Path, surfaces: Path, tmp_path: Path
 ) -> None:
     options = (
         *("train", surfaces, "--arch", "densenet-tiny", "--weights", tiny_run / "model.keras"),
         *("--head-epochs", 0, "--epochs", 2, "--dropout", 0),
     )
-    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
-    runs = [tmp_path / "chief", tmp_path / "other"]
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WORKER, *map(str, options), "--out", str(run)],
-            env=os.environ
-            | {
-                "TF_CONFIG": json.dumps(
-                    {"cluster": cluster, "task": {"type": "worker", "index": i}}
-                )
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for i, run in enumerate(runs)
-    ]
+    run = tmp_path / "shared"
+    programs = slurm_of_this_machine(tmp_path / "bin", nodes=2)
+    job = subprocess.Popen(
+        ["bash", EXAMPLES / "slurm.sh", *map(str, options[1:]), "--out", str(run)],
+        env=os.environ
+        | {
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "SLURM_JOB_ID": str(os.getpid()),
+            "SLURM_JOB_NODELIST": "localhost[1-2]",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     try:
-        ended = [worker.communicate(timeout=240) for worker in workers]
+        output, errors = job.communicate(timeout=240)
     finally:
-        for worker in workers:
-            worker.kill()
-    assert [worker.returncode for worker in workers] == [0, 0], ended
-    shown = [
-        [line for line in output.splitlines() if line.startswith("replicas 2 weights ")]
-        for output, _ in ended
-    ]
-    assert len(shown[0]) == 1
+        with suppress(ProcessLookupError):
+            os.killpg(job.pid, signal.SIGKILL)
+    assert job.returncode == 0, errors
+    shown = [line for line in output.splitlines() if line.startswith("replicas 2 weights ")]
+    assert len(shown) == 2
     assert shown[0] == shown[1]
-    assert (runs[0] / "metrics.json").exists()
-    assert not runs[1].exists()
+    assert (run / "metrics.json").exists()
 
     cli(*options, "--out", tmp_path / "alone")
-    assert losses(runs[0]) == pytest.approx(losses(tmp_path / "alone"), abs=1e-4)
+    assert losses(run) == pytest.approx(losses(tmp_path / "alone"), abs=1e-4)
+
+
+def test_kubernetes_accepts_the_example_and_its_workers_find_each_other(tmp_path: Path) -> None:
+    service, job = yaml.safe_load_all((EXAMPLES / "kubernetes.yaml").read_text())
+    for one in (service, job):
+        kubernetes_validate.validate(one, "1.33", strict=True)
+    pods = job["spec"]["template"]["spec"]
+    [container] = pods["containers"]
+    assert service["spec"]["selector"] == {"job-name": job["metadata"]["name"]}
+    assert pods["subdomain"] == service["metadata"]["name"]
+    mounts = {mount["name"] for mount in container["volumeMounts"]}
+    assert mounts == {volume["name"] for volume in pods["volumes"]}
+    program(tmp_path / "edgeclf", 'echo "$TF_CONFIG"')
+    hosts = [
+        f"{job['metadata']['name']}-{index}.{pods['subdomain']}:2222"
+        for index in range(job["spec"]["completions"])
+    ]
+    assert job["spec"]["parallelism"] == len(hosts)
+    for index in range(len(hosts)):
+        variables = {one["name"]: one["value"] for one in container["env"]}
+        done = subprocess.run(
+            container["command"],
+            env=variables
+            | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "JOB_COMPLETION_INDEX": str(index)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        task = {"type": "worker", "index": index}
+        assert json.loads(done.stdout) == {"cluster": {"worker": hosts}, "task": task}
 
 
 def test_a_useless_tf_config_is_one_line(
