@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..edge_runtime.files import json_text
+from ..edge_runtime.model_file.spec import ModelSpec
 from .output import MANIFEST, PLAN, OutputFolder
 from .plan import Listed, Plan
 from .rows import Part
@@ -16,7 +17,7 @@ def make_manifest(
     plan: Plan,
     parts: Sequence[Part],
     *,
-    labels: Sequence[str],
+    spec: ModelSpec,
     now: Listed,
     version: str,
     finished: str,
@@ -26,7 +27,7 @@ def make_manifest(
     Args:
         plan: what was to be classified.
         parts: all of them, in order.
-        labels: the classes of the model.
+        spec: of the model.
         now: what the inputs hold after the run.
         version: of edgeclf.
         finished: when, ISO 8601.
@@ -37,7 +38,11 @@ def make_manifest(
         "schema": SCHEMA,
         "edgeclf": version,
         "finished": finished,
-        "model": {"sha256": settings.model, "labels": list(labels)},
+        "model": {
+            "sha256": settings.model,
+            "labels": list(spec.labels),
+            "training": _training(spec, settings.novelty_threshold),
+        },
         "inputs": {
             "names": list(settings.inputs),
             "files": plan.listed.files,
@@ -65,6 +70,16 @@ def make_manifest(
 def write_manifest(out: OutputFolder, manifest: dict[str, Any]) -> None:
     """Write the manifest, whole."""
     out.write(MANIFEST, json_text(manifest).encode(errors="backslashreplace"))
+
+
+def _training(spec: ModelSpec, threshold: float | None) -> dict[str, float | None]:
+    """Return what images like the training's would give: the manifest's `model.training`."""
+    test = (spec.provenance or {}).get("test")
+    accuracy = test.get("accuracy") if isinstance(test, dict) else None
+    if spec.novelty is None:
+        return {"accuracy": accuracy, "false_unknown": None}
+    least = spec.novelty.threshold if threshold is None else threshold
+    return {"accuracy": accuracy, "false_unknown": round(1 - least, 6)}
 
 
 def _sum(counts: Any) -> Counter[str]:

@@ -83,7 +83,7 @@ def run_bulk(
     manifest = make_manifest(
         plan,
         parts,
-        labels=read_model(job.model)[1].labels,
+        spec=read_model(job.model)[1],
         now=list_again(places),
         version=__version__,
         finished=iso_time(time.time()),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge_runtime.errors import EdgeclfError
-from ...models.report.drawing import HALF, path, svg, x_axis, y_axis
+from ...models.report.drawing import HALF, line, path, svg, x_axis, y_axis
 from ...models.report.figures import NONE, count, number
 from ...models.report.markup import Markup, tag
 from ...models.report.scales import Scale
@@ -73,6 +73,7 @@ def bulk_page(manifest: dict[str, Any], summary: Summary) -> str:
         ],
         labels=_labels_table(summary.labels, named),
         months=_months_table(summary),
+        drift=_drift_table(summary, manifest["model"]["training"]),
         charts=_charts(summary),
         errors=_errors_table(summary.errors),
         skipped=_skipped_table(manifest["inputs"]["skipped"]),
@@ -124,14 +125,45 @@ def _months_table(summary: Summary) -> Table:
     return Table("", header, rows, note)
 
 
+def _drift_table(summary: Summary, training: dict[str, float | None]) -> Table:
+    """Return each month's scores and novelty, below what images like the training's would give."""
+    false_unknown = training["false_unknown"]
+    judged = false_unknown is not None
+    expected = [number(training["accuracy"], ".3f")]
+    if judged:
+        expected += ["0.50", f"{false_unknown:.1%}"]
+    rows = [("like the training", NONE, *expected)]
+    for name in sorted(summary.drift)[-_MOST_MONTHS:]:
+        month = summary.drift[name]
+        figures = [number(month.score / month.images, ".3f")]
+        if judged:
+            figures += [
+                number(month.median_novelty, ".2f"),
+                f"{month.unknown / month.images:.1%}",
+            ]
+        rows.append((name, f"{month.images:,}", *figures))
+    header = (
+        "month",
+        "images",
+        "mean score",
+        *(["median novelty", "unlike training"] if judged else []),
+    )
+    note = (
+        "The first row is of images like the training’s: the accuracy on the run’s test images, "
+        "which calibrated scores average, and what novelty is made for."
+    )
+    return Table("", header, rows, note)
+
+
 def _charts(summary: Summary) -> list[Markup]:
     charts = [_draw(summary.scores, "score of the label")]
     if summary.novelty.any():
-        charts.append(_draw(summary.novelty, "novelty"))
+        like_training = float(summary.novelty.sum()) / BINS
+        charts.append(_draw(summary.novelty, "novelty", like_training=like_training))
     return charts
 
 
-def _draw(counts: NDArray[np.int64], name: str) -> Markup:
+def _draw(counts: NDArray[np.int64], name: str, *, like_training: float | None = None) -> Markup:
     x = Scale(0.0, 1.0, 64, HALF - 12)
     y = Scale(0.0, float(max(counts.max(), 1)), _HIGH, 36)
     points = [(x(0), y(0))]
@@ -139,15 +171,21 @@ def _draw(counts: NDArray[np.int64], name: str) -> Markup:
         points += [(x(place / BINS), y(images)), (x((place + 1) / BINS), y(images))]
     points.append((x(1), y(0)))
     half = BINS // 2
+    expected = [] if like_training is None else [_across(x, y(like_training))]
     return svg(
         HALF,
         _HIGH + 52,
         x_axis(x, top=y.end, bottom=y.start, name=name),
         y_axis(y, left=x.start, right=x.end, name="images"),
         tag("g", tag("path", d=path(points, closed=True), class_="ridge"), class_="c0"),
+        *expected,
         label=f"Images by {name}: {int(counts[:half].sum())} below 0.5, "
         f"{int(counts[half:].sum())} above",
     )
+
+
+def _across(x: Scale, height: float) -> Markup:
+    return line(x.start, height, x.end, height, class_="zero")
 
 
 def _errors_table(errors: Counter[str]) -> Table:

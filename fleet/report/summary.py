@@ -21,12 +21,38 @@ _compute: Any = pyarrow.compute  # its functions are made when it is imported
 
 
 @dataclass
+class Month:
+    """The images of a month.
+
+    Attributes:
+        images: how many.
+        score: sum of their scores.
+        unknown: those that novelty makes unknown.
+        novelty: by novelty, 0 to 1 in `BINS` bins; all 0 of a model that cannot tell.
+    """
+
+    images: int = 0
+    score: float = 0.0
+    unknown: int = 0
+    novelty: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
+
+    @property
+    def median_novelty(self) -> float | None:
+        """The median, as if the images of a bin were spread evenly over it."""
+        if not self.novelty.any():
+            return None
+        shares = np.concatenate([[0.0], np.cumsum(self.novelty) / self.novelty.sum()])
+        return float(np.interp(0.5, shares, np.linspace(0, 1, BINS + 1)))
+
+
+@dataclass
 class Summary:
     """Counts over the rows, and those that stand out.
 
     Attributes:
         labels: rows by label.
         months: rows by month (`2026-11`) and label; only of images whose time is known.
+        drift: scores and novelty of each month.
         errors: rows by error.
         scores: rows by score, 0 to 1 in `BINS` bins.
         novelty: rows by novelty, in as many; all 0 of a model that cannot tell.
@@ -36,6 +62,7 @@ class Summary:
 
     labels: Counter[str] = field(default_factory=Counter)
     months: Counter[tuple[str, str]] = field(default_factory=Counter)
+    drift: dict[str, Month] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
     scores: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
     novelty: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
@@ -72,6 +99,13 @@ def _add(summary: Summary, table: Any) -> None:
     months = dated.set_column(0, "month", _compute.utf8_slice_codeunits(dated["modified"], 0, 7))
     for one in months.group_by(["month", "label"]).aggregate([([], "count_all")]).to_pylist():
         summary.months[one["month"], one["label"]] += one["count_all"]
+    for name in _compute.unique(months["month"]).to_pylist():
+        images = months.filter(_compute.equal(months["month"], name))
+        month = summary.drift.setdefault(name, Month())
+        month.images += len(images)
+        month.score += float(_compute.sum(images["score"]).as_py())
+        month.unknown += len(images) - images["novelty_reason"].null_count
+        month.novelty += _histogram(images["novelty"].drop_null())
     summary.scores += _histogram(rows["score"])
     known = rows.filter(_compute.is_valid(rows["novelty"]))
     summary.novelty += _histogram(known["novelty"])

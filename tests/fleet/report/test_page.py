@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
 from benchmark_page import parsed, text_of
 from bulk_rows import read_manifest, read_rows
 from click.testing import Result
+
+from edgeclf.edge_runtime.classifier import Classifier
 
 Cli = Callable[..., Result]
 
@@ -78,6 +81,26 @@ def test_the_page_shows_what_the_rows_say(
         pictures = [each.get("src", "") for each in part.iter("img")]
         assert len(pictures) == 12
         assert all(each.startswith("data:image/jpeg;base64,") for each in pictures)
+
+
+def test_drift_is_that_of_the_rows_of_each_month(
+    cli: Cli, model: Path, photographs: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    cli("bulk", model, photographs, "--out", out, "--novelty-threshold", 0.6)
+    page = report(cli, out)
+    expected, *months = cells_of(section(page, "Drift"))
+    accuracy = (Classifier(model).spec.provenance or {})["test"]["accuracy"]
+    assert expected == ["like the training", "—", f"{accuracy:.3f}", "0.50", "40.0%"]
+    rows = [row for row in read_rows(out) if row["error"] is None and row["modified"]]
+    assert [month for month, *_ in months] == ["2023-11", "2023-12"]
+    for month, images, score, novelty, unlike in months:
+        own = [row for row in rows if row["modified"].startswith(month)]
+        assert images == str(len(own))
+        assert float(score) == pytest.approx(np.mean([row["score"] for row in own]), abs=6e-4)
+        # Of a histogram: to within a bin.
+        assert abs(float(novelty) - np.median([row["novelty"] for row in own])) < 0.06
+        assert unlike == f"{np.mean([bool(row['novelty_reason']) for row in own]):.1%}"
 
 
 def test_an_image_that_is_gone_or_another_is_not_shown(
