@@ -38,10 +38,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         with replacing(path, durable=True) as temporary:
             yield temporary
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        mend = "free some and run again" if full else "choose another place"
-        reason = error.strerror or " ".join(str(error).split())
-        raise EdgeclfError(f"{path}: cannot be written ({reason}); {mend}") from None
+        raise write_error(path, error) from None
+
+
+def write_error(path: Path, error: OSError) -> EdgeclfError:
+    """Return the error that says why the system refuses to write `path`."""
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    mend = "free some and run again" if full else "choose another place"
+    reason = error.strerror or " ".join(str(error).split())
+    return EdgeclfError(f"{path}: cannot be written ({reason}); {mend}")
 
 
 @contextmanager

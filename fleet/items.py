@@ -21,6 +21,7 @@ from .places import Place
 Kind = Literal["image", "member", "rows", "damage"]
 
 _BUFFER = 1 << 20
+_OF_BULK = {"path", "sha256", "model", "label", "novelty_reason", "error"}  # columns of its rows
 _NAMES_OF_PATHS = ("path", "file", "file_name", "filename", "image_path", "url")
 
 
@@ -62,16 +63,18 @@ def items_of(
         file: the file.
         place: of its input.
         column: of a Parquet file, with the images' bytes or paths; None to find it.
-        skipped: gets how many members of a tar shard are no image, by reason.
+        skipped: gets how many members of a tar shard are no image, and how many Parquet files of
+            a folder hold none, by reason.
 
     Raises:
-        EdgeclfError: a Parquet file has no such column, or several that may be meant.
+        EdgeclfError: a Parquet file that was named has no such column, or several that may be
+            meant.
     """
     suffix = Path(file.path).suffix.lower()
     if suffix == TAR:
         yield from _members(file, place, skipped)
     elif suffix == PARQUET:
-        yield from _rows(file, place, column)
+        yield from _rows(file, place, column, skipped)
     else:
         yield Item("image", file)
 
@@ -116,16 +119,29 @@ def _members(file: InputFile, place: Place, skipped: Counter[str]) -> Iterator[I
         yield _damage(file, f"cannot be read to its end ({_line(error)})")
 
 
-def _rows(file: InputFile, place: Place, column: str | None) -> Iterator[Item]:
+def _rows(
+    file: InputFile, place: Place, column: str | None, skipped: Counter[str]
+) -> Iterator[Item]:
     try:
         with open_parquet(place, file.path) as parquet:
             schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
     except (OSError, pyarrow.ArrowException) as error:
         yield _damage(file, f"no Parquet file that can be read ({_line(error)})")
         return
-    if rows:
+    if not rows:
+        return
+    is_named = file.path == place.path
+    if not is_named and set(schema.names) >= _OF_BULK:
+        skipped["rows of a bulk run"] += 1
+        return
+    try:
         name = find_column(schema, column, name=place.name(file.path))
-        yield Item("rows", file, name, 0, rows)
+    except EdgeclfError:
+        if is_named:
+            raise
+        skipped["Parquet file without one column of images"] += 1
+        return
+    yield Item("rows", file, name, 0, rows)
 
 
 @contextmanager

@@ -1,6 +1,10 @@
 """The folder that a bulk run writes, on this machine or behind a URL: each file whole."""
 
+import fcntl
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +47,22 @@ class OutputFolder:
     def names(self, folder: str = "") -> set[str]:
         """Return the names of the files in it, or in a folder of it; hidden ones are left out."""
         selector = FileSelector(self.path(folder).rstrip("/"), allow_not_found=True)
-        found = self.place.files.get_file_info(selector)
+        found = self._reached(selector)
         return {info.base_name for info in found if not info.base_name.startswith(".")}
 
     def holds(self, name: str) -> bool:
         """Tell whether a file is there."""
-        info = self.place.files.get_file_info(self.path(name))
-        return bool(info.type == FileType.File)
+        return bool(self._reached(self.path(name)).type == FileType.File)
+
+    def _reached(self, what: "str | FileSelector") -> Any:
+        """Return what the file system says is there."""
+        try:
+            return self.place.files.get_file_info(what)
+        except OSError as error:
+            reason = error.strerror or f"{' '.join(str(error).split()):.160}"
+            raise EdgeclfError(
+                f"{self.name}: cannot be reached ({reason}); mend that, or choose another place"
+            ) from None
 
     def open(self, name: str) -> Any:
         """Open one of its files as pyarrow does."""
@@ -96,6 +109,34 @@ class OutputFolder:
             raise EdgeclfError(
                 f"{self.place.name(path)}: cannot be written ({reason}); choose another place"
             ) from None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from writing a run here meanwhile; a URL cannot keep them out.
+
+        Raises:
+            EdgeclfError: another process writes one.
+        """
+        if not self.place.is_local:
+            yield
+            return
+        folder = Path(self.place.path)
+        was_there = folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise EdgeclfError(
+                f"{self.name}: another `edgeclf bulk` writes there; wait for its end, or choose "
+                "another folder"
+            ) from None
+        finally:
+            os.close(descriptor)
+            if not was_there:
+                with suppress(OSError):  # not empty
+                    folder.rmdir()
 
     def remove_leftovers(self) -> None:
         """Remove what killed processes have left, once nobody writes any more."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -166,6 +167,8 @@ def _check_unchanged(place: Place, item: Item) -> None:
 def _size_and_time(place: Place, path: str) -> tuple[int | None, int | None]:
     if place.is_local:
         status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe may never end
+            raise ReadError("no regular file")
         return status.st_size, status.st_mtime_ns
     info = place.files.get_file_info(path)
     return info.size, info.mtime_ns

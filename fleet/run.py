@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import click
@@ -45,7 +45,7 @@ def make_job(
     """
     read_model(model)
     places = list(map(open_place, inputs))
-    OutputFolder(out)
+    _check_outside(OutputFolder(out), places)
     settings = Settings(
         inputs=tuple(place.name(place.path) for place in places),
         model=sha256_of(model),
@@ -56,6 +56,16 @@ def make_job(
         column=column,
     )
     return Job(model.absolute(), tuple(map(_absolute, inputs)), _absolute(out), settings, threads)
+
+
+def _check_outside(out: OutputFolder, places: Sequence[Place]) -> None:
+    for place in places:
+        inside = PurePath(out.place.path).is_relative_to(place.path)
+        if inside and out.place.prefix == place.prefix and place.files == out.place.files:
+            raise EdgeclfError(
+                f"{out.name}: lies in the input {place.name(place.path)}, which the rows would "
+                "change; choose a folder outside of it"
+            )
 
 
 def run_bulk(
@@ -74,6 +84,13 @@ def run_bulk(
         Interrupted: Ctrl-C.
     """
     out = OutputFolder(job.out)
+    with out.alone():
+        return _run_alone(job, out, resume=resume, ray=ray, warn=warn)
+
+
+def _run_alone(
+    job: Job, out: OutputFolder, *, resume: bool, ray: str | None, warn: Callable[[str], object]
+) -> dict[str, Any]:
     places = [open_place(where) for where in job.inputs]
     plan = _plan(job.settings, places, out, resume=resume, warn=warn)
     if out.holds(MANIFEST):

@@ -82,7 +82,8 @@ def check_alike(model_files: list[ModelFile]) -> None:
             if getattr(other, what) != getattr(first, what):
                 raise EdgeclfError(
                     f"{other.path}: its {what} {getattr(other, what)} are not those of "
-                    f"{first.path}, {getattr(first, what)}; compare models of one run"
+                    f"{first.path}, {getattr(first, what)}; compare models of one run, and a "
+                    "taught file alone, with --data"
                 )
 
 

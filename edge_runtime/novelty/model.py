@@ -246,7 +246,9 @@ _ARRAYS = ("centre", "axes", "variances", "class_means")
 
 
 def _deviate(novelty: float) -> float:
-    return NormalDist().inv_cdf(novelty) if novelty < 1 else math.inf
+    if 0 < novelty < 1:
+        return NormalDist().inv_cdf(novelty)
+    return math.inf if novelty else -math.inf
 
 
 def _between(value: float, mean_and_limit: tuple[float, float]) -> float:

@@ -11,7 +11,7 @@ from ..sources import find_files, is_video
 from ..text import printable
 from .class_names import checked_class
 from .left_out import leave_out
-from .photographs import Photograph, read_photograph
+from .photographs import Photograph, read_photograph, undone_folder
 from .teaching import Teaching
 
 
@@ -49,6 +49,7 @@ def teach(
         lesson = teaching.undo()
         count = _photographs(len(lesson.photographs))
         click.echo(f"taken back: {count} of {lesson.label}, of {lesson.taught_at}")
+        click.echo(printable(f"{undone_folder(teaching.out)}: where they are now"))
     else:
         label = checked_class(name or "", classifier.spec.labels)
         photographs, skipped = _read(classifier, images)
@@ -58,7 +59,9 @@ def teach(
             _warn(f"{missing} photographs of earlier lessons are missing beside {model}")
         new = _count(classifier) - before
         remark = f"; skipped: {', '.join(skipped)}" if skipped else ""
-        again = len(photographs) - new
+        twice = len(photographs) - len({one.sha256 for one in photographs})
+        remark += f"; given twice: {twice}" if twice else ""
+        again = len(photographs) - twice - new
         remark += f"; taught before: {again}" if again else ""
         click.echo(printable(f"taught: {_photographs(new)} of {label}{remark}"))
     for one in leave_out(classifier.spec):

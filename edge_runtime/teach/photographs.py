@@ -107,12 +107,18 @@ def copy_photographs(source: Path, target: Path, photographs: Iterable[tuple[str
     return missing
 
 
-def remove_photographs(folder: Path, label: str, digests: Iterable[str]) -> None:
-    """Remove photographs of a class, and its folder if nothing is left there."""
+def undone_folder(model: Path) -> Path:
+    """Return where photographs lie that the file `model` was taught with before it was undone."""
+    return model.with_suffix(".undone")
+
+
+def move_photographs(folder: Path, label: str, digests: Iterable[str], *, target: Path) -> None:
+    """Move photographs of a class to another folder; its own goes if nothing is left there."""
+    (target / label).mkdir(parents=True, exist_ok=True)
     for digest in digests:
         path = _find(folder, label, digest)
         if path is not None:
-            path.unlink()
+            path.replace(target / label / path.name)
     for empty in (folder / label, folder):
         if empty.is_dir() and not any(empty.iterdir()):
             empty.rmdir()

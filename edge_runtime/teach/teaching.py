@@ -18,8 +18,9 @@ from .photographs import (
     Photograph,
     copy_photographs,
     keep_photograph,
+    move_photographs,
     photographs_folder,
-    remove_photographs,
+    undone_folder,
 )
 
 
@@ -63,6 +64,8 @@ class Teaching:
                 f"{path}: without novelty, which teaching builds on; convert the model again, "
                 "without --no-novelty"
             )
+        if out.suffix != ".tflite":  # what lies beside it is named after it
+            raise EdgeclfError(f"{out}: give a name that ends in .tflite")
         self.classifier, self.out = classifier, out
         self.folder = photographs_folder(out)
         check_file(out)
@@ -115,7 +118,7 @@ class Teaching:
             return missing
 
     def undo(self) -> Lesson:
-        """Take back the last lesson, and remove its photographs.
+        """Take back the last lesson, and lay its photographs aside.
 
         Raises:
             EdgeclfError: there was none.
@@ -128,7 +131,9 @@ class Teaching:
             spec = without_last_lesson(known)
             write_bytes(self.out, renewed_bytes(data, spec))
             self.classifier.renew(spec)
-            remove_photographs(self.folder, lesson.label, lesson.photographs)
+            move_photographs(
+                self.folder, lesson.label, lesson.photographs, target=undone_folder(self.out)
+            )
             return lesson
 
     def _read(self) -> tuple[Path, bytes, Knowledge]:

@@ -119,6 +119,8 @@ def _histogram(column: Any) -> NDArray[np.int64]:
 
 def _first(found: list[dict[str, Any]], rows: Any, key: str, order: str) -> list[dict[str, Any]]:
     """Return the first of what was found before and of `rows`; copies of an image count once."""
+    if not len(rows):  # of which pyarrow cannot select
+        return found
     best = rows.take(
         _compute.select_k_unstable(rows, SHOWN * 2, [(key, order), ("path", "ascending")])
     )

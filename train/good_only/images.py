@@ -16,6 +16,7 @@ from ..config import TrainConfig
 from ..data.dataset import check_apart, read_groups, read_images
 from ..data.split import split_images
 
+_ENOUGH = 20
 _FITTED = ("train", "val")
 
 
@@ -66,6 +67,7 @@ def read_good_only(config: TrainConfig, *, good: str | None) -> GoodOnlyImages:
     groups, more = read_groups(config.groups, paths)
     splits = _split(readable, groups, config)
     kept = [place for place, split in enumerate(splits) if split]
+    good_images = sum(readable[place].label == GOOD for place in kept)
     lost = Counter(readable[place].label for place, split in enumerate(splits) if not split)
     return GoodOnlyImages(
         tuple(SplitImage(paths[i], readable[i].label, groups[i], splits[i]) for i in kept),
@@ -78,6 +80,11 @@ def read_good_only(config: TrainConfig, *, good: str | None) -> GoodOnlyImages:
                 f"left out {count} {label} images: of their groups the training has good ones, or "
                 "they stand in a folder for training"
                 for label, count in lost.items()
+            ),
+            *(
+                [f"{good_images} good images are few to set a threshold by; give {_ENOUGH} or more"]
+                if good_images < _ENOUGH
+                else []
             ),
         ),
     )

@@ -17,7 +17,7 @@ import numpy as np
 from .... import __version__
 from ....edge_runtime.classifier import Classifier
 from ....edge_runtime.errors import EdgeclfError
-from ....edge_runtime.files import json_text
+from ....edge_runtime.files import json_text, write_error
 from ....edge_runtime.live.web.files import content as live_page_file
 from ....edge_runtime.model_file.self_test import synthetic_colours
 
@@ -55,7 +55,8 @@ def write_site(model: Path, *, out: Path, name: str, runtime: Mapping[str, bytes
         runtime: the files of LiteRT.js.
 
     Raises:
-        EdgeclfError: the model is none of edgeclf's or fails its self-test, or `out` holds files.
+        EdgeclfError: the model is none of edgeclf's or fails its self-test, or `out` holds files or
+            cannot be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise EdgeclfError(f"{out}: exists already; give a new folder, or remove it")
@@ -166,13 +167,16 @@ def _service_worker(files: Mapping[str, bytes]) -> bytes:
 
 
 def _write(files: Mapping[str, bytes], out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
-        whole = Path(folder) / "site"
-        for file, data in files.items():
-            path = whole / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        if out.exists():
-            out.rmdir()
-        shutil.move(whole, out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+            whole = Path(folder) / "site"
+            for file, data in files.items():
+                path = whole / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+            if out.exists():
+                out.rmdir()
+            shutil.move(whole, out)
+    except OSError as error:
+        raise write_error(out, error) from None

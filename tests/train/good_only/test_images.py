@@ -109,3 +109,11 @@ def test_too_few_good_images_are_one_line(config: TrainConfig) -> None:
     _write(config.data, 2)
     with pytest.raises(EdgeclfError, match="class 'good': 2 images in 2 groups cannot fill"):
         read_good_only(config, good=None)
+
+
+@pytest.mark.parametrize(("count", "warned"), [(19, True), (20, False)])
+def test_few_good_images_are_warned_of(config: TrainConfig, count: int, warned: bool) -> None:
+    _write(config.data, count)
+    found = read_good_only(config, good=None)
+    text = f"{count} good images are few to set a threshold by; give 20 or more"
+    assert (text in found.warnings) == warned

@@ -85,3 +85,13 @@ def test_what_is_no_model_of_edgeclf_is_refused(tmp_path: Path, content: bytes |
     with pytest.raises(EdgeclfError, match=r"model\.tflite: "):
         write_site(model, out=tmp_path / "site", name="x", runtime=RUNTIME)
     assert not (tmp_path / "site").exists()
+
+
+def test_a_place_that_cannot_be_written_is_one_line(
+    export: Cli, tiny_models: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    out = tmp_path / "file" / "site"
+    result = export(tiny_models / "int8.tflite", "--out", out, code=1)
+    assert result.stderr.startswith(f"Error: {out}: cannot be written (")
+    assert result.stderr.endswith("); choose another place\n")
