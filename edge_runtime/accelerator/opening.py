@@ -1,8 +1,11 @@
 """A model opened on an accelerator; what that does not take is left to the CPU."""
 
+import ctypes
+import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 from ..errors import EdgeclfError
@@ -45,7 +48,7 @@ def open_on(
         compiled_model_classes()
     lines: list[str] = []
     try:
-        with quiet_stderr() as lines:
+        with quiet_stderr() as lines, _stdout_to_stderr():
             interpreter = _open(accelerator, model, threads=threads)
     except (OSError, AttributeError) as error:
         if accelerator.kind != "delegate":
@@ -62,7 +65,10 @@ def open_on(
 
 def _open(accelerator: Accelerator, model: bytes, *, threads: int) -> Interpreter:
     if accelerator.kind != "delegate":
-        return CompiledModelInterpreter(model, threads=threads, hardware=accelerator.kind)
+        compiled = CompiledModelInterpreter(model, threads=threads, hardware=accelerator.kind)
+        compiled.invoke()
+        compiled.get_tensor(compiled.get_output_details()[0]["index"])  # both are aloud once
+        return compiled
     kind = interpreter_class()
     runtime: Any = sys.modules[kind.__module__]
     delegate = runtime.load_delegate(accelerator.library, dict(accelerator.options))
@@ -71,6 +77,21 @@ def _open(accelerator: Accelerator, model: bytes, *, threads: int) -> Interprete
         raise ValueError("it takes no operator of it")
     interpreter.allocate_tensors()
     return cast(Interpreter, interpreter)
+
+
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """Lead to descriptor 2 what drivers write to descriptor 1, which is for results."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    before = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(before, 1)
+        os.close(before)
 
 
 def _reason(error: Exception, lines: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import click
 from ..text import printable
 
 if TYPE_CHECKING:
-    from ..accelerator.selection import Acceleration
+    from ..accelerator.accelerator import Acceleration
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

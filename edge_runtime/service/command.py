@@ -168,10 +168,11 @@ def _check_options(wanted: Service, options: tuple[str, ...]) -> str:
             f"{wanted.source}: no camera, and a service ends once files are classified; give a "
             "camera, or a video with --realtime"
         )
-    checked = ("model", "sources", "live", "heatmaps", "threshold", "novelty_threshold")
+    checked = ["model", "sources", "live", "heatmaps", "threshold", "novelty_threshold"]
     accelerator = _check_accelerator(given["accelerator"], name=wanted.name)
-    checked = (*checked, "threads", "runtime", "accelerator")
-    say_acceleration(check_live(**{name: given[name] for name in checked}).classifier.acceleration)
+    checked += ["threads", "runtime", "accelerator"]
+    live_run = check_live(**{name: given[name] for name in checked})
+    say_acceleration(live_run.classifier.acceleration)
     _check_written(wanted.name, live.written if live is not None else ())
     return accelerator
 
