@@ -6,7 +6,9 @@ from typing import Literal
 import click
 
 from ..edge_runtime.classifier import MOST_THREADS
+from ..edge_runtime.command_line.accelerator import accelerator_option
 from ..edge_runtime.command_line.option_types import SEED, FiniteRange, whole_number
+from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.tflite.interpreter import RUNTIMES, Runtime, default_threads
 from .compare_command import compare
 from .heatmaps.command import heatmaps
@@ -102,6 +104,7 @@ benchmark.add_command(report)
     type=click.Choice([*RUNTIMES, "both"]),
     help="Runtime of .tflite files: LiteRT's interpreter, LiteRT's CompiledModel, or both.",
 )
+@accelerator_option
 @click.option(
     "--sustained",
     "sustained_minutes",
@@ -124,6 +127,7 @@ def measure(
     rounds: int,
     threads: tuple[int, ...],
     runtime: Runtime | Literal["both"],
+    accelerator: str,
     sustained_minutes: float,
     seed: int,
 ) -> None:
@@ -136,6 +140,7 @@ def measure(
     edgeclf benchmark RUN models/*.tflite
     edgeclf benchmark models/*.tflite --data photographs/
     edgeclf benchmark int8.tflite --data photographs/ --runtime both
+    edgeclf benchmark int8.tflite --data photographs/ --accelerator gpu
     edgeclf benchmark compare old.json new.json
     """
     check_reports(report_file, json_file, markdown_file)
@@ -148,7 +153,13 @@ def measure(
         sustained_minutes=sustained_minutes,
     )
     runtimes = RUNTIMES if runtime == "both" else (runtime,)
-    result = measure_benchmark(models, data=data, settings=settings, runtimes=runtimes)
+    if accelerator != "cpu" and "interpreter" not in runtimes:
+        raise EdgeclfError(
+            "--accelerator is measured beside LiteRT's interpreter; leave out --runtime compiled"
+        )
+    result = measure_benchmark(
+        models, data=data, settings=settings, runtimes=runtimes, accelerator=accelerator
+    )
     errors = [model.error for model in result.models if model.error]
     if len(errors) < len(result.models):
         click.echo(benchmark_table(result))

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -14,14 +14,17 @@ from .errors import EdgeclfError
 from .images import BGRImage, RGBImage
 from .knowledge import Knowledge
 from .model_file.container import read_model
+from .model_file.model_tensors import ModelTensors
 from .model_file.self_test import SelfTestResult
 from .model_file.spec import ModelSpec, check_thresholds
 from .novelty.model import Novelty
 from .prediction import UNKNOWN, FrameResult, Observed, Prediction, least_scores, name_best
 from .preprocess import check_pixels, preprocess
 from .tflite.interpreter import RUNTIMES, Runtime, default_threads, open_interpreter
-from .tflite.model_tensors import ModelTensors
 from .validation.arguments import as_path, as_score, as_whole, check_choice
+
+if TYPE_CHECKING:
+    from .accelerator.accelerator import Acceleration, Accelerator
 
 MOST_THREADS = 1024  # no machine has more to give to one image
 
@@ -46,6 +49,7 @@ class Classifier:
         thresholds: Mapping[str, float] | None = None,
         novelty_threshold: float | None = None,
         runtime: Runtime = "interpreter",
+        accelerator: "str | Accelerator" = "cpu",
     ) -> None:
         """Load the .tflite model at `path`.
 
@@ -53,17 +57,18 @@ class Classifier:
             path: the file.
             threads: of one inference, 1 to 1024; None for the usable cores, 4 at most.
             thresholds: the least score by label, 0 to 1; goes before those of the file.
-            novelty_threshold: the novelty above which an image is unknown, 0 to 1; 1 for never, and
-                None for the file's own.
+            novelty_threshold: above it an image is unknown, 0 to 1; 1 for never; None: the file's.
             runtime: what computes the model.
+            accelerator: auto, gpu, npu or LIBRARY[;KEY:VALUE…]; computes if it passes its trial,
+                as `acceleration` says. An `Accelerator` has passed before.
 
         Raises:
             EdgeclfError: the file is missing, damaged or not of `edgeclf convert`, the runtime
-                refuses it, or `threads` or a threshold are not as above.
+                refuses it, or an argument is not as above.
         """
-        if threads is not None:
-            mend = f"give 1 to {MOST_THREADS}, or None for the usable cores, 4 at most"
-            threads = as_whole(threads, name="threads", least=1, most=MOST_THREADS, mend=mend)
+        mend = f"give 1 to {MOST_THREADS}, or None for the usable cores, 4 at most"
+        threads = default_threads() if threads is None else threads
+        threads = as_whole(threads, name="threads", least=1, most=MOST_THREADS, mend=mend)
         if not isinstance(thresholds, Mapping | None):
             raise EdgeclfError(f"thresholds {thresholds!r:.80}: give scores by label, as a dict")
         if novelty_threshold is not None:
@@ -74,22 +79,17 @@ class Classifier:
         self.thresholds = dict(spec.thresholds or {}) | dict(thresholds or {})
         check_thresholds(self.thresholds, spec.labels)
         self.notices: list[str] = []
-        self.interpreter = open_interpreter(
-            data,
-            name=str(path),
-            threads=threads or default_threads(),
-            notices=self.notices,
-            runtime=runtime,
-        )
-        self._tensors = ModelTensors(
-            self.interpreter,
-            name=str(path),
-            input_hw=spec.input_hw,
-            classes=len(spec.network_labels),
-            heatmap=spec.heatmap,
-        )
-        if spec.novelty is not None:
-            self._tensors.check_features(spec.novelty.channels)
+        self.acceleration: Acceleration | None = None
+        if accelerator == "cpu":
+            self.interpreter = open_interpreter(
+                data, name=str(path), threads=threads, notices=self.notices, runtime=runtime
+            )
+        else:
+            from .accelerator.selection import open_accelerated
+
+            opened = open_accelerated(accelerator, data, self.path, threads, runtime)
+            self.interpreter, self.acceleration, self.notices = opened
+        self._tensors = ModelTensors(self.interpreter, spec, name=str(path))
         self.knowledge = Knowledge(spec, self._tensors, novelty_threshold)
 
     @property
@@ -167,8 +167,7 @@ class Classifier:
         """Return the scores of all classes, of shape (classes,), and the novelty of an image.
 
         Args:
-            scores: what `observe` returns.
-            features: the same.
+            scores, features: what `observe` returns.
         """
         return self.knowledge.answer(Observed(scores, features))
 
@@ -260,7 +259,8 @@ class Classifier:
         Raises:
             EdgeclfError: it carries none.
         """
-        return self.knowledge.self_test(self.interpreter, name=str(self.path))
+        other = self.acceleration is not None and self.acceleration.used is not None
+        return self.knowledge.self_test(self.interpreter, name=str(self.path), accelerated=other)
 
     def _classify(
         self, pixels: RGBImage, *, is_bgr: bool, top: int, threshold: float, heatmap: bool

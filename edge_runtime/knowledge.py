@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import EdgeclfError
+from .model_file.model_tensors import ModelTensors
 from .model_file.self_test import SelfTest, SelfTestResult, run_self_test
 from .model_file.spec import ModelSpec
 from .novelty.features import LEAST_LENGTH
 from .novelty.model import Novelty
 from .prediction import Observed
 from .tflite.interpreter import Interpreter
-from .tflite.model_tensors import ModelTensors
 
 if TYPE_CHECKING:
     from .novelty.taught import Prototypes
@@ -103,12 +103,15 @@ class Knowledge:
         answers = zip(features * np.float32(self.tensors.feature_scale), scores, strict=True)
         return np.stack([self.prototypes.answer(*answer)[0] for answer in answers])
 
-    def self_test(self, interpreter: Interpreter, *, name: str) -> SelfTestResult:
+    def self_test(
+        self, interpreter: Interpreter, *, name: str, accelerated: bool = False
+    ) -> SelfTestResult:
         """Compute the outputs again that the file carries, and compare.
 
         Args:
             interpreter: holds the network.
             name: of the file, for the error.
+            accelerated: as of `run_self_test`.
 
         Raises:
             EdgeclfError: it carries none.
@@ -117,7 +120,7 @@ class Knowledge:
         if test is None:
             raise EdgeclfError(f"{name}: it carries no self-test; convert the model again")
         with self.tensors.lock:
-            result = run_self_test(interpreter, test)
+            result = run_self_test(interpreter, test, accelerated=accelerated)
         taught, computed = self.spec.taught, self.head_scores(test)
         expected = None if taught is None else taught.expected(len(self.spec.labels))
         if expected is None or computed is None:

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from .cameras import find_camera
 from .classifier import Classifier
+from .command_line.accelerator import accelerator_option, say_acceleration
 from .command_line.option_types import FiniteRange
 from .errors import EdgeclfError
 from .files import check_file, check_folder, write_bytes
@@ -117,6 +118,7 @@ def _find_cameras(
     type=click.Choice(RUNTIMES),
     help="Runtime of the model: LiteRT's interpreter or LiteRT's CompiledModel.",
 )
+@accelerator_option
 def run(
     model: Path,
     sources: "tuple[str | CameraAddress, ...]",
@@ -127,6 +129,7 @@ def run(
     heatmaps: Path | None,
     threads: int | None,
     runtime: Runtime,
+    accelerator: str,
     live: "LiveOptions | None",
 ) -> None:
     """Classify images, folders, globs and videos with a .tflite MODEL, or watch a camera.
@@ -149,14 +152,17 @@ def run(
         checked = check_live(
             model, sources, live,
             heatmaps=heatmaps, threshold=threshold, novelty_threshold=novelty_threshold,
-            threads=threads, runtime=runtime,
+            threads=threads, runtime=runtime, accelerator=accelerator,
         )  # fmt: skip
+        say_acceleration(checked.classifier.acceleration)
         run_live(checked, as_json=as_json, top=top)
         return
     _check_no_live_option()
     classifier = Classifier(
-        model, threads=threads, novelty_threshold=novelty_threshold, runtime=runtime
-    )
+        model, threads=threads, novelty_threshold=novelty_threshold, runtime=runtime,
+        accelerator=accelerator,
+    )  # fmt: skip
+    say_acceleration(classifier.acceleration)
     files = find_files(names, warn=_warn)
     if heatmaps is not None:
         check_folder(heatmaps)

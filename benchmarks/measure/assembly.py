@@ -68,8 +68,8 @@ def assemble_models(
     """Return the figures of all models.
 
     The reference is the float Keras model, else the first float32 one, else, where both runtimes
-    are measured, the first model, so that the second has something to be held against. `groups`
-    names the group of each photograph; one without is empty.
+    or an accelerator are measured, the first model, so that the second has something to be held
+    against. `groups` names the group of each photograph; one without is empty.
     """
     truth = np.asarray(data.truth)
     reference = _reference(measured)
@@ -92,7 +92,8 @@ def _reference(measured: Sequence[Measured]) -> Measured | None:
         for one in measured:
             if one.model_file.recipe == recipe and one.error is None:
                 return one
-    runtimes = {one.model_file.runtime for one in measured} - {None}
+    files = [one.model_file for one in measured if one.model_file.runtime is not None]
+    runtimes = {(one.runtime, one.accelerator) for one in files}
     alive = [one for one in measured if one.error is None]
     return alive[0] if alive and len(runtimes) > 1 else None
 
@@ -116,6 +117,7 @@ def _model(
         reference=one is reference,
         error=one.error,
         runtime=model_file.runtime,
+        accelerator=None if model_file.accelerator is None else model_file.accelerator.name,
     )
     if one.error is not None or one.scores is None:
         return model

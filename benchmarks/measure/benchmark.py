@@ -1,5 +1,6 @@
 """A whole benchmark: from the models and the photographs to the result."""
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.util import find_spec
 from itertools import product
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from ...edge_runtime.accelerator.selection import choose
+from ...edge_runtime.command_line.accelerator import say_acceleration
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.machine import machine_state
 from ...edge_runtime.tflite.interpreter import Runtime
@@ -35,6 +38,7 @@ def measure_benchmark(
     data: Path | None,
     settings: Settings,
     runtimes: tuple[Runtime, ...] = ("interpreter",),
+    accelerator: str = "cpu",
 ) -> Benchmark:
     """Measure the models at `paths` on the same photographs.
 
@@ -45,6 +49,8 @@ def measure_benchmark(
         data: a folder per class; None for the test images of the first run.
         settings: how.
         runtimes: what computes each .tflite file; each is measured in all of them.
+        accelerator: where it passes its trial, each file is measured on it, too; its value is that
+            of `Classifier`.
 
     Raises:
         EdgeclfError: no model can be read, they differ in classes or input, or no image can be
@@ -52,6 +58,8 @@ def measure_benchmark(
     """
     paths = tuple(dict.fromkeys(paths))
     found, errors = _read(paths, runtimes)
+    if accelerator != "cpu":
+        found = [each for one in found for each in _with_accelerated(one, accelerator, settings)]
     model_files = [one for one in found if one.run is None or find_spec("tensorflow") is not None]
     if len(model_files) < len(found):
         click.echo("Warning: TensorFlow is not installed, so no float Keras model", err=True)
@@ -103,6 +111,8 @@ def measure_benchmark(
 
 
 def _name(model_file: ModelFile, short: str, runtimes: tuple[Runtime, ...]) -> str:
+    if model_file.accelerator is not None:
+        return f"{short} ({model_file.accelerator.name})"
     several = len(runtimes) > 1 and model_file.runtime is not None
     return f"{short} ({model_file.runtime})" if several else short
 
@@ -125,6 +135,15 @@ def _read(
     for line in errors.values():
         click.echo(f"Warning: given up: {line}", err=True)
     return model_files, errors
+
+
+def _with_accelerated(one: ModelFile, accelerator: str, settings: Settings) -> list[ModelFile]:
+    """Return the file, and again for the accelerator if that passes its trial."""
+    if one.runtime != "interpreter":
+        return [one]
+    choice = choose(accelerator, one.path, threads=settings.threads[0], runtime=one.runtime)
+    say_acceleration(choice)
+    return [one] if choice.used is None else [one, replace(one, accelerator=choice.used)]
 
 
 def _photographs(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...edge_runtime.accelerator.accelerator import Accelerator
 from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.images import RGBImage
 from ...edge_runtime.preprocess import ResizeRule
@@ -54,15 +55,21 @@ def import_libraries(path: Path, *, runtime: Runtime) -> None:
         import_runtime(runtime)
 
 
-def load_model(path: Path, *, threads: int, runtime: Runtime) -> LoadedModel:
+def load_model(
+    path: Path, *, threads: int, runtime: Runtime, accelerator: Accelerator | None = None
+) -> LoadedModel:
     """Open the .tflite file at `path` in `runtime`, or the float Keras model of that folder's run.
+
+    An accelerator has passed its trial before.
 
     The latter must come before TensorFlow's first operation in this process, which settles its
     threads.
     """
     if path.is_dir():
         return _open_keras(path, threads=threads)
-    classifier = Classifier(path, threads=threads, runtime=runtime)
+    classifier = Classifier(
+        path, threads=threads, runtime=runtime, accelerator=accelerator or "cpu"
+    )
     return LoadedModel(
         input_hw=classifier.spec.input_hw,
         resize=classifier.spec.resize,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...edge_runtime.accelerator.accelerator import Accelerator
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.files import sha256_of
 from ...edge_runtime.model_file.container import read_model
@@ -25,6 +26,7 @@ class ModelFile:
         bytes: size of that file.
         run: the run of the float Keras model; None for a file.
         runtime: what computes the file; None for the float Keras model.
+        accelerator: what computes it instead of the CPU; None for the CPU.
         good: the class without a defect; None without one.
     """
 
@@ -38,6 +40,7 @@ class ModelFile:
     run: Run | None
     runtime: Runtime | None
     good: str | None = None
+    accelerator: Accelerator | None = None
 
 
 def read_model_file(path: Path, *, runtime: Runtime = "interpreter") -> ModelFile:

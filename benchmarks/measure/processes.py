@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ...edge_runtime.accelerator.accelerator import Accelerator
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.tflite.interpreter import Runtime
 from .messages import Message, array_of, receive, send
@@ -119,10 +120,18 @@ class Process:
 class Worker(Process):
     """A model in a process of its own."""
 
-    def __init__(self, path: Path, *, threads: int, runtime: Runtime | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int,
+        runtime: Runtime | None,
+        accelerator: Accelerator | None = None,
+    ) -> None:
         """Start the process, which imports its libraries meanwhile."""
         module = "edgeclf.benchmarks.measure.worker"
         options = [str(threads), runtime or "interpreter"]
+        options += [] if accelerator is None else [accelerator.to_json()]
         super().__init__([sys.executable, "-m", module, path, *options], name=str(path))
 
     def wait_until_ready(self) -> None:

@@ -122,14 +122,17 @@ def measure_models(
 def _start(models: Sequence[Measured], stack: ExitStack, *, threads: int) -> Workers:
     """Start a worker per model; all import their libraries at once, which is not measured."""
     workers = [
-        (model, stack.enter_context(Worker(one.path, threads=threads, runtime=one.runtime)))
+        (model, stack.enter_context(_worker(model.model_file, threads=threads)))
         for model in models
         if model.error is None
-        for one in [model.model_file]
     ]
     for model, worker in workers:
         model.attempt(worker.wait_until_ready)
     return workers
+
+
+def _worker(one: ModelFile, *, threads: int) -> Worker:
+    return Worker(one.path, threads=threads, runtime=one.runtime, accelerator=one.accelerator)
 
 
 def _measure_round(

@@ -30,7 +30,12 @@ def measure_sustained(
     """
     moments: list[Moment] = []
     turn = cycle(images)
-    with Worker(model_file.path, threads=threads, runtime=model_file.runtime) as worker:
+    with Worker(
+        model_file.path,
+        threads=threads,
+        runtime=model_file.runtime,
+        accelerator=model_file.accelerator,
+    ) as worker:
         worker.wait_until_ready()
         worker.open(images[0])
         start, at_once = monotonic(), 1

@@ -1,6 +1,6 @@
 """A model in a process of its own, which does what the benchmark asks of it.
 
-python -m edgeclf.benchmarks.measure.worker MODEL THREADS RUNTIME
+python -m edgeclf.benchmarks.measure.worker MODEL THREADS RUNTIME [ACCELERATOR]
 
 It says `ready` once its libraries are imported, then answers each message of standard input on
 standard output:
@@ -15,7 +15,9 @@ What the user can mend comes back as `error`; then it ends, as it does when stan
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 from typing import IO, cast
@@ -23,6 +25,7 @@ from typing import IO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ...edge_runtime.accelerator.accelerator import Accelerator
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.images import decode_image
 from ...edge_runtime.preprocess import preprocess
@@ -33,19 +36,14 @@ from .memory import memory_of_process
 from .messages import Message, receive, send
 
 
-def work(
-    path: Path, *, threads: int, runtime: Runtime, requests: IO[bytes], answers: IO[bytes]
-) -> None:
-    """Answer `requests` on the model at `path` until they end."""
-    import_libraries(path, runtime=runtime)
+def work(load: Callable[[], LoadedModel], *, requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer `requests` on the model that `load` opens, until they end."""
     send(answers, {"ready": True})
     loaded: LoadedModel | None = None
     while (received := receive(requests)) is not None:
         message, payload = received
         if message["do"] == "open":
-            loaded, opened = _open(
-                path, threads=threads, runtime=runtime, image=Path(message["image"])
-            )
+            loaded, opened = _open(load, image=Path(message["image"]))
             send(answers, opened)
             continue
         assert loaded is not None
@@ -61,11 +59,9 @@ def work(
             send(answers, {"peak_memory_bytes": peak, "steady_memory_bytes": steady})
 
 
-def _open(
-    path: Path, *, threads: int, runtime: Runtime, image: Path
-) -> tuple[LoadedModel, Message]:
+def _open(load: Callable[[], LoadedModel], *, image: Path) -> tuple[LoadedModel, Message]:
     start = perf_counter_ns()
-    loaded = load_model(path, threads=threads, runtime=runtime)
+    loaded = load()
     load_ms = (perf_counter_ns() - start) / 1e6
     first_ms = float(_query(loaded, image)[2:].sum())
     delegate = asdict(loaded.delegate) if loaded.delegate else None
@@ -101,13 +97,11 @@ def main() -> None:
     os.dup2(2, 1)
     quiet_opencv()
     try:
-        work(
-            Path(sys.argv[1]),
-            threads=int(sys.argv[2]),
-            runtime=cast(Runtime, sys.argv[3]),
-            requests=sys.stdin.buffer,
-            answers=answers,
-        )
+        path, threads, runtime = Path(sys.argv[1]), int(sys.argv[2]), cast(Runtime, sys.argv[3])
+        accelerator = Accelerator.from_json(sys.argv[4]) if sys.argv[4:] else None
+        import_libraries(path, runtime=runtime)
+        load = partial(load_model, path, threads=threads, runtime=runtime, accelerator=accelerator)
+        work(load, requests=sys.stdin.buffer, answers=answers)
     except EdgeclfError as error:
         send(answers, {"error": str(error)})
     except BrokenPipeError:  # whoever asked is gone

@@ -151,6 +151,7 @@ class Model:
         runtime: `interpreter` or `compiled`; None for Keras, and in files older than the choice.
         unknown: share of the images that it calls unknown, each group weighing the same, with
             Wilson's interval of one draw a group; None if it judges no novelty.
+        accelerator: name of what computes it instead of the CPU; None for the CPU.
     """
 
     name: str
@@ -166,6 +167,7 @@ class Model:
     timings: tuple[Timing, ...]
     runtime: str | None = None
     unknown: Estimate | None = None
+    accelerator: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import click
 
+from .edgetpu.command import edgetpu
 from .ethos_u import ethos_u
 from .web.command import web
 
@@ -11,5 +12,6 @@ def export() -> None:
     """Export a .tflite file of `edgeclf convert` to a web page, or to an NPU."""
 
 
+export.add_command(edgetpu)
 export.add_command(ethos_u)
 export.add_command(web)

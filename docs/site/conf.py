@@ -44,7 +44,7 @@ _NAVIGATION = {
     "Quantization": ["convert/quantization", "convert/benchmark", "convert/novelty"],
     "On devices": [
         *("device/raspberry-pi", "device/runtimes", "device/live", "device/service"),
-        *("device/teach", "device/browser", "device/npu"),
+        *("device/teach", "device/browser", "device/npu", "device/accelerators"),
     ],
     "Archives": ["fleet/bulk"],
     "Reference": [

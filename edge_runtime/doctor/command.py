@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from ..command_line.accelerator import accelerator_option
+from ..errors import EdgeclfError
 from ..live.sources.address import without_secrets
 from .camera import camera_checks
 from .check import Check
@@ -24,9 +26,12 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": None
 @click.option(
     "--camera", metavar="SOURCE", help="Camera to test by taking a picture: 0, /dev/video0, a URL."
 )
+@accelerator_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 @click.pass_context
-def doctor(ctx: click.Context, model: Path | None, camera: str | None, as_json: bool) -> None:
+def doctor(
+    ctx: click.Context, model: Path | None, camera: str | None, accelerator: str, as_json: bool
+) -> None:
     """Check this machine, and MODEL and a camera on it: each line is ok, or has the mend.
 
     The exit code is 1 if something failed; a warning is no failure.
@@ -35,8 +40,10 @@ def doctor(ctx: click.Context, model: Path | None, camera: str | None, as_json: 
     edgeclf doctor
     edgeclf doctor int8.tflite --camera 0
     """
+    if accelerator != "cpu" and model is None:
+        raise EdgeclfError("--accelerator: it is tried on a model; give MODEL, too")
     checks: list[Check] = []
-    for found in _checks(model, camera):
+    for found in _checks(model, camera, accelerator):
         # A camera given as the model, say, is an address in the model's error.
         check = replace(found, detail=without_secrets(found.detail))
         checks.append(check)
@@ -57,11 +64,11 @@ def doctor(ctx: click.Context, model: Path | None, camera: str | None, as_json: 
     ctx.exit(1 if failed else 0)
 
 
-def _checks(model: Path | None, camera: str | None) -> Iterator[Check]:
+def _checks(model: Path | None, camera: str | None, accelerator: str) -> Iterator[Check]:
     yield from software_checks()
     yield from machine_checks(Path.cwd())
     if model is not None:
-        yield from model_checks(model)
+        yield from model_checks(model, accelerator=accelerator)
     yield from camera_checks(camera)
 
 

@@ -17,8 +17,8 @@ _TIMED = 10
 _TIMED_SECONDS = 3.0
 
 
-def model_checks(path: Path) -> Iterator[Check]:
-    """Yield how the model at `path` fares here."""
+def model_checks(path: Path, *, accelerator: str = "cpu") -> Iterator[Check]:
+    """Yield how the model at `path` fares here, on the CPU and on the accelerator."""
     try:
         classifier = Classifier(path)
     except EdgeclfError as error:
@@ -30,6 +30,21 @@ def model_checks(path: Path) -> Iterator[Check]:
     yield _delegate(classifier)
     yield _self_test(classifier)
     yield _inference(classifier)
+    if accelerator != "cpu":
+        yield _acceleration(path, accelerator)
+
+
+def _acceleration(path: Path, accelerator: str) -> Check:
+    try:
+        acceleration = Classifier(path, accelerator=accelerator).acceleration
+    except EdgeclfError as error:
+        return _failure("accelerator", error)
+    assert acceleration is not None
+    detail = str(acceleration).removeprefix("accelerator ")
+    if acceleration.is_refused:
+        mend = "leave --accelerator out; docs/device/accelerators.md says what is tried"
+        return Check("accelerator", "warning", detail, mend)
+    return ok("accelerator", detail)
 
 
 def _failure(name: str, error: EdgeclfError) -> Check:

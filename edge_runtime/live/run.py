@@ -58,6 +58,7 @@ def check_live(
     novelty_threshold: float | None,
     threads: int | None,
     runtime: Runtime,
+    accelerator: str,
 ) -> LiveRun:
     """Return the live run that `edgeclf run` is asked for; nothing is opened but the model.
 
@@ -70,6 +71,7 @@ def check_live(
         novelty_threshold: the novelty above which a scene is unknown; None for the model's.
         threads: of an inference; None for the usual.
         runtime: what computes the model.
+        accelerator: as of `Classifier`.
 
     Raises:
         EdgeclfError: the run would end with this at its start, regardless of the camera.
@@ -90,6 +92,7 @@ def check_live(
         thresholds=thresholds,
         novelty_threshold=novelty_threshold,
         runtime=runtime,
+        accelerator=accelerator,
     )
     decider = options.decider(classifier.spec, threshold=threshold)
     teaching = None if options.teach is None else Teaching(classifier, options.teach)

@@ -164,11 +164,19 @@ def make_self_test(model: bytes) -> SelfTest:
     )
 
 
-def run_self_test(interpreter: Interpreter, test: SelfTest) -> SelfTestResult:
+def run_self_test(
+    interpreter: Interpreter, test: SelfTest, *, accelerated: bool = False
+) -> SelfTestResult:
     """Compute the outputs of `test` on this machine and compare.
 
     Without XNNPACK (32-bit systems have no runtime with it) 8-bit scores may differ by
     `PLAIN_STEPS`.
+
+    Args:
+        interpreter: holds the model.
+        test: of its file.
+        accelerated: whether no CPU computes: then 8-bit scores may differ by
+            `PLAIN_STEPS`, floats by `HYBRID_TOLERANCE`.
 
     Raises:
         EdgeclfError: the model's output is of another type or size than the stored ones.
@@ -183,8 +191,10 @@ def run_self_test(interpreter: Interpreter, test: SelfTest) -> SelfTestResult:
         )
     differences = np.abs(computed.astype(np.float64) - expected.astype(np.float64))
     tolerance = test.tolerance
-    if computed.dtype.itemsize == 1 and delegated_parts(interpreter) == 0:
+    if computed.dtype.itemsize == 1 and (accelerated or delegated_parts(interpreter) == 0):
         tolerance = max(tolerance, PLAIN_STEPS)
+    elif accelerated:
+        tolerance = max(tolerance, HYBRID_TOLERANCE)
     apart = _features_apart(test, [features for _, features in pairs])
     return SelfTestResult(
         passed=bool((differences <= tolerance).all() and (apart <= tolerance).all()),  # NaN is not

@@ -6,11 +6,13 @@ import stat
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from ..cameras import find_camera
+from ..command_line.accelerator import say_acceleration
 from ..errors import EdgeclfError
 from ..files import write_text
 from ..images import is_image
@@ -75,8 +77,7 @@ def service(
         options=words.options,
         memory_max=memory_max,
     )
-    _check_options(wanted, options)
-    text = unit_text(wanted)
+    text = unit_text(replace(wanted, accelerator=_check_options(wanted, options)))
     environment = ENVIRONMENTS / f"{name}.env"
     if install:
         _check_root()
@@ -146,8 +147,12 @@ def _check_readable(model: Path) -> None:
             )
 
 
-def _check_options(wanted: Service, options: tuple[str, ...]) -> None:
-    """Complain now of what `edgeclf run` would complain of at each start, by its own checks."""
+def _check_options(wanted: Service, options: tuple[str, ...]) -> str:
+    """Complain now of what `edgeclf run` would complain of at each start, by its own checks.
+
+    Returns:
+        The value of --accelerator, which is tried here and now.
+    """
     given = run.make_context("edgeclf run", [str(wanted.model), wanted.source, *options]).params
     sources, live = given["sources"], given["live"]
     if len(sources) > 1:
@@ -163,9 +168,22 @@ def _check_options(wanted: Service, options: tuple[str, ...]) -> None:
             f"{wanted.source}: no camera, and a service ends once files are classified; give a "
             "camera, or a video with --realtime"
         )
-    checked = ("model", "sources", "live", "heatmaps", "threshold", "novelty_threshold")
-    check_live(**{name: given[name] for name in (*checked, "threads", "runtime")})
+    checked = ["model", "sources", "live", "heatmaps", "threshold", "novelty_threshold"]
+    accelerator = _check_accelerator(given["accelerator"], name=wanted.name)
+    checked += ["threads", "runtime", "accelerator"]
+    live_run = check_live(**{name: given[name] for name in checked})
+    say_acceleration(live_run.classifier.acceleration)
     _check_written(wanted.name, live.written if live is not None else ())
+    return accelerator
+
+
+def _check_accelerator(value: str, *, name: str) -> str:
+    library = value.partition(";")[0]
+    if not Path(library).is_absolute() and Path(library).exists():
+        raise EdgeclfError(
+            f"--accelerator {library}: the service starts in /var/lib/{name}; give an absolute path"
+        )
+    return value
 
 
 def _check_written(name: str, paths: Sequence[Path]) -> None:

@@ -48,12 +48,15 @@ def take_out_secrets(
     waiting = [*options]
     while waiting:
         name, equals, value = waiting.pop(0).partition("=")
-        if name not in ("--mqtt", "--token") or not (equals or waiting):
+        if name not in ("--mqtt", "--token", "--accelerator") or not (equals or waiting):
             words.append(_checked(name + equals + value))
             continue
         value = value if equals else waiting.pop(0)
         if name == "--token":
             secrets[TOKEN_VARIABLE] = value
+            continue
+        if name == "--accelerator":  # a path among a delegate's options is no address
+            words += [name, value]
             continue
         broker = MqttAddress.parse(value, {})
         if broker.password is not None:

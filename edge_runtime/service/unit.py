@@ -15,6 +15,9 @@ ENVIRONMENTS = Path("/etc/edgeclf")
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 # Devices of cameras by their names in /proc/devices; libcamera needs all three.
 _CAMERA_DEVICES = ("video4linux", "media", "dma_heap")
+# Of accelerators, by the same names: GPUs, NPUs of the kernel's `accel`, Coral's on PCIe and USB.
+_ACCELERATOR_DEVICES = ("drm", "accel", "apex", "usb_device")
+_ACCELERATOR_GROUPS = ("render", "apex", "plugdev")
 # Words that are taken as they stand.
 _PLAIN = re.compile(r"[\w@+,./:=-]+", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -32,6 +35,7 @@ class Service:
         camera: its address; None for a video or a folder.
         options: further options of `edgeclf run`.
         memory_max: the most memory it may take, as systemd has it (`512M`); None for no limit.
+        accelerator: the value of that option of `edgeclf run`.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Service:
     camera: CameraAddress | None
     options: tuple[str, ...]
     memory_max: str | None
+    accelerator: str = "cpu"
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -139,15 +144,25 @@ def _hidden_lines(service: Service) -> Iterator[str]:
 
 def _device_lines(service: Service) -> list[str]:
     families = "AF_UNIX AF_INET AF_INET6"
-    if not service.needs_device:
+    accelerated = service.accelerator != "cpu"
+    if not (service.needs_device or accelerated):
         return ["PrivateDevices=yes", f"RestrictAddressFamilies={families}"]
+    groups = [name for name in _ACCELERATOR_GROUPS if accelerated and _has_group(name)]
+    devices = _CAMERA_DEVICES + (_ACCELERATOR_DEVICES if accelerated else ())
     return [
-        "SupplementaryGroups=video",
+        f"SupplementaryGroups={' '.join(['video', *groups])}",
         "DevicePolicy=closed",
-        *(f"DeviceAllow=char-{name} rw" for name in _CAMERA_DEVICES),
+        *(f"DeviceAllow=char-{name} rw" for name in devices),
         "# Netlink is how libcamera learns of cameras.",
         f"RestrictAddressFamilies={families} AF_NETLINK",
     ]
+
+
+def _has_group(name: str) -> bool:
+    """Tell whether this machine has a group; systemd starts no service that names another."""
+    import grp
+
+    return any(group.gr_name == name for group in grp.getgrall())
 
 
 def _limit_lines(service: Service) -> list[str]:
@@ -184,7 +199,8 @@ def below_homes(service: Service) -> list[Path]:
 
     That is the model, files among its source and options, and the Python that runs this.
     """
-    words = [Path(word) for word in (service.source, *service.options)]
+    library = service.accelerator.partition(";")[0]
+    words = [Path(word) for word in (service.source, library, *service.options)]
     read = [
         service.model, service.model.resolve(), Path(sys.prefix), Path(sys.base_prefix),
         Path(__file__).parents[2],

@@ -1,13 +1,13 @@
 """LiteRT's `CompiledModel` behind the calls of an interpreter: `--runtime compiled`.
 
-It computes on the CPU, by XNNPACK. It does not tell scales and zero points, so they are read from
-the file.
+It computes on the CPU, by XNNPACK, unless a GPU or NPU is asked for. It does not tell scales and
+zero points, so they are read from the file.
 """
 
 import weakref
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +23,25 @@ OLDEST_LITERT = "2.1.6"
 class CompiledModelInterpreter:
     """A model compiled by LiteRT, with the calls and the tensor indices of an `Interpreter`."""
 
-    def __init__(self, model: bytes, *, threads: int) -> None:
+    def __init__(
+        self, model: bytes, *, threads: int, hardware: Literal["cpu", "gpu", "npu"] = "cpu"
+    ) -> None:
         """Compile `model`, the bytes of a .tflite file, to run on `threads` threads.
+
+        Args:
+            model: the file.
+            threads: of the CPU.
+            hardware: takes the operators that it can compute; the CPU has the others.
 
         Raises:
             ValueError, RuntimeError: the runtime refuses the model.
         """
         classes = compiled_model_classes()
-        options = classes.Options(cpu_options=classes.CpuOptions(num_threads=threads))
+        accelerators = classes.HardwareAccelerator
+        options = classes.Options(
+            hardware_accelerators=accelerators[hardware.upper()] | accelerators.CPU,
+            cpu_options=classes.CpuOptions(num_threads=threads),
+        )
         self._model = model  # the compiled model reads its weights in place
         compiled = classes.CompiledModel.from_buffer(model, options=options)
         [(signature, names), *_] = compiled.get_signature_list().items()
@@ -53,6 +64,11 @@ class CompiledModelInterpreter:
             "dtype": np.dtype(details["dtype"]).type,
             "quantization": read_quantization(self._model, details["index"]),
         }
+
+    @property
+    def whole(self) -> bool:
+        """Whether LiteRT says that the hardware which was asked for runs the whole model."""
+        return bool(self._native.compiled.is_fully_accelerated())
 
     def invoke(self) -> None:
         """Compute the outputs from the inputs."""

@@ -4,7 +4,7 @@ Slots and numbers are those of the published schema:
 https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -93,12 +93,14 @@ class Operator:
         version: which of its versions; types and options that came later have higher ones.
         inputs: places in the graph's tensors, -1 for none.
         outputs: the same.
+        options: the table of a builtin operator's options; None if it has none.
     """
 
     name: str
     version: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    options: Table | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,9 @@ def parse_tflite(data: bytes | bytearray) -> TFLiteFile:
     graph = graphs[0]
     tensors = tuple(_tensor(table, buffers) for table in graph.tables(0))
     operators = tuple(
-        Operator(name, version, _places(table, 1, tensors), _places(table, 2, tensors))
+        Operator(
+            name, version, _places(table, 1, tensors), _places(table, 2, tensors), table.table(4)
+        )
         for table in graph.tables(3)
         for name, version in [_item(codes, table.integer(0, "I"))]
     )

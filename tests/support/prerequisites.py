@@ -54,7 +54,7 @@ _PROGRAMS = (
     _program("openssl", "MQTT over TLS", "openssl"),
     _program("systemd-analyze", "the service's unit as systemd reads it", "systemd"),
     _program("git", "the limits of folders and files", "git"),
-    _program("gcc", "the wheel on an emulated Raspberry Pi", "gcc", "libc6-dev"),
+    _program("gcc", "emulated Raspberry Pis and faulty accelerators", "gcc", "libc6-dev"),
 )
 
 _NETWORK = Prerequisite(

@@ -39,9 +39,9 @@ class Noting:
     calls: ClassVar[list[tuple[str, str, list[Path]]]] = []
     scored: ClassVar[list[str]] = []
 
-    def __init__(self, path: Path, *, threads: int, runtime: str) -> None:
+    def __init__(self, path: Path, *, threads: int, runtime: str, accelerator: None) -> None:
         self._name = path.stem
-        assert runtime == "interpreter"
+        assert (runtime, accelerator) == ("interpreter", None)
         self.calls.append((self._name, f"start {threads}", []))
 
     def __enter__(self) -> "Noting":

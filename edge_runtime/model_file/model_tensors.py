@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import EdgeclfError, ScoresError
-from ..heatmap import HeatmapHead
 from ..images import RGBImage
 from ..novelty.features import mean_features
-from .interpreter import Interpreter
+from ..tflite.interpreter import Interpreter
+from .spec import ModelSpec
 
 
 class ModelTensors:
@@ -25,34 +25,25 @@ class ModelTensors:
         has_features: whether the file gives its last feature map, as its second output.
     """
 
-    def __init__(
-        self,
-        interpreter: Interpreter,
-        *,
-        name: str,
-        input_hw: tuple[int, int],
-        classes: int,
-        heatmap: HeatmapHead | None,
-    ) -> None:
+    def __init__(self, interpreter: Interpreter, spec: ModelSpec, *, name: str) -> None:
         """Find the tensors, and check that they are those of the file's spec.
 
         Args:
             interpreter: holds the model.
+            spec: of the file.
             name: stands in the errors.
-            input_hw: height and width of the model's input.
-            classes: number of the network's labels.
-            heatmap: the head of a model whose second output is its last feature map.
 
         Raises:
-            EdgeclfError: the model has other tensors than these.
+            EdgeclfError: the model has other tensors than the spec says.
         """
+        classes = len(spec.network_labels)
         self.lock = threading.Lock()
         self._last_thread: int | None = None  # that has computed
         self._interpreter = interpreter
         self._name = name
         self._input = interpreter.get_input_details()[0]
         self._output, *further = interpreter.get_output_details()
-        expected = (1, *input_hw, 3)
+        expected = (1, *spec.input_hw, 3)
         if tuple(self._input["shape"]) != expected or self._input["dtype"] != np.uint8:
             raise EdgeclfError(
                 f"{name}: expected an input of uint8 {expected}, got "
@@ -66,17 +57,15 @@ class ModelTensors:
         self.has_features = bool(further)
         self._features = further[0] if further else self._output
         shape = (classes, *self._features["shape"][3:])
-        if heatmap is not None and heatmap.class_weights().shape != shape:
+        if spec.heatmap is not None and spec.heatmap.class_weights().shape != shape:
             raise EdgeclfError(
                 f"{name}: its weights for heatmaps do not fit its labels and its second output; "
                 "convert the model again"
             )
-
-    def check_features(self, channels: int) -> None:
-        """Complain of a feature map that has another number of channels, or of none."""
-        if not self.has_features or self._features["shape"][-1] != channels:
+        channels = self._features["shape"][-1] if further else 0
+        if spec.novelty is not None and spec.novelty.channels != channels:
             raise EdgeclfError(
-                f"{self._name}: what it knows of its training does not fit its second output; "
+                f"{name}: what it knows of its training does not fit its second output; "
                 "convert the model again"
             )
 
