@@ -13,7 +13,8 @@ import click
 
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.files import check_file
-from ...edge_runtime.model_file.container import read_archive, read_model, write_model
+from ...edge_runtime.model_file.container import read_archive, write_model
+from .source import read_source
 
 TARGETS = (
     *(f"ethos-u55-{macs}" for macs in (32, 64, 128, 256)),
@@ -79,12 +80,14 @@ def compile_for(model: Path, *, out: Path, target: str) -> Compilation:
     """Compile the file `model` for the NPU `target`, and write the result to `out`.
 
     Raises:
-        EdgeclfError: the model cannot be read, nothing of it runs on the NPU, or Vela is missing or
-            fails.
+        EdgeclfError: the model cannot be read, nothing of it runs on the NPU, `out` exists, or Vela
+            is missing or fails.
     """
+    if out.exists():
+        raise EdgeclfError(f"{out}: exists; choose another file, or remove it")
     check_file(out)
     program = _find_vela()
-    data, spec = read_model(model)
+    data, spec = read_source(model)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(data[: read_archive(data).start])

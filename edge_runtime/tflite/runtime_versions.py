@@ -83,6 +83,10 @@ def runtime_requirement(model: TFLiteFile) -> RuntimeRequirement:
     )
 
 
+# What their compilers leave of a graph.
+_NPU_OPERATORS = {"ethos-u": "Arm's Ethos-U", "edgetpu-custom-op": "Google's Edge TPU"}
+
+
 def stated_requirement(metadata: dict[str, bytes]) -> str | None:
     """Return the oldest TensorFlow Lite that the metadata of a file name; None if they do not."""
     stated = metadata.get(RUNTIME_VERSION_NAME)
@@ -112,6 +116,13 @@ def explain_refusal(model: bytes, *, reason: str, runtime: str) -> str:
         return f"{refusal}; copy or convert it again"
     needed = runtime_requirement(graph)
     distribution, _, version = runtime.partition(" ")
+    names = {one.partition(" ")[0] for one in needed.unknown}
+    npu = next((npu for name, npu in _NPU_OPERATORS.items() if name in names), None)
+    if npu is not None:
+        return (
+            f"it was compiled for {npu}, and only a runtime with its driver computes it; give the "
+            "file that it was compiled from"
+        )
     if needed.unknown:
         return (
             f"{refusal}, and no runtime is known that has {', '.join(needed.unknown)}; "

@@ -11,8 +11,9 @@ import click
 
 from ....edge_runtime.errors import EdgeclfError
 from ....edge_runtime.files import check_folder, write_bytes
-from ....edge_runtime.model_file.container import model_bytes, read_archive, read_model
+from ....edge_runtime.model_file.container import model_bytes, read_archive
 from ....edge_runtime.tflite.tflite_file import parse_tflite
+from ..source import read_source
 from .check import Mapping, map_operators, refused_operators
 
 COMPILER = "edgetpu_compiler"
@@ -51,7 +52,7 @@ def edgetpu(model: Path, out: Path) -> None:
     check is all, and the exit code is 1.
     """
     check_folder(out)
-    data, spec = read_model(model)
+    data, spec = read_source(model)
     graph = parse_tflite(data)
     mapping = map_operators(graph)
     click.echo(_mapping_text(mapping))

@@ -17,7 +17,7 @@ Cli = Callable[..., Result]
 
 @pytest.mark.parametrize("target", ["ethos-u55-256", "ethos-u65-512", "ethos-u85-256"])
 def test_an_int8_file_runs_on_the_npu_alone(
-    cli: Cli, tiny_models: Path, tmp_path: Path, target: str
+    cli: Cli, tiny_models: Path, surfaces: Path, tmp_path: Path, target: str
 ) -> None:
     model, out = tiny_models / "int8.tflite", tmp_path / "compiled.tflite"
     printed = cli("export", "ethos-u", model, "--target", target, "--out", out).output
@@ -32,6 +32,15 @@ def test_an_int8_file_runs_on_the_npu_alone(
     assert compiled["sram_kib"] + compiled["storage_kib"] > 0
     before = read_model(model)[1]
     assert replace(spec, provenance=before.provenance) == before
+
+    printed = cli("run", out, surfaces, code=1).stderr
+    assert "it was compiled for Arm's Ethos-U, and only a runtime with its driver" in printed
+    refused = cli("export", "ethos-u", out, "--out", tmp_path / "again.tflite", code=1).stderr
+    assert f"compiled already, for {target}; give the file from before" in refused
+    content = out.read_bytes()
+    refused = cli("export", "ethos-u", model, "--out", out, code=1).stderr
+    assert f"{out}: exists; choose another file" in refused
+    assert out.read_bytes() == content
 
 
 def test_a_float_file_has_nothing_for_the_npu(tiny_models: Path, tmp_path: Path) -> None:

@@ -229,6 +229,7 @@ def test_a_service_may_open_the_devices(
     cli: Cli, delegates: Delegates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "_TEMPORARY", ())
+    monkeypatch.setattr(service, "is_below_home", lambda _: True)  # pytest's folders are closed
     given = (delegates.model, "/dev/video0", "--accelerator")
     done = cli("service", *given, delegates.value())
     for device in ("drm", "accel", "apex", "usb_device", "video4linux"):
