@@ -1,0 +1,128 @@
+"""The candidates of a fit, and the values of its options. Importing this loads no TensorFlow.
+
+A candidate is an architecture at an input size, converted by the recipe int8. A further property,
+as a share of channels to keep, is a field of `Candidate` and a loop in `make_candidates`.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from ...edge_runtime.errors import EdgeclfError
+from ...models.networks.architectures import ARCHITECTURES, Architecture, architecture
+
+_SIXTEEN = 16  # pixels; input sizes are multiples
+_SIZES = (4, 5, 6)  # sevenths of the size that an architecture is meant for
+_UNITS = {"us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3}
+_BUDGET = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(\S*)\s*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network that may be trained.
+
+    Attributes:
+        name: what tables and folders call it.
+        architecture: name of the network.
+        weights: to start from: `imagenet`, `none`, or a file.
+        input_size: height and width of its input, in pixels.
+    """
+
+    name: str
+    architecture: str
+    weights: str
+    input_size: int
+
+
+def input_sizes(chosen: Architecture) -> tuple[int, ...]:
+    """Return the input sizes that are tried of an architecture: its own, and three smaller ones."""
+    smaller = {
+        max(round(chosen.input_size * share / 7 / _SIXTEEN) * _SIXTEEN, chosen.least_size)
+        for share in _SIZES
+    }
+    return tuple(sorted(smaller | {chosen.input_size}))
+
+
+def make_candidates(
+    choices: Sequence[tuple[Architecture, str]], sizes: Sequence[int]
+) -> tuple[Candidate, ...]:
+    """Return the candidates, each architecture's in the order of their input size.
+
+    Args:
+        choices: architectures, each with the weights to start from; none for all that have
+            ImageNet weights.
+        sizes: input sizes in pixels; none for those of `input_sizes`.
+
+    Raises:
+        EdgeclfError: an architecture is given twice, or a size is too small for all of them.
+    """
+    if not choices:
+        known = ARCHITECTURES.values()
+        choices = [(one, "imagenet") for one in known if one.application or one.package]
+    names = [chosen.name for chosen, _ in choices]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise EdgeclfError(f"--arch {twice[0]} is given twice; give each architecture once")
+    found = [
+        Candidate(f"{chosen.name}-{size}", chosen.name, weights, size)
+        for chosen, weights in choices
+        for size in sorted(set(sizes)) or input_sizes(chosen)
+        if size >= chosen.least_size
+    ]
+    if not found:
+        least = min(chosen.least_size for chosen, _ in choices)
+        raise EdgeclfError(
+            f"--input-size {max(sizes)} is too small for every architecture; give {least} or more"
+        )
+    return tuple(found)
+
+
+def parse_budget(text: str) -> float:
+    """Return the milliseconds of a text such as `20ms`, `0.02s` or `1500us`.
+
+    Raises:
+        EdgeclfError: it is no number above 0 with such a unit.
+    """
+    match = _BUDGET.fullmatch(text)
+    unit = _UNITS.get(match[2]) if match else None
+    if match is None or unit is None or not 0 < (ms := float(match[1]) * unit) < math.inf:
+        raise EdgeclfError(
+            f"{text!r:.40}: expected a number above 0 with a unit, us, ms or s, as 20ms"
+        )
+    return ms
+
+
+class BudgetType(click.ParamType):
+    """A latency on the command line, in milliseconds."""
+
+    name = "latency"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the milliseconds that `value` names, or refuse it."""
+        try:
+            return value if isinstance(value, float) else parse_budget(str(value))
+        except EdgeclfError as error:
+            self.fail(str(error), param, ctx)
+
+
+class ArchitectureType(click.ParamType):
+    """An architecture on the command line, with the weights to start from: NAME or NAME=WEIGHTS."""
+
+    name = "architecture"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Architecture, str]:
+        """Return the architecture and its weights, or refuse what is unknown."""
+        if isinstance(value, tuple):
+            return value
+        name, _, weights = str(value).partition("=")
+        try:
+            return architecture(name), weights or "imagenet"
+        except EdgeclfError as error:
+            self.fail(str(error), param, ctx)
