@@ -14,6 +14,7 @@ import click
 
 from ...edge_runtime.errors import EdgeclfError
 from ...models.networks.architectures import ARCHITECTURES, Architecture, architecture
+from ...train.command import train
 
 _SIXTEEN = 16  # pixels; input sizes are multiples
 _SIZES = (4, 5, 6)  # sevenths of the size that an architecture is meant for
@@ -36,6 +37,21 @@ class Candidate:
     architecture: str
     weights: str
     input_size: int
+
+
+def train_default(name: str) -> Any:
+    """Return the default of an option of `edgeclf train`."""
+    [option] = [one for one in train.params if one.name == name]
+    return option.default
+
+
+def check_epochs(candidate: Candidate, epochs: int) -> None:
+    """Refuse a search in which nothing would be trained."""
+    if not epochs and candidate.weights == "none":
+        raise EdgeclfError(
+            f"--epochs 0: {candidate.name} starts from no weights, so its head alone cannot be "
+            "trained; give 1 or more"
+        )
 
 
 def input_sizes(chosen: Architecture) -> tuple[int, ...]:

@@ -1,6 +1,8 @@
 """`edgeclf fit`: the best classifier within a latency budget."""
 
+from hashlib import sha256
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -9,8 +11,13 @@ from ...edge_runtime.command_line.option_types import SEED, FiniteRange
 from ...edge_runtime.errors import EdgeclfError, Interrupted
 from ...edge_runtime.files import check_folder, write_text
 from ...models.networks.architectures import Architecture
-from .candidates import ArchitectureType, BudgetType, make_candidates
-from .work import check_epochs, train_default
+from .candidates import (
+    ArchitectureType,
+    BudgetType,
+    check_epochs,
+    make_candidates,
+    train_default,
+)
 
 _PATH = click.Path(path_type=Path)
 _PAGE_NAME = "fit.html"
@@ -88,6 +95,8 @@ def fit(
     \b
     edgeclf fit photographs --budget 20ms --on pi@raspberrypi.local --out fit
     """
+    if find_spec("tensorflow") is None:  # its processes would need it later
+        raise ModuleNotFoundError(name="tensorflow")
     from ...models.data.class_folders import scan_labelled_folder
     from ...train.data.dataset import check_apart, check_labels, read_groups
     from .place import local_place, remote_place
@@ -104,8 +113,20 @@ def fit(
     images = scan_labelled_folder(data).images
     labels = tuple(sorted({image.label for image in images}))
     check_labels(data, labels)
-    read_groups(groups, [image.path.relative_to(data).as_posix() for image in images])
-    search = Search(str(data), str(groups) if groups else None, on, epochs, seed)
+    names = [image.path.relative_to(data).as_posix() for image in images]
+    read_groups(groups, names)
+    digest = sha256(b"" if groups is None else groups.read_bytes())
+    for image, name in zip(images, names, strict=True):
+        line = f"{name} {image.path.stat().st_size}\n"
+        digest.update(line.encode(errors="surrogateescape"))
+    search = Search(
+        data=str(data),
+        groups=None if groups is None else str(groups),
+        images=digest.hexdigest(),
+        on=on,
+        epochs=epochs,
+        seed=seed,
+    )
     known = read_known(out, search)
     limits = Limits(budget_ms, hours * 3600)
     place = remote_place(on, label=labels[0]) if on else local_place(label=labels[0])

@@ -119,6 +119,7 @@ class Search:
     Attributes:
         data: the data folder.
         groups: CSV file of groups; None without one.
+        images: SHA-256 over the names and sizes of the images, and over the groups.
         on: where latency is measured: None for this machine, or the device's address.
         epochs: at most, of the whole network.
         seed: of every training.
@@ -126,6 +127,7 @@ class Search:
 
     data: str
     groups: str | None
+    images: str
     on: str | None
     epochs: int
     seed: int

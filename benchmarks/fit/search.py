@@ -14,7 +14,7 @@ import click
 
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.text import printable
-from .candidates import Candidate
+from .candidates import Candidate, train_default
 from .child import warnings_of
 from .halving import RUNGS, has_time, promoted, rung_counts, rung_epochs, seconds_left
 from .measuring import measure_untrained
@@ -28,7 +28,7 @@ from .results import (
     recommended_trial,
     write_fit,
 )
-from .work import finish, recommended_command, train_default, train_rung
+from .work import finish, recommended_command, train_rung
 
 _LAST = RUNGS - 1
 

@@ -4,12 +4,9 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
-from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.files import read_json
-from ...train.command import train
-from .candidates import Candidate
+from .candidates import Candidate, train_default
 from .child import failure, run_child
 from .place import Measure
 from .results import Finished, Rung, Search
@@ -19,12 +16,6 @@ _INT8 = "int8.tflite"
 _REPORT = "conversion.json"
 
 Tick = Callable[[], object]
-
-
-def train_default(name: str) -> Any:
-    """Return the default of an option of `edgeclf train`."""
-    [option] = [one for one in train.params if one.name == name]
-    return option.default
 
 
 def train_arguments(candidate: Candidate, search: Search, run: Path) -> list[str]:
@@ -131,12 +122,3 @@ def recommended_command(candidate: Candidate, search: Search) -> str:
     """Return the commands that make the candidate's file anew, as one types them."""
     training = shlex.join(["edgeclf", *train_arguments(candidate, search, Path("run"))])
     return f"{training} && edgeclf convert run --out models --recipes int8"
-
-
-def check_epochs(candidate: Candidate, epochs: int) -> None:
-    """Refuse a search in which nothing would be trained."""
-    if not epochs and candidate.weights == "none":
-        raise EdgeclfError(
-            f"--epochs 0: {candidate.name} starts from no weights, so its head alone cannot be "
-            "trained; give 1 or more"
-        )

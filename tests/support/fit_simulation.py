@@ -11,7 +11,7 @@ from edgeclf.benchmarks.fit.search import Limits, Searcher
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.models.metrics.statistics import Estimate, Interval, share_estimate
 
-SEARCH = Search("photographs", None, None, 16, 0)
+SEARCH = Search("photographs", None, "0" * 64, None, 16, 0)
 
 
 def latency(ms: float) -> Latency:

@@ -22,7 +22,8 @@ def test_the_file_is_as_its_schema_says_and_reads_back(finished_fit: Fit, simula
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("data", "others"), ("on", "pi@pi"), ("epochs", 3), ("seed", 1)]
+    ("name", "value"),
+    [("data", "others"), ("images", "1" * 64), ("on", "pi@pi"), ("epochs", 3), ("seed", 1)],
 )
 def test_another_search_is_not_gone_on_with(
     finished_fit: Fit, simulation, name: str, value: object
