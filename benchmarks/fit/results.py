@@ -4,6 +4,7 @@
 All shares are 0 to 1, all intervals are of 95 %.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from .candidates import Candidate
 
 SCHEMA = 1
 FIT_NAME = "fit.json"
+_BUSY = 0.2  # cores, as in a benchmark
 
 # What became of a candidate: it is finished, another was better in its last rung, it is too slow,
 # the time did not suffice, it could not be trained, or its turn has not come.
@@ -39,6 +41,12 @@ class Latency:
     queries: int
     background_load: float | None
     seconds: float
+
+
+def busiest(latencies: Iterable[Latency]) -> float | None:
+    """Return how many cores other processes kept busy at most; None if that hardly matters."""
+    load = max((each.background_load or 0.0 for each in latencies), default=0.0)
+    return load if load > _BUSY else None
 
 
 @dataclass(frozen=True)

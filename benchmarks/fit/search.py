@@ -25,6 +25,7 @@ from .results import (
     Latency,
     Search,
     Trial,
+    busiest,
     recommended_trial,
     write_fit,
 )
@@ -96,6 +97,7 @@ class Searcher:
             EdgeclfError: no candidate is within the budget, or none can be trained.
         """
         self._measure_all()
+        self._warn_of_load()
         names = self._within_budget()
         with _progress(sum(rung_counts(len(names))), "Training") as bar:
             for rung in range(RUNGS):
@@ -123,6 +125,15 @@ class Searcher:
                     slow.setdefault(candidate.architecture, trial)
                 self._put(trial)
                 bar.update(1)
+
+    def _warn_of_load(self) -> None:
+        latencies = [one.latency for one in self._trials.values() if one.latency]
+        if (load := busiest(latencies)) is not None:
+            click.echo(
+                f"Warning: other processes kept up to {load:.1f} cores busy while latencies were "
+                "measured; what is too slow may be fast on a quiet machine",
+                err=True,
+            )
 
     def _timed(self, trial: Trial, measure: Callable[[Candidate], Latency]) -> Trial:
         try:

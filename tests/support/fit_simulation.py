@@ -14,8 +14,8 @@ from edgeclf.models.metrics.statistics import Estimate, Interval, share_estimate
 SEARCH = Search("photographs", None, "0" * 64, None, 16, 0)
 
 
-def latency(ms: float) -> Latency:
-    return Latency(Estimate(ms, Interval(ms * 0.9, ms * 1.1)), 2, 60, 0.0, 1.0)
+def latency(ms: float, *, background_load: float = 0.0) -> Latency:
+    return Latency(Estimate(ms, Interval(ms * 0.9, ms * 1.1)), 2, 60, background_load, 1.0)
 
 
 class Simulation:
@@ -29,6 +29,7 @@ class Simulation:
         self.broken: dict[str, str] = {}
         self.dies_after = 10_000
         self.seconds = 10.0
+        self.background_load = 0.0
         self.asked: list[tuple[str, str, int]] = []
         monkeypatch.setattr(search_module, "measure_untrained", self._measure_untrained)
         monkeypatch.setattr(search_module, "train_rung", self._train_rung)
@@ -75,7 +76,7 @@ class Simulation:
 
     def __call__(self, candidate: Candidate) -> Latency:
         self._ask("measure", candidate.name)
-        return latency(self.ms[candidate.name])
+        return latency(self.ms[candidate.name], background_load=self.background_load)
 
     def _train_rung(
         self, candidate: Candidate, _search: Search, *, epochs: int, **_: object

@@ -4,7 +4,7 @@ from collections import Counter
 
 from ....edge_runtime.command_line.table import format_table
 from ....models.report.figures import NONE, count, figure, value
-from ..results import Fit, Trial
+from ..results import Fit, Trial, busiest
 
 _ORDER = ("finished", "behind", "no time", "failed", "over budget", "open")
 
@@ -79,8 +79,7 @@ def sentence(fit: Fit) -> str:
 def cautions(fit: Fit) -> list[str]:
     """Return what makes the answer less sure, a sentence each."""
     found = []
-    loads = [done.latency.background_load for _, done in fit.finished]
-    if (load := max((each for each in loads if each is not None), default=0.0)) > 0.2:
+    if (load := busiest(done.latency for _, done in fit.finished)) is not None:
         found.append(
             f"Other processes kept up to {load:.1f} cores busy while latency was measured, and it "
             "holds for that load alone"

@@ -121,3 +121,15 @@ def test_a_file_that_came_out_slower_than_the_budget_is_not_recommended(simulati
     fit = simulation.run()
     assert outcomes(fit) == {"net-224": "finished", "other-224": "finished"}
     assert fit.recommended == "other-224"
+
+
+def test_a_busy_machine_is_warned_of_before_anything_is_trained(
+    simulation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulation.add("net-128", ms=1.0)
+    simulation.run()
+    assert capsys.readouterr().err == ""
+    simulation.background_load = 1.5
+    (simulation.out / FIT_NAME).unlink()
+    simulation.run()
+    assert "Warning: other processes kept up to 1.5 cores busy" in capsys.readouterr().err
