@@ -4,10 +4,10 @@ Jamieson and Talwalkar, Non-stochastic best arm identification and hyperparamete
 AISTATS 2016: all candidates get a few epochs, the best share of them gets several times as many,
 and so on. A training goes on from its checkpoint, so that no epoch is trained twice.
 
-The first rung of a pretrained network trains its head on the frozen backbone. The backbone then
-answers each image once, which takes seconds, and how good its features are for the images at hand
-is what networks differ in most: over 16 networks and 12 data sets, frozen features and fine-tuned
-networks rank nearly alike (Kornblith, Shlens and Le, CVPR 2019).
+The first rung of a pretrained network trains its head on the frozen backbone: the backbone answers
+a few draws of each image, and is not trained. Networks rank much the same frozen and fine-tuned:
+over 16 of them and 12 data sets, the accuracy of either goes with that on ImageNet (correlation
+0.99 and 0.96: Kornblith, Shlens and Le, Do better ImageNet models transfer better?, CVPR 2019).
 """
 
 from collections.abc import Mapping, Sequence
