@@ -111,34 +111,23 @@ def parse_budget(text: str) -> float:
     return ms
 
 
-class BudgetType(click.ParamType):
-    """A latency on the command line, in milliseconds."""
-
-    name = "latency"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the milliseconds that `value` names, or refuse it."""
-        try:
-            return value if isinstance(value, float) else parse_budget(str(value))
-        except EdgeclfError as error:
-            self.fail(str(error), param, ctx)
+def budget_option(ctx: click.Context | None, param: click.Parameter | None, value: str) -> float:
+    """Return the milliseconds that an option names, or refuse it as the command line does."""
+    try:
+        return parse_budget(value)
+    except EdgeclfError as error:
+        raise click.BadParameter(str(error), ctx=ctx, param=param) from None
 
 
-class ArchitectureType(click.ParamType):
-    """An architecture on the command line, with the weights to start from: NAME or NAME=WEIGHTS."""
-
-    name = "architecture"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Architecture, str]:
-        """Return the architecture and its weights, or refuse what is unknown."""
-        if isinstance(value, tuple):
-            return value
-        name, _, weights = str(value).partition("=")
-        try:
-            return architecture(name), weights or "imagenet"
-        except EdgeclfError as error:
-            self.fail(str(error), param, ctx)
+def architecture_options(
+    ctx: click.Context | None, param: click.Parameter | None, values: Sequence[str]
+) -> tuple[tuple[Architecture, str], ...]:
+    """Return the architectures of options NAME or NAME=WEIGHTS, each with the weights to start
+    from, or refuse what is unknown."""
+    try:
+        return tuple(
+            (architecture(name), weights or "imagenet")
+            for name, _, weights in (value.partition("=") for value in values)
+        )
+    except EdgeclfError as error:
+        raise click.BadParameter(str(error), ctx=ctx, param=param) from None

@@ -12,8 +12,8 @@ from ...edge_runtime.errors import EdgeclfError, Interrupted
 from ...edge_runtime.files import check_folder, write_text
 from ...models.networks.architectures import Architecture
 from .candidates import (
-    ArchitectureType,
-    BudgetType,
+    architecture_options,
+    budget_option,
     check_epochs,
     make_candidates,
     train_default,
@@ -29,7 +29,7 @@ _PAGE_NAME = "fit.html"
     "--budget",
     "budget_ms",
     required=True,
-    type=BudgetType(),
+    callback=budget_option,
     metavar="LATENCY",
     help="Latency that an inference may take, with a unit: 20ms, 0.02s or 1500us.",
 )
@@ -43,7 +43,7 @@ _PAGE_NAME = "fit.html"
     "--arch",
     "architectures",
     multiple=True,
-    type=ArchitectureType(),
+    callback=architecture_options,
     metavar="NAME[=WEIGHTS]",
     help="Architecture to try, and weights to start from: imagenet, none, or a FILE; repeatable. "
     "[default: all that have ImageNet weights]",

@@ -4,9 +4,9 @@ from collections import Counter
 
 from ....edge_runtime.command_line.table import format_table
 from ....models.report.figures import NONE, count, figure, value
-from ..results import Fit, Trial, busiest
+from ..results import Fit, Outcome, Trial, busiest
 
-_ORDER = ("finished", "behind", "no time", "failed", "over budget", "open")
+_ORDER: list[Outcome] = ["finished", "behind", "no time", "failed", "over budget", "open"]
 
 
 def fit_table(fit: Fit) -> str:

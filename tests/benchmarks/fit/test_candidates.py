@@ -4,8 +4,8 @@ import click
 import pytest
 
 from edgeclf.benchmarks.fit.candidates import (
-    ArchitectureType,
-    BudgetType,
+    architecture_options,
+    budget_option,
     input_sizes,
     make_candidates,
     parse_budget,
@@ -29,7 +29,7 @@ def test_what_is_no_budget_is_refused_with_the_units(text: str) -> None:
     with pytest.raises(EdgeclfError, match="with a unit, us, ms or s, as 20ms"):
         parse_budget(text)
     with pytest.raises(click.BadParameter, match="as 20ms"):
-        BudgetType().convert(text, None, None)
+        budget_option(None, None, text)
 
 
 def test_an_architecture_is_tried_at_its_own_size_and_at_smaller_ones() -> None:
@@ -47,8 +47,7 @@ def test_without_a_choice_all_with_imagenet_weights_are_candidates() -> None:
 
 
 def test_chosen_architectures_and_sizes() -> None:
-    kind = ArchitectureType()
-    choices = [kind.convert(text, None, None) for text in ("densenet-tiny=none", "resnet50v2=w.h5")]
+    choices = architecture_options(None, None, ["densenet-tiny=none", "resnet50v2=w.h5"])
     found = make_candidates(choices, (48, 24, 48))
     assert [(one.name, one.weights) for one in found] == [
         ("densenet-tiny-24", "none"),
@@ -60,4 +59,4 @@ def test_chosen_architectures_and_sizes() -> None:
     with pytest.raises(EdgeclfError, match="resnet50v2 is given twice"):
         make_candidates([choices[1], choices[1]], ())
     with pytest.raises(click.BadParameter, match="unknown architecture 'densenet'"):
-        kind.convert("densenet", None, None)
+        architecture_options(None, None, ["densenet"])
