@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge_runtime.classifier import Classifier
+from ...models.data.labelled_images import load_images
 from ...models.metrics.statistics import Estimate, share_estimate
-from ...models.photographs import load_photographs, run_photographs
+from ...models.photographs import run_photographs
 from ...models.run import read_run
 from ...train.evaluation.temperature import log_losses
 
@@ -25,12 +26,13 @@ def score_file(path: Path, *, run: Path, split: str) -> tuple[float, Estimate, i
     """
     source = read_run(run)
     info = source.info
-    images, labels = load_photographs(
-        run_photographs(source, split), size_hw=info.input_hw, rule=info.resize
-    )
+    photographs = run_photographs(source, split)
+    # Without a progress bar of its own; the training has warned of what cannot be read.
+    loaded = load_images(photographs.paths, size_hw=info.input_hw, rule=info.resize)
+    labels = np.asarray(photographs.labels)[loaded.readable]
     truth = np.asarray([info.labels.index(label) for label in labels])
     classifier = Classifier(path)
-    scores: NDArray[np.float32] = np.stack([classifier.scores(image) for image in images])
+    scores: NDArray[np.float32] = np.stack([classifier.scores(image) for image in loaded.pixels])
     hits = int((scores.argmax(1) == truth).sum())
     losses = log_losses(np.maximum(scores, np.float32(_LEAST_SCORE)), truth)
     return float(losses.mean()), share_estimate(hits, images=len(truth)), len(truth)
