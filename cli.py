@@ -28,6 +28,7 @@ _COMMANDS = {
     "inspect": "edge_runtime.inspect.command",
     "benchmark": "benchmarks.command",
     "demo": "benchmarks.demo.command",
+    "fit": "benchmarks.fit.command",
     "bulk": "fleet.command",
 }
 

@@ -6,9 +6,15 @@ All of it takes three quarters of an hour and runs only with `make acceptance`.
 import csv
 import json
 import random
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from schemas import valid_file
 
 pytestmark = pytest.mark.acceptance
 
@@ -77,3 +83,46 @@ def test_training_on_real_photographs(
     assert report["reference"]["accuracy"] >= accuracy
     assert report["reference"]["macro_f1"] >= macro_f1
     assert report["models"][0]["drop_points"] <= drop
+
+
+def test_a_fit_that_is_killed_again_and_again_ends_as_if_it_had_not_been(
+    surfaces: Path, tmp_path: Path
+) -> None:
+    def command(out: Path) -> list[str]:
+        words = ("fit", surfaces, "--out", out, "--budget", "1s", "--epochs", 4)
+        chosen = ("--arch", "densenet-tiny=none", "--input-size", 16, "--input-size", 32)
+        return [sys.executable, "-m", "edgeclf", *map(str, (*words, *chosen))]
+
+    def done(out: Path) -> list[Any]:
+        """What is known of each candidate but the clock's part of it."""
+        if not (out / "fit.json").exists():
+            return []
+        trials = valid_file("training/fit", out / "fit.json")["trials"]
+        for rung in (rung for trial in trials for rung in trial["rungs"]):
+            rung["seconds"] = None
+        return [
+            [trial["candidate"]["name"], *trial["rungs"], *_figures(trial["finished"])]
+            for trial in trials
+        ]
+
+    subprocess.run(command(tmp_path / "whole"), check=True, stdout=subprocess.DEVNULL)
+    killed, kills = tmp_path / "killed", 0
+    while True:
+        before = sum(map(len, done(killed)))
+        process = subprocess.Popen(command(killed), stdout=subprocess.DEVNULL)
+        while process.poll() is None and sum(map(len, done(killed))) == before:
+            time.sleep(0.2)
+        if process.poll() is not None:
+            break
+        time.sleep(3)  # into the next step
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert process.returncode == 0
+    assert kills >= 5
+    assert done(killed) == done(tmp_path / "whole")
+
+
+def _figures(finished: dict[str, Any] | None) -> list[Any]:
+    names = ("bytes", "val_loss", "accuracy", "images", "drop_points", "gate")
+    return [finished[name] for name in names] if finished else []

@@ -92,12 +92,15 @@ def test_run_works_where_nothing_heavy_is_installed(
     assert done.stdout.endswith("code: 0\n")
 
 
-@pytest.mark.parametrize("command", ["train", "convert"])
+@pytest.mark.parametrize("command", ["train", "convert", "fit"])
 def test_training_names_the_extra_it_needs(
     fresh_python: FreshPython, tiny_run: Path, surfaces: Path, tmp_path: Path, command: str
 ) -> None:
-    source = {"train": surfaces, "convert": tiny_run}[command]
-    done = fresh_python(HEAVY + BLOCK + RUN, command, source, "--out", tmp_path / "out")
+    source, *options = {
+        "train": (surfaces,), "convert": (tiny_run,), "fit": (surfaces, "--budget", "5ms")
+    }[command]  # fmt: skip
+    out = ("--out", tmp_path / "out")
+    done = fresh_python(HEAVY + BLOCK + RUN, command, source, *options, *out)
     [line] = done.stderr.splitlines()
     assert line.startswith("Error: ")
     assert "pip install 'edgeclf[train]'" in line

@@ -115,7 +115,7 @@ def train_on(
     if options.resume and is_finished(out, key):
         click.echo(f"{out}: finished already{_thresholds_elsewhere(out, options)}")
     else:
-        result = _fit(model, key, dataset, config, options, strategy)
+        result = fit_dataset(model, key, dataset, config, options, strategy)
     run = read_run(out)
     evaluation = evaluate(
         run.info,
@@ -139,21 +139,29 @@ def train_on(
     return evaluation
 
 
-def _fit(
+def fit_dataset(
     model: keras.Model,
     key: Key,
     dataset: Dataset,
     config: TrainConfig,
     options: RunOptions,
     strategy: tf.distribute.Strategy | None,
+    *,
+    pause_after: int | None = None,
 ) -> FitResult:
-    """Train `model`, from a checkpoint if `options` say so, and leave it in the run's folder."""
+    """Train `model`, from a checkpoint if `options` say so, and leave it in the run's folder.
+
+    After `pause_after` epochs of all phases, if that is given, it stops as if it was interrupted.
+    """
     out = config.out
     training_data = prepare_training_data(dataset, config)
     events = EventLog(out / LOGS_NAME) if options.tensorboard else None
-    checkpoint = Checkpoint(out, key=key, history=History(model, out, events=events))
+    history = History(model, out, events=events)
+    checkpoint = Checkpoint(out, key=key, history=history, pause_after=pause_after)
     if options.resume and checkpoint.path.exists():
         checkpoint.read()
+        if pause_after is not None and len(history.rows) >= pause_after:
+            return FitResult(tuple(history.rows), history.best, True, history.seconds)
 
     # All input is known to be good: only now is the folder touched.
     make_room(out, resume=options.resume)

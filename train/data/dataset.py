@@ -56,7 +56,7 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
     folder = scan_labelled_folder(config.data)
     found = folder.images
     labels = tuple(sorted({image.label for image in found}))
-    _check_labels(config.data, labels)
+    check_labels(config.data, labels)
     readable, loaded = read_images(found, config)
     _check_none_lost(labels, readable, loaded.errors)
 
@@ -116,7 +116,8 @@ def check_apart(data: Path, out: Path) -> None:
         )
 
 
-def _check_labels(root: Path, labels: tuple[str, ...]) -> None:
+def check_labels(root: Path, labels: tuple[str, ...]) -> None:
+    """Refuse a data folder of a single class, or with a class that is no answer of a model."""
     if len(labels) < 2:
         raise EdgeclfError(
             f"{root}: holds one class, {', '.join(labels)}; a classifier needs two or more folders"

@@ -101,15 +101,25 @@ class _Saved:
     best: tuple[NDArray[Any], ...]
 
 
+class TrainingPaused(Exception):  # noqa: N818, nothing has gone wrong
+    """A training has come as far as it was asked to, and its checkpoint is written."""
+
+
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     """Writes where the training stands after each epoch, and brings it back there.
 
     It must be the last of the callbacks: it keeps what the others have made of the epoch.
     """
 
-    def __init__(self, folder: Path, *, key: Key, history: History) -> None:
-        """Keep the training that `key` tells from others, and that `history` records."""
+    def __init__(
+        self, folder: Path, *, key: Key, history: History, pause_after: int | None = None
+    ) -> None:
+        """Keep the training that `key` tells from others, and that `history` records.
+
+        After `pause_after` epochs of all phases it raises `TrainingPaused`.
+        """
         super().__init__()
+        self._pause_after = pause_after
         self.path = folder / CHECKPOINT_NAME
         self.key = key
         self.history = history
@@ -186,6 +196,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         self.epochs_done = epoch + 1
         self._write(over=self.model.stop_training or self.epochs_done == self.params["epochs"])
+        if self._pause_after is not None and len(self.history.rows) >= self._pause_after:
+            raise TrainingPaused
 
     def save_best(self) -> None:
         """Bring the model to its best epoch and write it."""

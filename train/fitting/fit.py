@@ -17,7 +17,7 @@ from ...models.networks.weights import read_weights, set_weights
 from ..config import PhaseConfig, TrainConfig
 from ..data.batch_streams import TrainingData
 from ..data.features import FeatureBatches, head_features, head_of
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, TrainingPaused
 from .distribute import check_in_step, fit_shared, mirrored
 from .history import History
 from .layerwise import LayerwiseAdam, layer_shares
@@ -32,7 +32,7 @@ class FitResult:
     Attributes:
         history: a row per epoch: phase, epoch, seconds, learning_rate, losses and accuracies.
         best: the row of the best epoch.
-        interrupted: whether Ctrl-C ended it early.
+        interrupted: whether Ctrl-C, or the checkpoint's pause, ended it early.
         seconds: what it took, before an interruption included.
     """
 
@@ -95,6 +95,8 @@ def fit(
             else:
                 _fit_whole(model, training_data, config, phase, seed, checkpoint, strategy)
             checkpoint.save_best()
+    except TrainingPaused:
+        interrupted = True
     except KeyboardInterrupt:
         if not history.rows or not checkpoint.model:
             raise

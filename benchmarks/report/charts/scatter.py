@@ -1,55 +1,14 @@
 """Accuracy against latency."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import product
-from math import exp, hypot, log
+from math import exp, log
 
-from ....models.metrics.statistics import Estimate, Interval, student_interval
-from ....models.report.drawing import TEXT, label, line, svg, text_width, x_axis, y_axis
-from ....models.report.markup import Markup, join, tag
-from ....models.report.scales import Scale, scale_over
+from ....models.metrics.statistics import Interval, student_interval
+from ....models.report.markup import Markup
 from ...results.estimates import median
 from ...results.schema import Benchmark, Timing
 from .. import words
 from .colours import colour_classes
-
-_RADIUS = 5
-_GAPS = (12, 28, 44, 60)  # between a point and its name
-_BAR = 5  # width of a bar with the room beside it
-
-
-@dataclass(frozen=True)
-class _Point:
-    """A model in the chart.
-
-    Attributes:
-        name: of the model.
-        ms: median latency.
-        ms_interval: of 95 %.
-        accuracy: top-1, 0 to 1.
-        accuracy_interval: of 95 %.
-    """
-
-    name: str
-    ms: float
-    ms_interval: Interval
-    accuracy: float
-    accuracy_interval: Interval
-
-
-@dataclass(frozen=True)
-class _Box:
-    x: float
-    y: float
-    width: float
-    height: float
-
-    def overlap(self, other: "_Box") -> float:
-        """Return the area that both cover."""
-        wide = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
-        high = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
-        return max(wide, 0.0) * max(high, 0.0)
+from .points import Point, draw_points
 
 
 def draw_scatter(benchmark: Benchmark, *, threads: int, width: int) -> Markup | None:
@@ -57,34 +16,16 @@ def draw_scatter(benchmark: Benchmark, *, threads: int, width: int) -> Markup | 
     points = _points(benchmark, threads)
     if not points:
         return None
-    height = 380 if width > 400 else 330
-    times = [end for point in points for end in (point.ms_interval.low, point.ms_interval.high)]
-    shares = [
-        end
-        for point in points
-        for end in (point.accuracy_interval.low, point.accuracy_interval.high)
-    ]
-    x = scale_over(times, start=48, end=width - 16, log=True, margin=0.14)
-    y = scale_over(shares, start=height - 48, end=32, margin=0.08)
-    y = Scale(max(y.low, 0.0), min(y.high, 1.0), y.start, y.end)
-    colours = colour_classes(benchmark)
-    marks = [
-        _mark(
-            point, x, y, colour=colours[point.name], rings=_hidden_by(points[i + 1 :], point, x, y)
-        )
-        for i, point in enumerate(points)
-    ]
     counted = words.count(threads, "thread")
-    return svg(
-        width,
-        height,
-        x_axis(x, top=y.end, bottom=y.start, name=f"median latency on {counted}, ms"),
-        y_axis(y, left=x.start, right=x.end, name="top-1 accuracy"),
-        *marks,
-        _labels(points, x, y, benchmark=benchmark),
-        label="Top-1 accuracy against median latency on "
-        + counted + ": " + "; ".join(_point_text(point) for point in points),
-    )  # fmt: skip
+    return draw_points(
+        points,
+        width=width,
+        colours=colour_classes(benchmark),
+        strong=benchmark.verdict.model if benchmark.verdict else None,
+        x_name=f"median latency on {counted}, ms",
+        y_name="top-1 accuracy",
+        title=f"Top-1 accuracy against median latency on {counted}",
+    )
 
 
 def p50_interval(timing: Timing) -> Interval:
@@ -97,9 +38,9 @@ def p50_interval(timing: Timing) -> Interval:
     return Interval(min(exp(interval.low), timing.p50_ms), max(exp(interval.high), timing.p50_ms))
 
 
-def _points(benchmark: Benchmark, threads: int) -> list[_Point]:
+def _points(benchmark: Benchmark, threads: int) -> list[Point]:
     return [
-        _Point(
+        Point(
             model.name,
             timing.p50_ms,
             p50_interval(timing),
@@ -111,80 +52,3 @@ def _points(benchmark: Benchmark, threads: int) -> list[_Point]:
         for timing in model.timings
         if timing.threads == threads
     ]
-
-
-def _hidden_by(later: Sequence[_Point], point: _Point, x: Scale, y: Scale) -> int:
-    """Return how many points are drawn over this one, which must be larger to be seen."""
-    return sum(
-        hypot(x(one.ms) - x(point.ms), y(one.accuracy) - y(point.accuracy)) < _RADIUS
-        for one in later
-    )
-
-
-def _mark(point: _Point, x: Scale, y: Scale, *, colour: str, rings: int) -> Markup:
-    at_x, at_y = x(point.ms), y(point.accuracy)
-    ms, share = point.ms_interval, point.accuracy_interval
-    return tag(
-        "g",
-        tag("title", _point_text(point)),
-        line(x(ms.low), at_y, x(ms.high), at_y, class_="bar"),
-        line(at_x, y(share.low), at_x, y(share.high), class_="bar"),
-        tag("circle", cx=at_x, cy=at_y, r=_RADIUS + 3 * rings, class_="dot"),
-        class_=colour,
-    )
-
-
-def _labels(points: Sequence[_Point], x: Scale, y: Scale, *, benchmark: Benchmark) -> Markup:
-    """Return the names beside their points, placed one after the other where least is covered."""
-    taken = [box for point in points for box in _covered(point, x, y)]
-    shipped = benchmark.verdict.model if benchmark.verdict else None
-    found: list[Markup] = []
-    for point in sorted(points, key=lambda one: (one.ms, one.accuracy)):
-        at_x, at_y = x(point.ms), y(point.accuracy)
-        name = words.shortened(point.name, length=24)
-        box = _best_box(at_x, at_y, text_width(name), taken, x=x, y=y)
-        taken.append(box)
-        # The width is a guess, so a name at the left ends at its point.
-        is_left = box.x < at_x
-        end = box.x + box.width if is_left else box.x
-        centre = box.y + box.height / 2
-        if abs(centre - at_y) > 20 or abs(end - at_x) > _GAPS[0]:
-            found.append(line(at_x, at_y, end, centre, class_="leader"))
-        anchor = "end" if is_left else "start"
-        class_ = "strong halo" if point.name == shipped else "halo"
-        found.append(label(end, centre + 4.5, name, anchor=anchor, class_=class_))
-    return join(found)
-
-
-def _covered(point: _Point, x: Scale, y: Scale) -> tuple[_Box, _Box, _Box]:
-    """Return what the point and its two bars cover."""
-    at_x, at_y = x(point.ms), y(point.accuracy)
-    ms, share = point.ms_interval, point.accuracy_interval
-    return (
-        _Box(at_x - 8, at_y - 8, 16, 16),
-        _Box(x(ms.low), at_y - _BAR / 2, x(ms.high) - x(ms.low), _BAR),
-        _Box(at_x - _BAR / 2, y(share.high), _BAR, y(share.low) - y(share.high)),
-    )
-
-
-def _best_box(
-    at_x: float, at_y: float, width: float, taken: Sequence[_Box], *, x: Scale, y: Scale
-) -> _Box:
-    height = TEXT + 4
-    best, least = _Box(at_x, at_y, width, height), float("inf")
-    for side, gap, step in product((1, -1), _GAPS, range(-9, 10)):
-        left = at_x + gap if side > 0 else at_x - gap - width
-        box = _Box(left, at_y - height / 2 + 9 * step, width, height)
-        outside = max(left + width - x.end, x.start - left, 0.0) * 100
-        outside += max(box.y + height - y.start, y.end - box.y, 0.0) * 100
-        cost = outside + 3 * abs(step) + gap / 2 + (2 if side < 0 else 0)
-        cost += sum(box.overlap(other) for other in taken)
-        if cost < least:
-            best, least = box, cost
-    return best
-
-
-def _point_text(point: _Point) -> str:
-    accuracy = words.figure(Estimate(point.accuracy, point.accuracy_interval))
-    latency = words.figure(Estimate(point.ms, point.ms_interval), at_most=3)
-    return f"{point.name}: top-1 {accuracy}, {latency} ms"

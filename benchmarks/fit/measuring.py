@@ -1,0 +1,58 @@
+"""Latencies of candidates before any of them is trained."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+from ...edge_runtime.errors import EdgeclfError
+from ..measure.processes import Process
+from .candidates import Candidate
+from .place import Measure
+from .results import Latency
+
+
+@contextmanager
+def measure_untrained(
+    measure_file: Measure, *, labels: Sequence[str], out: Path
+) -> Iterator[Callable[[Candidate], Latency]]:
+    """Yield what measures a candidate: it makes an int8 file of it, untrained, and times that.
+
+    One process makes all the files, and is not started before it is needed.
+
+    Args:
+        measure_file: measures a file.
+        labels: classes of the data.
+        out: folder of the fit; the file is removed once it is timed.
+    """
+    with ExitStack() as stack:
+        started: list[Process] = []
+
+        def measure(candidate: Candidate) -> Latency:
+            start = perf_counter()
+            if not started:
+                command = [sys.executable, "-m", "edgeclf.benchmarks.fit.probe"]
+                started.append(stack.enter_context(Process(command, name="the converter")))
+            file = out / f"{candidate.name}.untrained.tflite"
+            message = {
+                "architecture": candidate.architecture,
+                "weights": candidate.weights,
+                "input_size": candidate.input_size,
+                "labels": list(labels),
+                "file": str(file),
+            }
+            try:
+                answer, _ = started[0].ask(message)
+                if "refused" in answer:
+                    # Its mend names an option of `edgeclf train`.
+                    reason = answer["refused"].rpartition("; ")[0] or answer["refused"]
+                    other = f"--arch {candidate.architecture}=FILE"
+                    raise EdgeclfError(f"{reason}; mend that, or give {other}")
+                latency = measure_file(file)
+            finally:
+                file.unlink(missing_ok=True)
+            return replace(latency, seconds=round(perf_counter() - start, 1))
+
+        yield measure

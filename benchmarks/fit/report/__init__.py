@@ -1,0 +1,1 @@
+"""What `edgeclf fit` shows: a table for the terminal and a page."""

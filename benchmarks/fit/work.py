@@ -1,0 +1,124 @@
+"""The steps of a fit on one candidate, each a command in a process of its own."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+from ...edge_runtime.files import read_json
+from .candidates import Candidate, train_default
+from .child import failure, run_child
+from .place import Measure
+from .results import Finished, Rung, Search
+from .scoring import score_file
+
+_INT8 = "int8.tflite"
+_REPORT = "conversion.json"
+
+Tick = Callable[[], object]
+
+
+def train_arguments(candidate: Candidate, search: Search, run: Path) -> list[str]:
+    """Return the command line of the candidate's training, after `edgeclf`."""
+    options = {
+        "--out": str(run),
+        "--arch": candidate.architecture,
+        "--weights": None if candidate.weights == "imagenet" else candidate.weights,
+        "--groups": search.groups,
+        "--input-size": str(candidate.input_size),
+        "--epochs": None if search.epochs == train_default("epochs") else str(search.epochs),
+        "--seed": None if search.seed == 0 else str(search.seed),
+    }
+    given = [word for name, value in options.items() if value for word in (name, value)]
+    return ["train", search.data, *given]
+
+
+def train_rung(
+    candidate: Candidate, search: Search, *, out: Path, epochs: int, log: Path, tick: Tick
+) -> Rung:
+    """Train a candidate up to `epochs` epochs of all phases.
+
+    Args:
+        candidate: the network.
+        search: what decides the figures.
+        out: folder of the candidate.
+        epochs: where to stop.
+        log: file that gets all that the training says.
+        tick: is called about every second.
+
+    Raises:
+        EdgeclfError: the training fails.
+    """
+    started = perf_counter()
+    run = out / "run"
+    answer = out / "rung.json"
+    arguments = [epochs, answer, *train_arguments(candidate, search, run)[1:]]
+    if run_child("edgeclf.benchmarks.fit.rung", arguments, log=log, tick=tick):
+        raise failure(log)
+    best = read_json(answer)
+    return Rung(
+        epochs=epochs,
+        val_loss=best["val_loss"],
+        val_accuracy=best["val_accuracy"],
+        seconds=round(perf_counter() - started, 1),
+    )
+
+
+def finish(
+    candidate: Candidate,
+    search: Search,
+    *,
+    out: Path,
+    root: Path,
+    measure: Measure,
+    log: Path,
+    tick: Tick,
+) -> Finished:
+    """Train a candidate to its end, convert it to int8, score and time the file.
+
+    Args:
+        candidate: the network.
+        search: what decides the figures.
+        out: folder of the candidate.
+        root: folder of the fit.
+        measure: measures a file.
+        log: file that gets all that the training says.
+        tick: is called about every second.
+
+    Raises:
+        EdgeclfError: one of the steps fails.
+    """
+    started = perf_counter()
+    run, models = out / "run", out / "models"
+    arguments = [*train_arguments(candidate, search, run), "--resume"]
+    if run_child("edgeclf", arguments, log=log, tick=tick):
+        raise failure(log)
+    report = models / _REPORT
+    if not report.is_file():
+        log = log.with_name("convert.log")
+        arguments = ["convert", str(run), "--out", str(models), "--recipes", "int8"]
+        run_child("edgeclf", arguments, log=log, tick=tick)
+        # A file that fails the gate is there, and its verdict is in the report.
+        if not report.is_file():
+            raise failure(log)
+    [converted] = [one for one in read_json(report)["models"] if one["recipe"] == "int8"]
+    file = models / _INT8
+    val_loss, _, _ = score_file(file, run=run, split="val")
+    _, accuracy, images = score_file(file, run=run, split="test")
+    return Finished(
+        file=file.relative_to(root).as_posix(),
+        bytes=file.stat().st_size,
+        latency=measure(file),
+        val_loss=val_loss,
+        accuracy=accuracy,
+        images=images,
+        drop_points=converted["drop_points"],
+        gate=None if converted["gate"] is None else converted["gate"]["verdict"],
+        seconds=round(perf_counter() - started, 1),
+    )
+
+
+def recommended_command(candidate: Candidate, search: Search) -> str:
+    """Return the commands that make the candidate's file anew, as one types them."""
+    training = shlex.join(["edgeclf", *train_arguments(candidate, search, Path("run"))])
+    return f"{training} && edgeclf convert run --out models --recipes int8"

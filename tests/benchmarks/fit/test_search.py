@@ -1,0 +1,135 @@
+"""What a fit measures and trains, in which order, and what it does not do twice."""
+
+import json
+
+import pytest
+
+from edgeclf.benchmarks.fit.results import FIT_NAME, Fit
+from edgeclf.edge_runtime.errors import EdgeclfError
+
+
+def outcomes(fit: Fit) -> dict[str, str]:
+    return {one.candidate.name: f"{one.outcome} {one.reason}".strip() for one in fit.trials}
+
+
+def test_only_what_fits_is_trained_and_the_best_goes_on(simulation) -> None:
+    for i, ms in enumerate((1.0, 2.0, 3.0, 4.0, 5.0, 5.1)):
+        simulation.add(f"net{i}-224", ms=ms, loss=abs(ms - 3))
+    fit = simulation.run(budget_ms=5.0)
+    assert outcomes(fit) == {
+        "net0-224": "behind in rung 1", "net1-224": "finished", "net2-224": "finished",
+        "net3-224": "finished", "net4-224": "behind in rung 1", "net5-224": "over budget",
+    }  # fmt: skip
+    trained = [(name, epochs) for step, name, epochs in simulation.asked if step == "train"]
+    # The slowest first, then the best first; the head, then a quarter of the whole network.
+    first = ["net4-224", "net3-224", "net2-224", "net1-224", "net0-224"]
+    assert trained[:5] == [(name, 15) for name in first]
+    assert trained[5:] == [("net2-224", 19), ("net3-224", 19), ("net1-224", 19)]
+    assert fit.recommended == "net2-224"
+    assert fit.is_over
+    assert fit.command is not None
+    assert fit.command.startswith("edgeclf train photographs --out run --arch net2 --input-size")
+
+
+def test_larger_inputs_of_what_is_too_slow_are_not_measured(simulation) -> None:
+    for size, ms in ((128, 4.0), (160, 6.0), (192, 8.0), (224, 10.0)):
+        simulation.add(f"net-{size}", ms=ms)
+    fit = simulation.run(budget_ms=5.0)
+    assert [name for step, name, _ in simulation.asked if step == "measure"] == [
+        "net-128", "net-160",
+    ]  # fmt: skip
+    assert outcomes(fit) == {
+        "net-128": "finished", "net-160": "over budget",
+        "net-192": "over budget as net-160", "net-224": "over budget as net-160",
+    }  # fmt: skip
+
+
+def test_a_search_that_was_ended_at_any_step_goes_on_and_ends_the_same(simulation) -> None:
+    for i in range(5):
+        simulation.add(f"net{i}-224", ms=1.0 + i / 2, loss=i / 10)
+    whole = simulation.run()
+    steps = simulation.asked
+    assert len(steps) == 5 + 5 + 3 + 3
+    (simulation.out / FIT_NAME).unlink()
+    done = []
+    for _ in range(len(steps)):  # one step a call
+        simulation.dies_after = 1
+        with pytest.raises(KeyboardInterrupt):
+            simulation.run()
+        assert not json.loads((simulation.out / FIT_NAME).read_text())["is_over"]
+        done += simulation.asked
+        if len(done) == len(steps) - 1:
+            break
+    simulation.dies_after = 10_000
+    assert simulation.run() == whole
+    assert [*done, *simulation.asked] == steps
+
+
+def test_another_budget_takes_what_is_known(simulation) -> None:
+    simulation.add("small-128", ms=2.0, loss=0.5)
+    simulation.add("large-224", ms=8.0, loss=0.1)
+    assert simulation.run(budget_ms=5.0).recommended == "small-128"
+    fit = simulation.run(budget_ms=10.0)
+    assert fit.recommended == "large-224"
+    assert all(name == "large-224" for _, name, _ in simulation.asked[1:])
+    assert ("measure", "small-128", 0) not in simulation.asked
+
+
+def test_time_runs_out_for_the_last_but_each_rung_has_one(simulation) -> None:
+    for i in range(9):
+        simulation.add(f"net{i}-224", ms=1.0 + i / 9, loss=i / 10)
+    simulation.seconds = 100.0
+    # 9 s of measurements and 45 % of 700 s: three heads, the slowest ones.
+    fit = simulation.run(seconds=700)
+    found = outcomes(fit)
+    assert [name for name, outcome in found.items() if outcome == "no time"] == [
+        "net0-224", "net1-224", "net2-224", "net3-224", "net4-224", "net5-224", "net7-224",
+        "net8-224",
+    ]  # fmt: skip
+    assert fit.recommended == "net6-224"
+
+
+def test_what_cannot_be_measured_or_trained_is_left_out_with_its_reason(simulation) -> None:
+    simulation.add("gone-128", ms=1.0)
+    simulation.add("gone-224", ms=2.0)
+    simulation.add("net-224", ms=3.0)
+    simulation.broken["gone-128"] = "no weights"
+    fit = simulation.run()
+    assert outcomes(fit) == {
+        "gone-128": "failed no weights", "gone-224": "failed as gone-128",
+        "net-224": "finished",
+    }  # fmt: skip
+    simulation.broken["net-224"] = "no weights either"
+    (simulation.out / FIT_NAME).unlink()
+    with pytest.raises(EdgeclfError, match="no weights either"):
+        simulation.run()
+
+
+def test_a_budget_that_nothing_meets_names_the_fastest(simulation) -> None:
+    simulation.add("net-128", ms=2.0)
+    simulation.add("other-128", ms=1.5)
+    with pytest.raises(
+        EdgeclfError, match=r"1 ms or less on this machine; the fastest, other-128, takes 1\.50 ms"
+    ):
+        simulation.run(budget_ms=1.0)
+
+
+def test_a_file_that_came_out_slower_than_the_budget_is_not_recommended(simulation) -> None:
+    simulation.add("net-224", ms=4.9, loss=0.1)
+    simulation.add("other-224", ms=1.0, loss=0.5)
+    simulation.file_ms["net-224"] = 5.1
+    fit = simulation.run()
+    assert outcomes(fit) == {"net-224": "finished", "other-224": "finished"}
+    assert fit.recommended == "other-224"
+
+
+def test_a_busy_machine_is_warned_of_before_anything_is_trained(
+    simulation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulation.add("net-128", ms=1.0)
+    simulation.run()
+    assert capsys.readouterr().err == ""
+    simulation.background_load = 1.5
+    (simulation.out / FIT_NAME).unlink()
+    simulation.run()
+    assert "Warning: other processes kept up to 1.5 cores busy" in capsys.readouterr().err
