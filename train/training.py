@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +41,29 @@ from .fitting.checkpoint import CHECKPOINT_NAME, Checkpoint, Key, is_finished, t
 from .fitting.distribute import find_strategy, is_chief
 from .fitting.event_log import LOGS_NAME, EventLog, remove_events
 from .fitting.fit import FitResult, build_model, fit
-from .fitting.history import History
+from .fitting.history import HISTORY_NAME, History
 from .fitting.plots import draw_curves
 from .report.writing import write_evaluation
 
 # Where a run lies that is replaced, until the new one is finished.
 PREVIOUS_NAME = "previous"
 
+CURVES_NAME = "curves.png"
+
 _DEFAULTS = RunOptions()
+
+
+@dataclass(frozen=True, eq=False)
+class StartNetwork:
+    """A network that a training starts from, in place of what its config names.
+
+    Attributes:
+        model: the network; of `config.channels`.
+        settings: what the run's config.json shall hold of where it comes from.
+    """
+
+    model: keras.Model
+    settings: dict[str, Any]
 
 
 def run_training(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Metrics:
@@ -95,8 +110,9 @@ def train_on(
     options: RunOptions,
     *,
     strategy: tf.distribute.Strategy | None = None,
+    start: StartNetwork | None = None,
 ) -> Evaluation:
-    """Train on `dataset`; otherwise as `run_training`."""
+    """Train on `dataset`, from `start` if there is one; otherwise as `run_training`."""
     out = config.out
     check_good(options.good, dataset.labels)
     for warning in dataset.warnings:
@@ -109,13 +125,14 @@ def train_on(
         size_hw=config.input_hw,
         rule=config.resize,
     )
-    model = build_model(config, classes=len(dataset.labels))
+    model = start.model if start else build_model(config, classes=len(dataset.labels))
     key = training_key(plain_config(config), dataset, model)
     result = None
     if options.resume and is_finished(out, key):
         click.echo(f"{out}: finished already{_thresholds_elsewhere(out, options)}")
     else:
-        result = _fit(model, key, dataset, config, options, strategy)
+        settings = {"good": options.good} | (start.settings if start else {})
+        result = _fit(model, key, dataset, config, options, strategy, settings)
     run = read_run(out)
     evaluation = evaluate(
         run.info,
@@ -146,6 +163,7 @@ def _fit(
     config: TrainConfig,
     options: RunOptions,
     strategy: tf.distribute.Strategy | None,
+    settings: dict[str, Any],
 ) -> FitResult:
     """Train `model`, from a checkpoint if `options` say so, and leave it in the run's folder."""
     out = config.out
@@ -159,10 +177,13 @@ def _fit(
     make_room(out, resume=options.resume)
     write_text(out / LABELS_NAME, "\n".join(dataset.labels) + "\n")
     write_split(out, dataset.images)
-    write_config(out, plain_config(config) | {"good": options.good})
+    write_config(out, plain_config(config) | settings)
 
+    if not config.phases:
+        checkpoint.history.save()
+        return FitResult((), {}, interrupted=False, seconds=checkpoint.history.seconds)
     result = fit(model, training_data, config, checkpoint=checkpoint, strategy=strategy)
-    draw_curves(out / "curves.png", result.history)
+    draw_curves(out / CURVES_NAME, result.history)
     return result
 
 
@@ -185,7 +206,9 @@ def make_room(out: Path, *, resume: bool) -> None:
     """
     if not resume and all((out / name).is_file() for name in (MODEL_NAME, METRICS_NAME)):
         _set_aside(out)
-    of_another = () if resume else (MODEL_NAME, METRICS_NAME, CHECKPOINT_NAME, FEATURES_FILE)
+    drawn = (HISTORY_NAME, CURVES_NAME)
+    own = (MODEL_NAME, METRICS_NAME, CHECKPOINT_NAME, FEATURES_FILE, *drawn)
+    of_another = () if resume else own
     for name in (CALIBRATION_NAME, *of_another):
         (out / name).unlink(missing_ok=True)
     if not resume:
@@ -249,14 +272,18 @@ def _averaged(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
 
 
 def _training_json(result: FitResult, dataset: Dataset, key: Key) -> dict[str, Any]:
-    return {
+    known = {
         "images": {name: len(split.classes) for name, split in dataset.splits.items()},
+        "seconds": round(result.seconds, 1),
+        "warnings": list(dataset.warnings),
+    }
+    if not result.history:
+        return known
+    return known | {
         "best_epoch": result.best,
         "epochs": len(result.history),
-        "seconds": round(result.seconds, 1),
         "interrupted": result.interrupted,
         "trained_with": key,
-        "warnings": list(dataset.warnings),
     }
 
 
