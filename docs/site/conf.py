@@ -39,7 +39,7 @@ _NAVIGATION = {
     "Begin": ["../README", "usage"],
     "Data and training": [
         *("train/data", "train/architectures", "train/training", "train/evaluation"),
-        "train/good-only",
+        *("train/slim", "train/good-only"),
     ],
     "Quantization": ["convert/quantization", "convert/benchmark", "convert/novelty"],
     "On devices": [

@@ -20,8 +20,8 @@ from .statistics import Values
 _DAMPING = 0.01
 _LEAST_DAMPING = 1e-6
 
-# Channels that leave together: kernels compute so many side by side, and fewer cost as much.
-CHANNEL_STEP = 8
+# Kernels compute so many channels side by side, and fewer of them cost as much.
+_SIDE_BY_SIDE = 8
 
 
 class ReaderWeights:
@@ -83,6 +83,20 @@ def damped(second_moments: Values) -> Values:
     return second_moments + np.diag(more)
 
 
+def channel_step(width: int) -> int:
+    """Return how many of a layer's channels leave together, which is also how few may stay.
+
+    They are 8, and of narrow layers a power of two that is a quarter at most.
+    """
+    return min(_SIDE_BY_SIDE, 1 << max(0, (width // 4).bit_length() - 1))
+
+
+def smallest_widths(layout: Layout) -> dict[str, int]:
+    """Return how few channels `remove_channels` leaves of each source."""
+    narrow = {source: channel_step(layout.widths[source]) for source in layout.removable}
+    return layout.widths | narrow
+
+
 def remove_channels(
     layout: Layout,
     readers: Mapping[str, ReaderWeights],
@@ -97,53 +111,87 @@ def remove_channels(
     Args:
         layout: of the network.
         readers: all that read a removable source; their weights are solved again.
-        budget: multiply-accumulates of the convolutions and dense layers for one image.
+        budget: multiply-accumulates of the convolutions and dense layers for one image; those of
+            `smallest_widths` at least.
         advance: is called with the multiply-accumulates that left each time.
 
     Returns:
-        Whether a channel stays, bool of shape (channels,), by source. What `smallest_widths` leaves
-        may have more than `budget`.
+        Whether a channel stays, bool of shape (channels,), by source.
     """
-    widths = dict(layout.widths)
-    smallest = smallest_widths(layout)
-    stays = {source: np.ones(widths[source], np.bool_) for source in layout.removable}
-    costs = {name: reader.costs() for name, reader in readers.items()}
-    affected = _affected_sources(layout)
-    of_source = {source: _source_costs(layout, costs, source) for source in layout.removable}
+    removal = _Removal(layout, readers)
     left = layout.multiplications()
     while left > budget:
-        rates = {
-            source: _step_cost(found) / layout.saving(source, widths)
-            for source, found in of_source.items()
-            if widths[source] > smallest[source]
-        }
-        if not rates:
-            break
-        source = min(rates, key=lambda name: rates[name])
-        for _ in range((widths[source] - 1) % CHANNEL_STEP + 1):
-            channel = int(of_source[source].argmin())
-            stays[source][channel] = False
-            for name in layout.readers[source]:
-                for first in _firsts(layout, name, source):
-                    readers[name].remove(first + channel)
-                costs[name] = readers[name].costs()
-            of_source[source] = _source_costs(layout, costs, source)
-            if source in readers:
-                readers[source].remove_output(channel)
-        widths[source] = int(stays[source].sum())
-        if source in readers:
-            costs[source] = readers[source].costs()
-        for other in affected[source]:
-            of_source[other] = _source_costs(layout, costs, other)
-        before, left = left, layout.multiplications(widths)
+        removal.remove(removal.cheapest())
+        before, left = left, layout.multiplications(removal.widths)
         advance(before - left)
-    return stays
+    return removal.stays
 
 
-def smallest_widths(layout: Layout) -> dict[str, int]:
-    """Return how few channels `remove_channels` leaves of each source at the most."""
-    narrow = {source: min(layout.widths[source], CHANNEL_STEP) for source in layout.removable}
-    return layout.widths | narrow
+class _Removal:
+    """Which channels have left so far, and what the others would cost."""
+
+    def __init__(self, layout: Layout, readers: Mapping[str, ReaderWeights]) -> None:
+        self.widths = dict(layout.widths)
+        self.stays = {name: np.ones(self.widths[name], np.bool_) for name in layout.removable}
+        self._layout = layout
+        self._readers = readers
+        self._smallest = smallest_widths(layout)
+        self._affected = _affected_sources(layout)
+        self._of_reader = {name: reader.costs() for name, reader in readers.items()}
+        self._costs = {source: self._source_costs(source) for source in layout.removable}
+
+    def cheapest(self) -> str:
+        """Return the source whose next channels cost least for what they save."""
+        rates = {
+            source: self._next_cost(source) / self._layout.saving(source, self.widths)
+            for source in self._costs
+            if self.widths[source] > self._smallest[source]
+        }
+        return min(rates, key=lambda source: rates[source])
+
+    def remove(self, source: str) -> None:
+        """Remove the next channels of `source`, the cheapest first."""
+        readers = self._layout.readers[source]
+        for _ in range(self._next_count(source)):
+            channel = int(self._costs[source].argmin())
+            self.stays[source][channel] = False
+            for name in readers:
+                for first in self._firsts(name, source):
+                    self._readers[name].remove(first + channel)
+                self._of_reader[name] = self._readers[name].costs()
+            self._costs[source] = self._source_costs(source)
+            if source in self._readers:
+                self._readers[source].remove_output(channel)
+        self.widths[source] = int(self.stays[source].sum())
+        if source in self._readers:
+            self._of_reader[source] = self._readers[source].costs()
+        for other in self._affected[source]:
+            self._costs[other] = self._source_costs(other)
+
+    def _next_count(self, source: str) -> int:
+        """Return how many channels leave next, so that a multiple of the step stays."""
+        return (self.widths[source] - 1) % self._smallest[source] + 1
+
+    def _next_cost(self, source: str) -> float:
+        """Return the mean cost of the channels that would leave next."""
+        count = self._next_count(source)
+        return float(np.partition(self._costs[source], count - 1)[:count].mean())
+
+    def _source_costs(self, source: str) -> Values:
+        total = np.zeros(self._layout.widths[source])
+        for name in self._layout.readers[source]:
+            for first in self._firsts(name, source):
+                total += self._of_reader[name][first : first + len(total)]
+        return total
+
+    def _firsts(self, name: str, source: str) -> list[int]:
+        """Return the index of the first channel of `source` at its places in what `name` reads."""
+        firsts, start = [], 0
+        for other in self._layout.layers[name].sources:
+            if other == source:
+                firsts.append(start)
+            start += self._layout.widths[other]
+        return firsts
 
 
 def _affected_sources(layout: Layout) -> dict[str, list[str]]:
@@ -161,25 +209,3 @@ def _affected_sources(layout: Layout) -> dict[str, list[str]]:
         ]
         for source in layout.removable
     }
-
-
-def _firsts(layout: Layout, name: str, source: str) -> list[int]:
-    """Return the index of the first channel of `source` at each of its places in what is read."""
-    firsts, start = [], 0
-    for other in layout.layers[name].sources:
-        if other == source:
-            firsts.append(start)
-        start += layout.widths[other]
-    return firsts
-
-
-def _source_costs(layout: Layout, costs: Mapping[str, Values], source: str) -> Values:
-    total = np.zeros(layout.widths[source])
-    for name in layout.readers[source]:
-        for first in _firsts(layout, name, source):
-            total += costs[name][first : first + len(total)]
-    return total
-
-
-def _step_cost(costs: Values) -> float:
-    return float(np.partition(costs, CHANNEL_STEP - 1)[:CHANNEL_STEP].mean())

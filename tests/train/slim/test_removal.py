@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgeclf.train.slim.removal import ReaderWeights, damped
+from edgeclf.train.slim.removal import ReaderWeights, channel_step, damped
 
 TAPS, CHANNELS, OUTPUTS = 3, 6, 5
 
@@ -75,3 +75,9 @@ def test_an_output_that_has_left_costs_nothing(
     for output in range(OUTPUTS):
         reader.remove_output(output)
     assert reader.costs().tolist() == [0.0] * CHANNELS
+
+
+def test_steps_are_those_of_kernels_and_smaller_where_a_layer_is_narrow() -> None:
+    assert [channel_step(width) for width in (128, 32, 24, 16, 12, 4, 2, 1)] == [
+        *(8, 8, 4, 4, 2, 1, 1, 1)
+    ]
