@@ -18,6 +18,7 @@ from ...models.score_calibration import Calibration
 from ..config import DistillConfig, PhaseConfig, RunOptions, TrainConfig
 from ..data.dataset import read_dataset
 from ..evaluation.evaluate import Evaluation
+from ..fitting.checkpoint import CHECKPOINT_NAME
 from ..training import StartNetwork, check_out, train_on
 from .layout import read_layout
 from .network import check_keep, slim_network
@@ -95,12 +96,14 @@ def slim_run(config: SlimConfig) -> Evaluation:
             "after": slim.after,
         }
     }
-    return train_on(
+    evaluation = train_on(
         dataset,
         replace(training, channels={**run.info.channels, **slim.channels}),
         options,
         start=StartNetwork(slim.model, settings),
     )
+    (config.out / CHECKPOINT_NAME).unlink(missing_ok=True)  # of a fine-tuning that was interrupted
+    return evaluation
 
 
 def _training(config: SlimConfig, run: Run) -> TrainConfig:

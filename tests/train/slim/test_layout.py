@@ -56,7 +56,20 @@ def test_a_saving_is_what_the_network_without_the_channel_costs_less(name: str) 
     for source in layout.removable:
         fewer = layout.widths | {source: layout.widths[source] - 1}
         saved = layout.multiplications() - layout.multiplications(fewer)
-        assert layout.saving(source, layout.widths) == saved > 0
+        norms = sum(
+            64 * layer.places
+            for layer in layout.layers.values()
+            if layer.norm_cost and source in layer.sources
+        )
+        assert layout.saving(source, layout.widths) == saved + norms > norms
+
+
+def test_norms_cost_where_no_convolution_takes_them_in() -> None:
+    layers_of = read_layout(small_densenet()).layers
+    costly = {name for name, layer in layers_of.items() if layer.norm_cost}
+    assert costly == {name for name in layers_of if name.endswith("_0_bn")} | {"pool2_bn", "bn"}
+    lite = build_classifier(architecture("efficientnet-lite0"), classes=3, input_hw=(32, 32))
+    assert not any(layer.norm_cost for layer in read_layout(lite).layers.values())
 
 
 def test_a_narrow_network_costs_what_was_foretold() -> None:
