@@ -20,6 +20,9 @@ from .statistics import Values
 _DAMPING = 0.01
 _LEAST_DAMPING = 1e-6
 
+# Rows that are solved at once: of more, what is subtracted fits no cache.
+_BLOCK = 64
+
 # Kernels compute so many channels side by side, and fewer of them cost as much.
 _SIDE_BY_SIDE = 8
 
@@ -57,10 +60,12 @@ class ReaderWeights:
     def remove(self, channel: int) -> None:
         """Remove a channel that is read, and solve the other weights again."""
         rows = slice(channel * self.taps, (channel + 1) * self.taps)
-        column = self._inverse[:, rows]
+        column = self._inverse[:, rows].copy()
         solved = np.linalg.solve(self._inverse[rows, rows], column.T)  # taps, inputs
         self.weights -= solved.T @ self.weights[rows]
-        self._inverse -= column @ solved
+        for start in range(0, len(column), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            self._inverse[part] -= column[part] @ solved
         self.weights[rows] = 0
         self._inverse[rows] = self._inverse[:, rows] = 0
         self._inverse[rows, rows] = np.eye(self.taps)
