@@ -42,7 +42,10 @@ def _narrow_layer(layout: Layout, name: str, kept: Kept) -> list[NDArray[Any]]:
     layer = layout.layers[name]
     read = channels_read(layout, name, kept)
     arrays = layer.keras.get_weights()
-    if not layer.is_reader:  # a value for each channel, which a depthwise kernel has third
+    if not layer.is_reader:
+        if read.all():
+            return list(arrays)
+        # A value for each channel; a depthwise kernel has them in its third axis.
         axis = 2 if arrays[0].ndim == 4 else 0
         return [np.compress(read, array, axis) for array in arrays]
     made = kept.get(name, np.ones(layout.widths[name], np.bool_))

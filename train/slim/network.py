@@ -11,7 +11,7 @@ from ...edge_runtime.errors import EdgeclfError
 from .layout import Layout, norms_behind, read_layout
 from .narrow import Kept, channels_read, narrow
 from .removal import ReaderWeights, remove_channels, smallest_widths
-from .statistics import ReaderStatistics, observe_readers
+from .statistics import ReaderStatistics, Values, observe_readers
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,9 @@ def slim_network(
     check_keep(layout, keep, name=model.name)
     names = [name for name in layout.layers if _reads_removable(layout, name)]
     seen = observe_readers(model, layout, names, inputs, temperature=temperature, seed=seed)
-    readers = {name: _weights(layout, name, seen[name]) for name in names}
+    means = {name: seen[name].mean for name in names}
+    # Their moments are let go one by one: those of a large network take gigabytes.
+    readers = {name: _weights(layout, name, seen.pop(name)) for name in names}
     before = layout.multiplications()
     budget = int(keep * before)
     with click.progressbar(length=before - budget, label="Removing channels") as bar:
@@ -76,7 +78,7 @@ def slim_network(
     kept = {source: stays for source, stays in kept.items() if not stays.all()}
     slim = narrow(model, layout, kept)
     for name in names:
-        _set_solved(slim, layout, name, readers[name], seen[name], kept)
+        _set_solved(slim, layout, name, readers[name], means[name], kept)
     return SlimNetwork(
         model=slim,
         kept=kept,
@@ -125,7 +127,7 @@ def _set_solved(
     layout: Layout,
     name: str,
     solved: ReaderWeights,
-    seen: ReaderStatistics,
+    mean: Values,
     kept: Kept,
 ) -> None:
     """Give a layer of the slim network its solved weights, and the mean of what it made before."""
@@ -137,20 +139,16 @@ def _set_solved(
         return
     original = layout.layers[name].keras.get_weights()[0]
     original = np.moveaxis(original.reshape(-1, *original.shape[-2:]), 1, 0)
-    lost = seen.mean @ (original.reshape(solved.weights.shape) - solved.weights)
+    lost = mean @ (original.reshape(solved.weights.shape) - solved.weights)
     if layer.use_bias:
         layer.set_weights([kernel, layer.get_weights()[1] + lost[made]])
         return
     layer.set_weights([kernel])
     for norm in norms_behind(layout, name) or ():
-        at = np.zeros(layout.width_of(norm))
-        start = 0
-        for source in layout.layers[norm].sources:
-            width = layout.widths[source]
-            at[start : start + width] = lost if source == name else 0
-            start += width
-        _shift_mean(slim.get_layer(norm), -at[channels_read(layout, norm, kept)])
-
-
-def _shift_mean(norm: keras.layers.BatchNormalization, shift: NDArray[np.float64]) -> None:
-    norm.moving_mean.assign(norm.moving_mean + shift.astype(np.float32))
+        parts = [
+            lost if source == name else np.zeros(layout.widths[source])
+            for source in layout.layers[norm].sources
+        ]
+        shift = np.concatenate(parts)[channels_read(layout, norm, kept)]
+        moving_mean = slim.get_layer(norm).moving_mean
+        moving_mean.assign(moving_mean - shift.astype(np.float32))
