@@ -55,7 +55,7 @@ def slim_network(
     """Return `model` with a share of its multiply-accumulates, and the rest of its weights solved.
 
     Args:
-        model: a classifier that ends in a softmax.
+        model: a classifier that ends in a dense layer with a softmax.
         inputs: RGB uint8 of shape (images, height, width, 3), on which channels are chosen.
         keep: share of the multiply-accumulates that stays at most, above 0, at most 1.
         temperature: by which logits are divided to see how much the scores depend on a channel.

@@ -21,9 +21,6 @@ _BATCH = 8
 # Windows of all images together, for each input of a layer: so many that its moments are known.
 _WINDOWS_FOR_INPUT = 6
 
-# Scores are kept from zero, whose logarithm is not finite.
-_LEAST = 1e-7
-
 
 @dataclass
 class ReaderStatistics:
@@ -70,7 +67,7 @@ def observe_readers(
     network gives its diagonal without labels.
 
     Args:
-        model: a classifier that ends in a softmax.
+        model: a classifier that ends in a dense layer with a softmax.
         layout: of it.
         readers: names of the layers.
         inputs: RGB uint8 of shape (images, height, width, 3).
@@ -78,9 +75,10 @@ def observe_readers(
         seed: of the windows and of v.
     """
     rng = np.random.default_rng(seed)
+    head = model.layers[-1]
     layers = [layout.layers[name].keras for name in readers]
     observed = keras.Model(
-        model.input, [[layer.input, layer.output] for layer in layers] + [model.output]
+        model.input, [[layer.input, layer.output] for layer in layers] + [head.input]
     )
     found: dict[str, ReaderStatistics] = {}
     starts = range(0, len(inputs), _BATCH)
@@ -89,14 +87,14 @@ def observe_readers(
             pixels = tf.constant(inputs[start : start + _BATCH], tf.float32)
             with tf.GradientTape() as tape:
                 tape.watch(pixels)
-                *values, scores = observed(pixels, training=False)
-                logits = tf.math.log(tf.maximum(scores, _LEAST))
+                *values, features = observed(pixels, training=False)
+                # Not the scores: of a sure network most are too small to have a gradient.
+                logits = tf.matmul(features, head.kernel) + head.bias
                 drawn = _draw_directions(logits.numpy() / temperature, rng) / temperature
                 moved = tf.reduce_sum(logits * drawn)
             gradients = tape.gradient(moved, [made for _, made in values])
             for layer, (read, _), gradient in zip(layers, values, gradients, strict=True):
-                # The last one's output is behind the softmax; what is meant is before it.
-                moving = drawn if layer.output is model.output else gradient.numpy()
+                moving = drawn if layer is head else np.asarray(gradient)
                 places = _places(layer, read.shape, images=len(inputs))
                 seen = _observe(layer, read.numpy(), moving, places, rng)
                 _add(found, layer.name, seen, images=len(inputs))
