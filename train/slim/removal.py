@@ -55,7 +55,7 @@ class ReaderWeights:
         weights = self.weights.reshape(count, self.taps, -1)
         solved = np.linalg.solve(own, weights)
         costs = np.einsum("cto,cto,o->c", weights, solved, self._sensitivity)
-        return np.where(self.stays, costs, np.inf)
+        return np.asarray(np.where(self.stays, costs, np.inf))
 
     def remove(self, channel: int) -> None:
         """Remove a channel that is read, and solve the other weights again."""
@@ -85,7 +85,7 @@ def damped(second_moments: Values) -> Values:
     """Return second moments with more on the diagonal, so that they can be inverted."""
     diagonal = np.diagonal(second_moments)
     more = _DAMPING * diagonal + (_LEAST_DAMPING * diagonal.mean() or 1.0)
-    return second_moments + np.diag(more)
+    return np.asarray(second_moments + np.diag(more))
 
 
 def channel_step(width: int) -> int:

@@ -143,4 +143,4 @@ def _choose(train: Split, *, count: int, seed: int) -> NDArray[np.uint8]:
     _, first = np.unique(order, return_index=True)
     chosen = order[np.sort(first)][:count]
     rest = np.setdiff1d(np.arange(len(order)), chosen)[: max(0, count - len(chosen))]
-    return train.pixels[np.sort(np.concatenate([chosen, rest]))]
+    return np.asarray(train.pixels[np.sort(np.concatenate([chosen, rest]))])
