@@ -14,7 +14,6 @@ from ...models.data.mix import MixConfig
 from ...models.float_model import FloatModel
 from ...models.good_only import is_good_only
 from ...models.run import CONFIG_NAME, Run, read_run
-from ...models.score_calibration import Calibration
 from ..config import DistillConfig, PhaseConfig, RunOptions, TrainConfig
 from ..data.dataset import read_dataset
 from ..evaluation.evaluate import Evaluation
@@ -70,7 +69,7 @@ def slim_run(config: SlimConfig) -> Evaluation:
         overwrite=config.overwrite, recall=run.info.calibration.recall, good=run.info.good
     )
     check_out(config.out, options)
-    model = FloatModel(replace(run.info, calibration=Calibration())).keras_model
+    model = FloatModel(run.info).keras_model  # calibrated, as it teaches
     check_keep(read_layout(model), config.keep, name=run.info.architecture)
     training = _training(config, run)
     assert training.distill is not None
@@ -131,7 +130,7 @@ def _training(config: SlimConfig, run: Run) -> TrainConfig:
         augment=run.augment,
         mix=MixConfig(),
         sampling="shuffled",
-        distill=DistillConfig(config.run),
+        distill=DistillConfig(config.run, weight=1.0),  # what RUN says, not the labels
         test_draws=1,
         seed=config.seed,
     )
