@@ -20,6 +20,7 @@ _COMMANDS = {
     "train": "train.command",
     "evaluate": "train.evaluate_command",
     "convert": "convert.command",
+    "slim": "train.slim.command",
     "export": "convert.export.command",
     "run": "edge_runtime.run_command",
     "teach": "edge_runtime.teach.command",

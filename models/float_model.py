@@ -1,5 +1,6 @@
 """The float model in Keras, and what must be known to build it again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,8 @@ class FloatModelInfo:
         weights: the file that holds them.
         calibration: of its scores.
         good: the label of what is without a defect; None where the classes are of another kind.
+        channels: output channels of convolutions that have fewer than the architecture gives them,
+            by the layer's name.
     """
 
     architecture: str
@@ -36,6 +39,7 @@ class FloatModelInfo:
     weights: Path
     calibration: Calibration = field(default_factory=Calibration)
     good: str | None = None
+    channels: Mapping[str, int] = field(default_factory=dict)
 
     def spec(self, recipe: str) -> ModelSpec:
         """Return the spec of this model quantized by `recipe`."""
@@ -56,6 +60,7 @@ class FloatModel:
 
     def __init__(self, info: FloatModelInfo) -> None:
         """Build the architecture in code and fill it with the arrays of the weights file."""
+        from .networks.channels import with_channels
         from .networks.classifier import HEAD_NAME, build_classifier, with_features
         from .networks.patch_memory import MEMORY_NAME, PROJECTION_NAME, good_only_classifier
         from .networks.weights import read_weights, set_weights
@@ -79,6 +84,9 @@ class FloatModel:
             self.keras_model = build_classifier(
                 network, classes=len(info.labels), input_hw=info.input_hw
             )
+        if info.channels:
+            where = f"{info.weights.parent}: its config.json"
+            self.keras_model = with_channels(self.keras_model, info.channels, where=where)
         set_weights(self.keras_model, weights, source=str(info.weights), head=True)
         # Here, so that all that is made of the float model says the same.
         head = self.keras_model.get_layer(HEAD_NAME)

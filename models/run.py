@@ -105,6 +105,7 @@ class _Config:
     seed: int
     augment: AugmentConfig
     good: str | None = None
+    channels: dict[str, int] | None = None
 
 
 def read_run(folder: Path) -> Run:
@@ -143,6 +144,7 @@ def read_run(folder: Path) -> Run:
         weights=folder / MODEL_NAME,
         calibration=read_calibration(folder, labels),
         good=config.good,
+        channels=config.channels or {},
     )
     return Run(
         folder=folder,

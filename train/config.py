@@ -1,6 +1,7 @@
 """What can be chosen of a training. Light: importing this loads no TensorFlow."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -79,6 +80,8 @@ class TrainConfig:
         distill: what teaches; None for the labels alone.
         test_draws: augmented copies of each test image for the averaged test figures; 1 for none.
         seed: of split, order, augmentation and initialisation.
+        channels: output channels of convolutions that have fewer than the architecture gives them,
+            by the layer's name.
     """
 
     data: Path
@@ -105,6 +108,7 @@ class TrainConfig:
     distill: DistillConfig | None
     test_draws: int
     seed: int
+    channels: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,22 @@
 
 import shutil
 import tempfile
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
 import keras
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.files import check_folder, remove_leftovers, sha256_of, write_text
 from ..edge_runtime.model_file.spec import check_good
 from ..edge_runtime.text import printable
-from ..models.float_model import FloatModel
-from ..models.metrics.scoring import Metrics, score_predictions
+from ..models.metrics.scoring import Metrics
 from ..models.photographs import Photographs
-from ..models.report.figures import brief_figures, share
 from ..models.run import (
     LABELS_NAME,
     METRICS_NAME,
@@ -36,19 +34,34 @@ from .data.dataset import Dataset, read_dataset
 from .data.features import FEATURES_FILE
 from .evaluation.evaluate import Evaluation, evaluate
 from .evaluation.saliency import find_masks
-from .fitting.averaging import averaged_scores
 from .fitting.checkpoint import CHECKPOINT_NAME, Checkpoint, Key, is_finished, training_key
 from .fitting.distribute import find_strategy, is_chief
 from .fitting.event_log import LOGS_NAME, EventLog, remove_events
 from .fitting.fit import FitResult, build_model, fit
-from .fitting.history import History
+from .fitting.history import HISTORY_NAME, History
 from .fitting.plots import draw_curves
+from .further_scores import draw_averaged_scores, unseen_scores
 from .report.writing import write_evaluation
 
 # Where a run lies that is replaced, until the new one is finished.
 PREVIOUS_NAME = "previous"
 
+CURVES_NAME = "curves.png"
+
 _DEFAULTS = RunOptions()
+
+
+@dataclass(frozen=True, eq=False)
+class StartNetwork:
+    """A network that a training starts from, in place of what its config names.
+
+    Attributes:
+        model: the network; of `config.channels`.
+        settings: what the run's config.json shall hold of where it comes from.
+    """
+
+    model: keras.Model
+    settings: dict[str, Any]
 
 
 def run_training(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Metrics:
@@ -95,8 +108,9 @@ def train_on(
     options: RunOptions,
     *,
     strategy: tf.distribute.Strategy | None = None,
+    start: StartNetwork | None = None,
 ) -> Evaluation:
-    """Train on `dataset`; otherwise as `run_training`."""
+    """Train on `dataset`, from `start` if there is one; otherwise as `run_training`."""
     out = config.out
     check_good(options.good, dataset.labels)
     for warning in dataset.warnings:
@@ -109,13 +123,14 @@ def train_on(
         size_hw=config.input_hw,
         rule=config.resize,
     )
-    model = build_model(config, classes=len(dataset.labels))
+    model = start.model if start else build_model(config, classes=len(dataset.labels))
     key = training_key(plain_config(config), dataset, model)
     result = None
     if options.resume and is_finished(out, key):
         click.echo(f"{out}: finished already{_thresholds_elsewhere(out, options)}")
     else:
-        result = fit_dataset(model, key, dataset, config, options, strategy)
+        settings = start.settings if start else {}
+        result = fit_dataset(model, key, dataset, config, options, strategy, settings=settings)
     run = read_run(out)
     evaluation = evaluate(
         run.info,
@@ -129,7 +144,7 @@ def train_on(
     if result is None:
         return evaluation
     further = _training_json(result, dataset, key)
-    further |= _unseen(evaluation, dataset) | _averaged(dataset, config)
+    further |= unseen_scores(evaluation, dataset) | draw_averaged_scores(dataset, config)
     val = _photographs(dataset, "val", config.data)
     write_evaluation(run, evaluation, further, val=val, test=photographs, data=config.data)
     if not result.interrupted:
@@ -147,11 +162,13 @@ def fit_dataset(
     options: RunOptions,
     strategy: tf.distribute.Strategy | None,
     *,
+    settings: Mapping[str, Any] = MappingProxyType({}),
     pause_after: int | None = None,
 ) -> FitResult:
     """Train `model`, from a checkpoint if `options` say so, and leave it in the run's folder.
 
-    After `pause_after` epochs of all phases, if that is given, it stops as if it was interrupted.
+    `settings` stand in its `config.json`, too. After `pause_after` epochs of all phases, if that is
+    given, it stops as if it was interrupted.
     """
     out = config.out
     training_data = prepare_training_data(dataset, config)
@@ -167,10 +184,13 @@ def fit_dataset(
     make_room(out, resume=options.resume)
     write_text(out / LABELS_NAME, "\n".join(dataset.labels) + "\n")
     write_split(out, dataset.images)
-    write_config(out, plain_config(config) | {"good": options.good})
+    write_config(out, plain_config(config) | {"good": options.good} | dict(settings))
 
+    if not config.phases:
+        checkpoint.history.save()
+        return FitResult((), {}, interrupted=False, seconds=checkpoint.history.seconds)
     result = fit(model, training_data, config, checkpoint=checkpoint, strategy=strategy)
-    draw_curves(out / "curves.png", result.history)
+    draw_curves(out / CURVES_NAME, result.history)
     return result
 
 
@@ -193,7 +213,9 @@ def make_room(out: Path, *, resume: bool) -> None:
     """
     if not resume and all((out / name).is_file() for name in (MODEL_NAME, METRICS_NAME)):
         _set_aside(out)
-    of_another = () if resume else (MODEL_NAME, METRICS_NAME, CHECKPOINT_NAME, FEATURES_FILE)
+    drawn = (HISTORY_NAME, CURVES_NAME)
+    own = (MODEL_NAME, METRICS_NAME, CHECKPOINT_NAME, FEATURES_FILE, *drawn)
+    of_another = () if resume else own
     for name in (CALIBRATION_NAME, *of_another):
         (out / name).unlink(missing_ok=True)
     if not resume:
@@ -212,59 +234,19 @@ def _set_aside(out: Path) -> None:
     click.echo(f"The run before is in {previous} until this one is finished", err=True)
 
 
-def _score(
-    dataset: Dataset, guess: NDArray[np.intp], *, of: slice | NDArray[np.bool_] = slice(None)
-) -> Metrics:
-    truth = dataset.splits["test"].classes
-    return score_predictions(truth[of], guess[of], labels=dataset.labels)
-
-
-def _unseen(evaluation: Evaluation, dataset: Dataset) -> dict[str, Any]:
-    """Return the scores on the test images of which training has seen no near-duplicate."""
-    if not dataset.seen.any():
-        return {}
-    if dataset.seen.all():
-        click.echo("Warning: training has seen a near-duplicate of every test image", err=True)
-        return {"test_unseen": None}
-    unseen = _score(dataset, evaluation.guess, of=~dataset.seen)
-    click.echo(
-        f"Warning: accuracy {share(unseen.accuracy, images=unseen.images)} on the {unseen.images} "
-        "test images that have no near-duplicate in train, "
-        f"{share(evaluation.plain.accuracy, images=evaluation.plain.images)} on all "
-        f"{evaluation.plain.images}",
-        err=True,
-    )
-    return {"test_unseen": unseen.to_json()}
-
-
-def _averaged(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
-    """Return the test scores of the mean over several augmented copies of each image."""
-    if config.test_draws == 1:
-        return {}
-    means = averaged_scores(
-        FloatModel(read_run(config.out).info).scores,
-        dataset.splits["test"].pixels,
-        config=config.augment,
-        draws=config.test_draws,
-        seed=config.seed,
-    )
-    scores = _score(dataset, means.argmax(1))
-    click.echo(
-        f"Averaged over {config.test_draws} augmented copies of each test image, which no device "
-        f"does: {brief_figures(scores)}"
-    )
-    return {"test_averaged": {"draws": config.test_draws, **scores.to_json()}}
-
-
 def _training_json(result: FitResult, dataset: Dataset, key: Key) -> dict[str, Any]:
-    return {
+    known = {
         "images": {name: len(split.classes) for name, split in dataset.splits.items()},
+        "seconds": round(result.seconds, 1),
+        "warnings": list(dataset.warnings),
+    }
+    if not result.history:
+        return known
+    return known | {
         "best_epoch": result.best,
         "epochs": len(result.history),
-        "seconds": round(result.seconds, 1),
         "interrupted": result.interrupted,
         "trained_with": key,
-        "warnings": list(dataset.warnings),
     }
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from ...models.networks.windows import draw_windows
 from ..graph.nodes import Array, Conv, Dense, Depthwise, Graph, Node
 from ..graph.to_keras import build_tf_keras
 from .technique import Technique
@@ -170,26 +171,16 @@ def _rows(node: Conv | Depthwise | Dense, values: Array, rng: np.random.Generato
     """Return what `node` multiplies its kernel with at some places, of shape (places, inputs)."""
     if isinstance(node, Dense):
         return values
-    taps = [
-        np.arange(0, size * dilation, dilation)
-        for size, dilation in zip(node.kernel.shape[:2], node.dilation, strict=True)
-    ]
-    padding = [(0, 0)] * 4
-    for axis, (tap, stride) in enumerate(zip(taps, node.strides, strict=True), start=1):
-        if node.padding == "same":
-            # As TensorFlow does: the odd one at the end.
-            length = values.shape[axis]
-            total = max((-(-length // stride) - 1) * stride + tap[-1] + 1 - length, 0)
-            padding[axis] = (total // 2, total - total // 2)
-    padded = np.pad(values, padding)
-    images = np.repeat(np.arange(len(values)), _PLACES)
-    corners = [
-        stride * rng.integers(0, (length - tap[-1] - 1) // stride + 1, len(images))
-        for length, tap, stride in zip(padded.shape[1:3], taps, node.strides, strict=True)
-    ]
-    rows, columns = (corner[:, np.newaxis] + tap for corner, tap in zip(corners, taps, strict=True))
-    windows = padded[images[:, None, None], rows[:, :, None], columns[:, None, :]]
-    return np.asarray(windows.reshape(len(images), -1))
+    windows = draw_windows(
+        values,
+        kernel_hw=node.kernel.shape[:2],
+        strides=node.strides,
+        dilation=node.dilation,
+        padding=node.padding,
+        places=_PLACES,
+        rng=rng,
+    )
+    return np.asarray(windows.reshape(len(windows), -1))
 
 
 TECHNIQUE = Technique("gptq", lambda graph, inputs: gptq(graph, input_moments(graph, inputs)))

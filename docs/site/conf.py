@@ -39,7 +39,7 @@ _NAVIGATION = {
     "Begin": ["../README", "usage"],
     "Data and training": [
         *("train/data", "train/architectures", "train/training", "train/evaluation"),
-        *("train/fit", "train/good-only"),
+        *("train/fit", "train/slim", "train/good-only"),
     ],
     "Quantization": ["convert/quantization", "convert/benchmark", "convert/novelty"],
     "On devices": [

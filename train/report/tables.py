@@ -129,7 +129,7 @@ def settings(config: dict[str, Any], metrics: dict[str, Any]) -> list[tuple[str,
     found = [
         (name.replace("_", " "), _setting_text(value))
         for name, value in config.items()
-        if name not in {"edgeclf_version", "phases"}
+        if name not in {"edgeclf_version", "phases", "channels"}
     ]
     for phase in config.get("phases", []):
         found.append(("phase", _setting_text(phase).removeprefix("name ")))
