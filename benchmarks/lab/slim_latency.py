@@ -28,7 +28,12 @@ _INFERENCES = 3  # of each file in a round
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--arch", default="densenet121", type=click.Choice(sorted(ARCHITECTURES)))
+@click.option(
+    "--arch",
+    default="densenet121",
+    type=click.Choice(sorted(ARCHITECTURES)),
+    help="Network whose files are made, with drawn weights.",
+)
 @click.option("--keep", default="0.75,0.5,0.25", help="Shares of the multiply-accumulates.")
 @click.option("--zeros", default=0.8, type=FiniteRange(0, 1), help="Share of zeroed weights.")
 @click.option("--rounds", default=40, type=click.IntRange(min=2), help="Number of rounds to time.")
