@@ -30,7 +30,7 @@ _COMMANDS = {
     "benchmark": "benchmarks.command",
     "demo": "benchmarks.demo.command",
     "fit": "benchmarks.fit.command",
-    "bulk": "fleet.command",
+    "bulk": "fleet.bulk.command",
 }
 
 # What the system refuses, the user can mend: one line instead of a traceback. Not so these: bugs,

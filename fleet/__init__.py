@@ -1,4 +1,1 @@
-"""Archives of photographs: classified chunk by chunk on one machine or on a cluster, and summed up.
-
-No device imports what is in here.
-"""
+"""Life after the first file, on many photographs and devices. No device imports what is in here."""

@@ -56,7 +56,7 @@ def test_the_layers_hold_and_no_circle_is_imported() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "11 kept, 0 broken" in done.stdout
+    assert "12 kept, 0 broken" in done.stdout
 
 
 @pytest.fixture(scope="module")

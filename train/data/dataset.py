@@ -17,7 +17,7 @@ from ...models.data.labelled_images import LoadedImages, load_images
 from ...models.run import SplitImage
 from ..config import TrainConfig
 from ..data_check.columns import column_of
-from ..data_check.near_duplicates import near_duplicates_of
+from ..data_check.likeness.near_duplicates import near_duplicates_of
 from .distillation import teacher_split
 from .split import fold_images, split_images
 

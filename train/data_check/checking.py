@@ -11,12 +11,12 @@ import click
 from ...edge_runtime.errors import EdgeclfError
 from ...models.data.class_folders import SPLITS, scan_labelled_folder
 from .columns import column_of
-from .landmarks import find_overlaps, likely_pairs
+from .likeness.landmarks import find_overlaps, likely_pairs
+from .likeness.near_duplicates import Pair, find_near_duplicates
+from .likeness.scenes import adjusted_rand_index, components, find_scene_pairs
 from .masks import Masks, check_masks
-from .near_duplicates import Pair, find_near_duplicates
 from .outliers import Outlier, find_outliers
 from .reading import Corrupt, Photograph, Reading, read_folder
-from .scenes import adjusted_rand_index, components, find_scene_pairs
 
 # What `edgeclf train` takes for training by default.
 _TRAIN_SHARE = 0.65

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from ...edge_runtime.images import ImageError, decode_image
 from ...models.data.class_folders import LabelledImage
-from .appearance import Spectrum, perceptual_hash, spectrum
-from .landmarks import Landmarks, find_landmarks
+from .likeness.appearance import Spectrum, perceptual_hash, spectrum
+from .likeness.landmarks import Landmarks, find_landmarks
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import pytest
 from schemas import valid_file
 
 from edgeclf.models.run import SplitImage, write_split
-from edgeclf.train.data_check import scenes
 from edgeclf.train.data_check.checking import check_data
+from edgeclf.train.data_check.likeness import scenes
+from edgeclf.train.data_check.likeness.scenes import adjusted_rand_index, components
 from edgeclf.train.data_check.outliers import robust_scores
-from edgeclf.train.data_check.scenes import adjusted_rand_index, components
 
 PER_CLASS = 6
 FAST = "--no-scenes"

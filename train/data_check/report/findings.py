@@ -7,7 +7,7 @@ from typing import Any, Literal
 from .... import __version__
 from ....models.report.figures import count
 from ..checking import DataCheck, Leak
-from ..near_duplicates import Pair
+from ..likeness.near_duplicates import Pair
 
 SCHEMA = 1
 

@@ -10,7 +10,7 @@ from ....models.report.table import Table
 from ....models.report.templates import Tile, render_page
 from ....models.report.thumbnails import Thumbnails
 from ..checking import DataCheck
-from ..near_duplicates import Pair
+from ..likeness.near_duplicates import Pair
 from .findings import findings, leak_forms, leak_text, verdict_sentence
 
 _TEMPLATE = Path(__file__).with_name("data_check.html")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ....edge_runtime.command_line.table import format_table
 from ....models.report.figures import count
 from ..checking import DataCheck
-from ..near_duplicates import Pair
+from ..likeness.near_duplicates import Pair
 from .findings import Finding, findings, leak_forms, verdict_sentence
 
 _MOST = 8  # lines of a section

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from ..edge_runtime.classifier import MOST_THREADS
-from ..edge_runtime.command_line.option_types import FiniteRange
-from ..edge_runtime.prediction import UNKNOWN
-from ..edge_runtime.text import printable
+from ...edge_runtime.classifier import MOST_THREADS
+from ...edge_runtime.command_line.option_types import FiniteRange
+from ...edge_runtime.prediction import UNKNOWN
+from ...edge_runtime.text import printable
 
 
 class _ClassifyByDefault(click.Group):

@@ -9,8 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from ..edge_runtime.errors import EdgeclfError
+from ... import __version__
+from ...edge_runtime.errors import EdgeclfError
 from .chunk import ChunkClassifier, Job
 from .output import OutputFolder, part_name
 from .rows import Part, read_part

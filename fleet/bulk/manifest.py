@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ..edge_runtime.files import json_text
-from ..edge_runtime.model_file.spec import ModelSpec
+from ...edge_runtime.files import json_text
+from ...edge_runtime.model_file.spec import ModelSpec
 from .output import MANIFEST, PLAN, OutputFolder
 from .plan import Listed, Plan
 from .rows import Part

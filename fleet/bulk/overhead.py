@@ -1,7 +1,7 @@
 """What `edgeclf bulk` costs beside a bare loop that decodes and classifies, and its memory.
 
-`python -m edgeclf.fleet.overhead MODEL FOLDER` draws small images into FOLDER and classifies each
-part of them in both ways, by turns.
+`python -m edgeclf.fleet.bulk.overhead MODEL FOLDER` draws small images into FOLDER and classifies
+each part of them in both ways, by turns.
 """
 
 import resource
@@ -16,12 +16,12 @@ import click
 import cv2
 import numpy as np
 
-from ..benchmarks.demo.surfaces import SURFACE_CLASSES, draw_surface
-from ..edge_runtime.classifier import Classifier
-from ..edge_runtime.images import read_image
+from ...benchmarks.demo.surfaces import SURFACE_CLASSES, draw_surface
+from ...edge_runtime.classifier import Classifier
+from ...edge_runtime.images import read_image
 from .chunk import ChunkClassifier, Job
+from .inputs.places import open_place
 from .output import OutputFolder
-from .places import open_place
 from .plan import make_plan
 from .run import make_job
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from pyarrow.fs import FileSelector, FileType
 
-from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.images import IMAGE_SUFFIXES, is_image
-from ..edge_runtime.images.folders import find_matches, glob_pattern, scan_folder
-from ..edge_runtime.text import printable
+from ....edge_runtime.errors import EdgeclfError
+from ....edge_runtime.images import IMAGE_SUFFIXES, is_image
+from ....edge_runtime.images.folders import find_matches, glob_pattern, scan_folder
+from ....edge_runtime.text import printable
 from .places import Place
 
 TAR, PARQUET = ".tar", ".parquet"

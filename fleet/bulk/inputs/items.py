@@ -13,8 +13,8 @@ import pyarrow
 import pyarrow.parquet
 from pyarrow import types
 
-from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.images import is_image
+from ....edge_runtime.errors import EdgeclfError
+from ....edge_runtime.images import is_image
 from .listing import PARQUET, TAR, InputFile, skip_reason
 from .places import Place
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge_runtime.errors import EdgeclfError
-from ...models.report.drawing import HALF, line, path, svg, x_axis, y_axis
-from ...models.report.figures import NONE, count, number
-from ...models.report.markup import Markup, tag
-from ...models.report.scales import Scale
-from ...models.report.table import Table
-from ...models.report.templates import render_page
+from ....edge_runtime.errors import EdgeclfError
+from ....models.report.drawing import HALF, line, path, svg, x_axis, y_axis
+from ....models.report.figures import NONE, count, number
+from ....models.report.markup import Markup, tag
+from ....models.report.scales import Scale
+from ....models.report.table import Table
+from ....models.report.templates import render_page
 from ..manifest import SCHEMA
 from ..output import MANIFEST, OutputFolder
 from .pictures import thumbnail

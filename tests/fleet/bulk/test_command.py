@@ -163,7 +163,7 @@ def test_what_is_damaged_becomes_a_row(
 def test_input_that_changes_is_noticed(
     cli: Cli, model: Path, images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgeclf.fleet import run
+    from edgeclf.fleet.bulk import run
 
     folder = tmp_path / "photographs"
     folder.mkdir()

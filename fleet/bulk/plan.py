@@ -12,11 +12,11 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
-from ..edge_runtime.errors import EdgeclfError
-from .items import Item, items_of, split_rows
-from .listing import InputFile, Listing, list_files
+from ...edge_runtime.errors import EdgeclfError
+from .inputs.items import Item, items_of, split_rows
+from .inputs.listing import InputFile, Listing, list_files
+from .inputs.places import Place
 from .output import PLAN, OutputFolder
-from .places import Place
 
 SCHEMA = 1
 _HEAD = b"edgeclf.plan"

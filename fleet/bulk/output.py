@@ -10,9 +10,9 @@ from typing import Any
 
 from pyarrow.fs import FileSelector, FileType
 
-from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import check_folder, remove_leftovers, write_bytes
-from .places import Place, open_place
+from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.files import check_folder, remove_leftovers, write_bytes
+from .inputs.places import Place, open_place
 
 PLAN, MANIFEST, ROWS = "plan.parquet", "manifest.json", "rows"
 

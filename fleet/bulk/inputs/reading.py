@@ -14,9 +14,9 @@ from typing import IO, Any
 
 import pyarrow
 
-from ..edge_runtime.classifier import Classifier
-from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.images import ImageError, RGBImage, decode_image
+from ....edge_runtime.classifier import Classifier
+from ....edge_runtime.errors import EdgeclfError
+from ....edge_runtime.images import ImageError, RGBImage, decode_image
 from .items import Item, is_bytes, leaf_type, open_file, open_parquet
 from .places import Place, open_place, public_name
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow
 from pyarrow.fs import FileSystem, FSSpecHandler, LocalFileSystem, PyFileSystem
 
-from ..edge_runtime.errors import EdgeclfError
+from ....edge_runtime.errors import EdgeclfError
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _QUERY = re.compile(r"[a-z_]+=")

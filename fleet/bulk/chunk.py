@@ -9,13 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..edge_runtime.classifier import Classifier
-from ..edge_runtime.tflite.interpreter import default_threads
-from .items import Item
+from ...edge_runtime.classifier import Classifier
+from ...edge_runtime.tflite.interpreter import default_threads
+from .inputs.items import Item
+from .inputs.places import Place, open_place
+from .inputs.reading import Decoded, Encoded, batches, decode_batch
 from .output import OutputFolder
-from .places import Place, open_place
 from .plan import Settings, read_chunk
-from .reading import Decoded, Encoded, batches, decode_batch
 from .rows import Part, make_row, write_part
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
-from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.prediction import Prediction, iso_time
+from ...edge_runtime.errors import EdgeclfError
+from ...edge_runtime.prediction import Prediction, iso_time
+from .inputs.reading import Decoded
 from .output import OutputFolder, part_name
-from .reading import Decoded
 
 # It rises when a column changes its meaning or goes.
 SCHEMA = 1

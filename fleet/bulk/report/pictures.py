@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
-from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.images import ImageError, decode_image
-from ...models.report.thumbnails import picture_of
-from ..items import find_column, open_file, open_parquet
-from ..listing import PARQUET, TAR
-from ..places import open_place
+from ....edge_runtime.errors import EdgeclfError
+from ....edge_runtime.images import ImageError, decode_image
+from ....models.report.thumbnails import picture_of
+from ..inputs.items import find_column, open_file, open_parquet
+from ..inputs.listing import PARQUET, TAR
+from ..inputs.places import open_place
 
 
 def thumbnail(row: dict[str, Any], *, column: str | None) -> str | None:

@@ -16,7 +16,7 @@ Cli = Callable[..., Result]
 # Ends itself, as `kill -9` does, when it is about to write its nth file, or has just written it.
 KILL = """
 import os, signal, sys
-from edgeclf.fleet.output import OutputFolder
+from edgeclf.fleet.bulk.output import OutputFolder
 nth, after = int(sys.argv.pop(1)), sys.argv.pop(1) == "after"
 write, written = OutputFolder.write, []
 def write_and_die(self, name, data):

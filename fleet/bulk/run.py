@@ -9,15 +9,15 @@ from typing import Any
 
 import click
 
-from .. import __version__
-from ..edge_runtime.errors import EdgeclfError, Interrupted
-from ..edge_runtime.files import sha256_of
-from ..edge_runtime.model_file.container import read_model
-from ..edge_runtime.prediction import iso_time
+from ... import __version__
+from ...edge_runtime.errors import EdgeclfError, Interrupted
+from ...edge_runtime.files import sha256_of
+from ...edge_runtime.model_file.container import read_model
+from ...edge_runtime.prediction import iso_time
 from .chunk import ChunkClassifier, Job
+from .inputs.places import Place, open_place
 from .manifest import make_manifest, write_manifest
 from .output import MANIFEST, PLAN, ROWS, OutputFolder, part_name
-from .places import Place, open_place
 from .plan import Plan, Settings, list_again, make_plan, read_plan
 from .rows import Part, read_part
 

@@ -1,0 +1,1 @@
+"""Archives of photographs, classified chunk by chunk on a machine or a cluster, and summed up."""

@@ -1,0 +1,1 @@
+"""What is classified: places, the files in them, their images, and how these are read."""

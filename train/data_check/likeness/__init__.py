@@ -1,0 +1,1 @@
+"""How alike photographs are: their appearance, near-duplicates, scenes and landmarks."""
