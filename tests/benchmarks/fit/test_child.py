@@ -17,9 +17,11 @@ print("Warning: once", flush=True)
 open(sys.argv[1], "w").write(str(os.getpid()))
 time.sleep(60)
 """
+# A shell's background job, and what it starts, ignores Ctrl-C.
 PARENT = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from edgeclf.benchmarks.fit.child import run_child
 run_child("sleeper", [sys.argv[1]], log=Path(sys.argv[2]), tick=lambda: None)
 """
