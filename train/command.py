@@ -83,7 +83,7 @@ def train(
     click.echo(f"{out}: {brief_figures(scores)} on {scores.images} test images")
 
 
-# What a training on good images alone can be told.
+# What a training on good images alone can be given.
 _OF_GOOD_ONLY = {
     "data", "out", "arch", "weights", "groups", "input_size", "resize", "val_fraction",
     "test_fraction", "seed", "masks", "good", "overwrite", "good_only", "patches", "false_defect",

@@ -152,7 +152,7 @@ class Fit:
         is_over: whether the answer below is final.
         seconds: what was spent, over all calls.
         recommended: name of the candidate to ship; None if no finished file is within the budget.
-        command: that trains it anew; None likewise.
+        command: that trains it anew; None in the same case.
         trials: every candidate.
     """
 

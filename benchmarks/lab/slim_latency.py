@@ -1,7 +1,7 @@
 """What fewer channels save of an int8 file's latency and size, and what zeroed weights save.
 
 `python -m edgeclf.benchmarks.lab.slim_latency --arch densenet121` needs no images and no training:
-an inference takes as long whatever the weights. They are drawn; channels leave every layer alike
+an inference takes as long with any weights. They are drawn; channels leave every layer alike
 until the share of the multiply-accumulates is reached; and beside these stands the network with the
 smallest weights of each kernel set to zero, as magnitude pruning leaves it.
 """

@@ -35,7 +35,7 @@ class Trial:
         largest_difference: of a score or a feature, from the CPU's.
         ms: of an inference, the median; milliseconds.
         cpu_ms: the same of the CPU; None where it cannot compute the file.
-        ratio: of one to the other, the median of pairs; None likewise.
+        ratio: of one to the other, the median of pairs; None in the same case.
         whole: whether LiteRT says that the accelerator runs the whole model; None of a delegate.
     """
 

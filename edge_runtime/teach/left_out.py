@@ -31,7 +31,7 @@ class LeftOut:
         photographs = f"{self.photographs} photograph{'s' if self.photographs > 1 else ''}"
         if self.views < 2:
             where = "" if self.photographs < 2 else " of one view"
-            return f"{self.label}: {photographs}{where}: how good it is cannot be told yet"
+            return f"{self.label}: {photographs}{where}: how good it is cannot be said yet"
         others = f"; the others are said to be {', '.join(self.said)}" if self.said else ""
         return f"{self.label}: {self.found} of {photographs} are found again when left out{others}"
 

@@ -29,7 +29,7 @@ PATCHES_STEP = 64
 
 # Logit of `defect` where a patch lies in the memory.
 _SUREST_GOOD = -4.0
-# Patches that are so many times as far as the mean threshold, and as the largest, are not told
+# Patches that are so many times as far as the mean threshold, and as the largest, are not separated
 # apart: the steps of int8 lie below.
 _FARTHEST_OF_MEAN, _FARTHEST_OF_LARGEST = 4.0, 2.0
 
@@ -57,7 +57,7 @@ class PatchMemory:
 
     @property
     def farthest(self) -> float:
-        """The distance beyond which patches are not told apart."""
+        """The distance beyond which patches are not separated."""
         mean, largest = float(self.thresholds.mean()), float(self.thresholds.max())
         return max(_FARTHEST_OF_MEAN * mean, _FARTHEST_OF_LARGEST * largest)
 

@@ -13,7 +13,7 @@ from ...models.metrics.statistics import Estimate, wilson_interval
 from ...models.novelty.fit import Observed, novelty_deviations
 from .temperature import at_temperature
 
-# A class that is left out leaves two others at least to be told apart.
+# A class that is left out leaves two others at least to be separated.
 _FEWEST_CLASSES = 3
 _FEWEST_IMAGES = 2
 _MOST_TRAIN = 1000
@@ -52,7 +52,7 @@ def observed(
 def leave_classes_out(
     model: FloatModel, train: Split, held_out: Observed, *, temperature: float
 ) -> tuple[LeftOutClass, ...]:
-    """Return for each class how well its images are told from the others' by a model without it.
+    """Return for each class how well its images are separated by a model without it.
 
     The class leaves the scores and the training images of the novelty model; the network itself
     was trained with it, so that a class which is truly new may be noticed less well.

@@ -16,7 +16,7 @@ _DEFECT = GOOD_ONLY_LABELS.index(DEFECT)
 
 @dataclass(frozen=True)
 class DefectScore:
-    """How well a kind of defect is told from good images.
+    """How well a kind of defect is separated from good images.
 
     Attributes:
         kind: the folder of its images; `all` for every kind.

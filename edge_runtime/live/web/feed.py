@@ -119,7 +119,7 @@ class Feed:
             return self._made[kind]
 
     def wake(self) -> None:
-        """Have whoever waits look again, whatever happened."""
+        """Have whoever waits look again, in any case."""
         self._tell()
 
     def _tell(self) -> None:

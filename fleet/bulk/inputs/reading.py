@@ -175,7 +175,7 @@ def _size_and_time(place: Place, path: str) -> tuple[int | None, int | None]:
 
 
 def _parquet_images(item: Item, place: Place) -> Iterator[Encoded]:
-    """Yield as many images as the plan says, whatever the file holds now."""
+    """Yield as many images as the plan says, even if the file holds others now."""
     name = place.name(item.file.path)
     number, error = item.first, "the Parquet file ends before this row"
     try:

@@ -121,7 +121,7 @@ def test_lessons_add_up_and_are_taken_back(
 ) -> None:
     new, folder = tmp_path / "new.tflite", tmp_path / "new.photos"
     first = cli("teach", model, "--class", "squares", photographs[0], "--out", new).output
-    assert "squares: 1 photograph: how good it is cannot be told yet" in first
+    assert "squares: 1 photograph: how good it is cannot be said yet" in first
     once = new.read_bytes()
     again = cli("teach", new, "--class", "squares", *photographs[:3]).output
     assert "taught: 2 photographs of squares; taught before: 1" in again

@@ -117,7 +117,7 @@ def test_a_class_is_taught_while_it_is_held(model: Path, tmp_path: Path) -> None
         assert request(view, "/taught.tflite").status == 404
         answer = held(view, "squares", frames=3)
         assert answer["classes"] == [*OWN, "squares"]
-        once = f"squares: {answer['frames']} photographs of one view: how good it is cannot be told"
+        once = f"squares: {answer['frames']} photographs of one view: how good it is cannot be said"
         assert answer["report"] == [f"{once} yet"]
         assert request(view, "/taught.tflite").body == out.read_bytes()
         jpeg = cv2.imencode(".jpg", frame(3))[1].tobytes()
