@@ -1,15 +1,13 @@
 """A file that is taught. What it was taught stands in the file; all else follows from that."""
 
-import fcntl
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..classifier import Classifier
 from ..errors import EdgeclfError
 from ..files import check_file, check_folder, write_bytes
+from ..folder_lock import locked_folder
 from ..knowledge import Knowledge
 from ..model_file.container import read_model, renewed_bytes
 from ..novelty.taught import Lesson
@@ -88,7 +86,7 @@ class Teaching:
             EdgeclfError: all were taught before, one as another class, there are too many, or the
                 disk is full; then nothing has changed.
         """
-        with self._alone():
+        with locked_folder(self.out.parent, wait=True):
             source, data, known = self._read()
             taught = known.spec.taught
             classes = {} if taught is None else {one[0]: one[1] for one in taught.photographs}
@@ -123,7 +121,7 @@ class Teaching:
         Raises:
             EdgeclfError: there was none.
         """
-        with self._alone():
+        with locked_folder(self.out.parent, wait=True):
             _, data, known = self._read()
             if known.spec.taught is None:
                 raise EdgeclfError(f"{self.out}: it was taught nothing; there is nothing to undo")
@@ -143,14 +141,3 @@ class Teaching:
         if spec.flatbuffer_sha256 != self.classifier.spec.flatbuffer_sha256:
             raise EdgeclfError(f"{source}: it has become another model; start again")
         return source, data, replace(self.classifier.knowledge, spec=spec)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Let no other program teach the file meanwhile."""
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.folder.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)

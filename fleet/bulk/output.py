@@ -1,10 +1,8 @@
 """The folder that a bulk run writes, on this machine or behind a URL: each file whole."""
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from pyarrow.fs import FileSelector, FileType
 
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.files import check_folder, remove_leftovers, write_bytes
+from ...edge_runtime.folder_lock import locked_folder
 from .inputs.places import Place, open_place
 
 PLAN, MANIFEST, ROWS = "plan.parquet", "manifest.json", "rows"
@@ -122,21 +121,20 @@ class OutputFolder:
             return
         folder = Path(self.place.path)
         was_there = folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError:
-            raise EdgeclfError(
-                f"{self.name}: another `edgeclf bulk` writes there; wait for its end, or choose "
-                "another folder"
-            ) from None
-        finally:
-            os.close(descriptor)
-            if not was_there:
-                with suppress(OSError):  # not empty
-                    folder.rmdir()
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked_folder(folder, wait=False))
+            except BlockingIOError:
+                raise EdgeclfError(
+                    f"{self.name}: another `edgeclf bulk` writes there; wait for its end, or "
+                    "choose another folder"
+                ) from None
+            try:
+                yield
+            finally:
+                if not was_there:
+                    with suppress(OSError):  # not empty
+                        folder.rmdir()
 
     def remove_leftovers(self) -> None:
         """Remove what killed processes have left, once nobody writes any more."""

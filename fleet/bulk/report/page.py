@@ -171,7 +171,9 @@ def _draw(counts: NDArray[np.int64], name: str, *, like_training: float | None =
         points += [(x(place / BINS), y(images)), (x((place + 1) / BINS), y(images))]
     points.append((x(1), y(0)))
     half = BINS // 2
-    expected = [] if like_training is None else [_across(x, y(like_training))]
+    expected = []
+    if like_training is not None:
+        expected = [line(x.start, y(like_training), x.end, y(like_training), class_="zero")]
     return svg(
         HALF,
         _HIGH + 52,
@@ -182,10 +184,6 @@ def _draw(counts: NDArray[np.int64], name: str, *, like_training: float | None =
         label=f"Images by {name}: {int(counts[:half].sum())} below 0.5, "
         f"{int(counts[half:].sum())} above",
     )
-
-
-def _across(x: Scale, height: float) -> Markup:
-    return line(x.start, height, x.end, height, class_="zero")
 
 
 def _errors_table(errors: Counter[str]) -> Table:
