@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and folders that one process at a time writes to."""
 
 import errno
 import hashlib
@@ -96,6 +96,30 @@ def remove_leftovers(folder: Path, suffix: str) -> None:
     """Remove the temporary files of `whole_file` that a killed process has left."""
     for path in folder.glob(f".????????{suffix}"):
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked_folder(folder: Path, *, wait: bool) -> Iterator[None]:
+    """Hold the lock of `folder`, which is made if it is not there.
+
+    The lock ends with the process, by kill -9 too.
+
+    Args:
+        folder: the folder.
+        wait: whether to wait for another process that holds it.
+
+    Raises:
+        BlockingIOError: another process holds it, and `wait` is false.
+    """
+    import fcntl  # Windows has none, and trains without a lock.
+
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def check_folder(path: Path) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from ..classifier import Classifier
 from ..errors import EdgeclfError
-from ..files import check_file, check_folder, write_bytes
-from ..folder_lock import locked_folder
+from ..files import check_file, check_folder, locked_folder, write_bytes
 from ..knowledge import Knowledge
 from ..model_file.container import read_model, renewed_bytes
 from ..novelty.taught import Lesson

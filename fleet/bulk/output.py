@@ -9,8 +9,7 @@ from typing import Any
 from pyarrow.fs import FileSelector, FileType
 
 from ...edge_runtime.errors import EdgeclfError
-from ...edge_runtime.files import check_folder, remove_leftovers, write_bytes
-from ...edge_runtime.folder_lock import locked_folder
+from ...edge_runtime.files import check_folder, locked_folder, remove_leftovers, write_bytes
 from .inputs.places import Place, open_place
 
 PLAN, MANIFEST, ROWS = "plan.parquet", "manifest.json", "rows"
