@@ -57,7 +57,8 @@ def ray_runner(
         reason = " ".join(str(error).split())
         raise EdgeclfError(
             f"--ray {address}: Ray cannot be started or reached ({reason:.160}); give HOST:PORT of "
-            "its head, auto for the cluster of this machine, or nothing for a new one"
+            "its head (with RAY_AUTH_MODE=token if it asks for a token), auto for the cluster of "
+            "this machine, or nothing for a new one"
         ) from None
 
     def run(chunks: Sequence[int], advance: Callable[[int], object]) -> Iterator[tuple[int, Part]]:
