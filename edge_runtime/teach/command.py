@@ -44,6 +44,7 @@ def teach(
     _check_options(images, name, out, undo=undo)
     classifier = Classifier(model)
     is_taught = classifier.spec.taught is not None
+    damaged = 0
     teaching = Teaching(classifier, model if undo else _written(model, out, is_taught=is_taught))
     if undo:
         lesson = teaching.undo()
@@ -52,13 +53,14 @@ def teach(
         click.echo(printable(f"{undone_folder(teaching.out)}: where they are now"))
     else:
         label = checked_class(name or "", classifier.spec.labels)
-        photographs, skipped = _read(classifier, images)
+        photographs, damaged, videos = _read(classifier, images)
         before = _count(classifier)
         missing = teaching.teach(label, photographs)
         if missing:
             _warn(f"{missing} photographs of earlier lessons are missing beside {model}")
         new = _count(classifier) - before
-        remark = f"; skipped: {', '.join(skipped)}" if skipped else ""
+        skipped = _skipped(damaged, videos)
+        remark = f"; skipped: {skipped}" if skipped else ""
         twice = len(photographs) - len({one.sha256 for one in photographs})
         remark += f"; given twice: {twice}" if twice else ""
         again = len(photographs) - twice - new
@@ -72,6 +74,11 @@ def teach(
     click.echo(printable(f"{teaching.out}: {own} classes of the network; taught: {taught}"))
     if spec.taught is not None:
         click.echo(printable(f"{teaching.folder}: the photographs"))
+    if damaged:
+        raise EdgeclfError(
+            f"{damaged} of {damaged + len(photographs)} photographs could not be read; the "
+            "others were taught"
+        )
 
 
 def _check_options(
@@ -100,9 +107,10 @@ def _written(model: Path, out: Path | None, *, is_taught: bool) -> Path:
     return out
 
 
-def _read(classifier: Classifier, images: tuple[str, ...]) -> tuple[list[Photograph], list[str]]:
-    """Return the photographs that can be read, and what was skipped, in words."""
-    photographs, damaged, videos = [], 0, 0
+def _read(classifier: Classifier, images: tuple[str, ...]) -> tuple[list[Photograph], int, int]:
+    """Return the photographs, how many more cannot be read, and how many files are videos."""
+    photographs: list[Photograph] = []
+    damaged = videos = 0
     for path in find_files(images, warn=_warn):
         if is_video(path):
             videos += 1
@@ -112,13 +120,18 @@ def _read(classifier: Classifier, images: tuple[str, ...]) -> tuple[list[Photogr
         except ImageError as error:
             damaged += 1
             _warn(str(error))
-    skipped = [f"{damaged} not readable"] if damaged else []
-    skipped += [f"{videos} video{'s' if videos > 1 else ''}"] if videos else []
     if not photographs:
         raise EdgeclfError(
-            f"no photograph that can be taught ({', '.join(skipped)}); nothing was changed"
+            f"no photograph that can be taught ({_skipped(damaged, videos)}); nothing was changed"
         )
-    return photographs, skipped
+    return photographs, damaged, videos
+
+
+def _skipped(damaged: int, videos: int) -> str:
+    """Return what was skipped, in words."""
+    found = [f"{damaged} not readable"] if damaged else []
+    found += [f"{videos} video{'s' if videos > 1 else ''}"] if videos else []
+    return ", ".join(found)
 
 
 def _bytes(path: Path) -> bytes:

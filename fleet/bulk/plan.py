@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow
@@ -14,7 +15,7 @@ import pyarrow.parquet
 
 from ...edge_runtime.errors import EdgeclfError
 from .inputs.items import Item, items_of, split_rows
-from .inputs.listing import InputFile, Listing, list_files
+from .inputs.listing import PARQUET, InputFile, Listing, list_files
 from .inputs.places import Place
 from .output import PLAN, OutputFolder
 
@@ -186,8 +187,10 @@ def _chunks(
 ) -> Iterator[list[Item]]:
     waiting: list[Item] = []
     images = 0
+    has_column = settings.column is None
     for file in list_files(places, listing):
         digest.add(file)
+        has_column |= Path(file.path).suffix.lower() == PARQUET
         place = places[file.source]
         for item in items_of(file, place, column=settings.column, skipped=listing.skipped):
             waiting.append(item)
@@ -196,6 +199,10 @@ def _chunks(
                 chunk, waiting = split_rows(waiting, settings.rows_per_part)
                 images -= settings.rows_per_part
                 yield chunk
+    if not has_column:
+        raise EdgeclfError(
+            f"--column {settings.column}: the inputs hold no Parquet file; leave it out"
+        )
     if waiting:
         yield waiting
 

@@ -163,3 +163,14 @@ def test_the_interval_of_a_median_holds_it(benchmark: Benchmark) -> None:
             interval = p50_interval(timing)
             assert timing.p50_ms in interval
             assert interval.low < interval.high
+
+
+def test_a_terminal_table_without_a_reference_compares_nothing(benchmark: Benchmark) -> None:
+    compared = benchmark_table(benchmark).splitlines()[0]
+    model = replace(benchmark.models[1], reference=False, against=None)
+    alone = benchmark_table(replace(benchmark, models=(model,))).splitlines()
+    for heading in ("drop (points)", "agreement", "speed /"):
+        assert heading in compared
+        assert heading not in alone[0]
+    assert alone[2].split()[0] == model.name
+    assert "—" not in alone[2]

@@ -179,8 +179,11 @@ def test_what_cannot_be_read_is_counted(
     torn = photographs[0].parent / "torn.png"
     torn.write_bytes(photographs[0].read_bytes()[:100])
     new = tmp_path / "new.tflite"
-    said = cli("teach", model, "--class", "squares", photographs[0].parent, "--out", new).output
+    folder = photographs[0].parent
+    said = cli("teach", model, "--class", "squares", folder, "--out", new, code=1).output
     assert "taught: 5 photographs of squares; skipped: 1 not readable" in said
+    assert "1 of 6 photographs could not be read; the others were taught" in said
+    assert Classifier(new).spec.taught
     assert "torn.png" in said
     lost = tmp_path / "lost.tflite"
     said = cli("teach", model, "--class", "squares", torn, "--out", lost, code=1).output

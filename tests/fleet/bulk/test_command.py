@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -238,6 +240,11 @@ def test_a_column_must_be_plain(cli: Cli, model: Path, tmp_path: Path) -> None:
     assert "2 columns may hold the images: a, b; choose one with --column" in result.stderr
     result = cli(*command, "--column", "n", code=1)
     assert "no column 'n' of bytes or texts; it has: a, b" in result.stderr
+    images = tmp_path / "images"
+    images.mkdir()
+    cv2.imwrite(str(images / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    nothing = ("bulk", model, images, "--out", tmp_path / "none", "--column", "b")
+    assert "--column b: the inputs hold no Parquet file" in cli(*nothing, code=1).stderr
     cli(*command, "--column", "b")
     assert [row["error"] for row in read_rows(tmp_path / "out")] == [
         "not an image that OpenCV can decode"
