@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import click
 from click.core import ParameterSource
 
+from ..edge_runtime.errors import EdgeclfError
 from ..models.data.augment import AugmentConfig
 from ..models.data.mix import MixConfig
 from ..models.networks.architectures import architecture
@@ -36,7 +37,9 @@ class _Train(SectionedCommand):
         ),
         "Evaluation": ("folds", "recall", "good", "masks", "test_draws"),
         "Good images only": ("good_only", "patches", "false_defect"),
-        "Distillation": ("distill_from", "distill_temperature", "distill_weight"),
+        "Distillation": (
+            "distill_from", "distill_temperature", "distill_weight", "unlabelled",
+        ),
     }  # fmt: skip
 
 
@@ -144,7 +147,12 @@ def train_config(data: Path, out: Path, **options: Any) -> TrainConfig:
         mix=MixConfig(mixup=options["mixup"], cutmix=options["cutmix"]),
         distill=None
         if teacher is None
-        else DistillConfig(teacher, options["distill_temperature"], options["distill_weight"]),
+        else DistillConfig(
+            teacher,
+            options["distill_temperature"],
+            options["distill_weight"],
+            options["unlabelled"],
+        ),
         **{name: options[name] for name in same},
     )
 
@@ -173,6 +181,15 @@ def _check_together(out: Path, options: dict[str, Any]) -> None:
         raise click.UsageError("give --sampling balanced or --class-weights, not both")
     if options["distill_from"] and out.resolve() == options["distill_from"].resolve():
         raise click.UsageError("--out is the teacher's own folder; choose another")
+    if options["unlabelled"]:
+        if not options["distill_from"]:
+            raise click.UsageError("--unlabelled needs a teacher; add --distill-from RUN")
+        if options["sampling"] == "balanced":
+            raise click.UsageError("--sampling balanced needs labels; leave out --unlabelled")
+        if not options["unlabelled"].is_dir():
+            raise EdgeclfError(
+                f"{options['unlabelled']}: no such folder; give a folder of photographs"
+            )
     splits = [name for name in ("groups", "val_fraction", "test_fraction") if name in given]
     if options["distill_from"] and splits:
         raise click.UsageError(

@@ -42,11 +42,13 @@ class DistillConfig:
         teacher: folder of the run.
         temperature: by which both networks' logits are divided.
         weight: of the teacher in the loss, 0..1; the labels have the rest.
+        unlabelled: folder of more photographs, of which the teacher alone says what they show.
     """
 
     teacher: Path
     temperature: float = 4.0
     weight: float = 0.9
+    unlabelled: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -208,6 +208,12 @@ _OPTIONS = (
         help="Share of the teacher's scores in the loss; the rest is the labels'.",
     ),
     click.option(
+        "--unlabelled",
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        help="More photographs, without labels, which the teacher scores.",
+    ),
+    click.option(
         "--test-draws",
         default=1,
         type=_POSITIVE,

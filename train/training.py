@@ -259,5 +259,7 @@ def plain_config(config: TrainConfig) -> dict[str, Any]:
         teacher = config.distill.teacher
         values["distill"]["teacher"] = str(teacher.resolve())
         values["distill"]["teacher_sha256"] = sha256_of(teacher / MODEL_NAME)
+        if (unlabelled := config.distill.unlabelled) is not None:
+            values["distill"]["unlabelled"] = str(unlabelled.resolve())
     del values["out"]
     return values

@@ -67,7 +67,8 @@ class TrainBatches(SeededBatches):
     ) -> None:
         """Show `split`, whose targets the scores of a teacher follow if there is one."""
         self._split = split
-        self._targets = np.eye(classes, dtype=np.float32)[split.classes]
+        # An image without a class has zeros.
+        self._targets = np.eye(classes + 1, classes, dtype=np.float32)[split.classes]
         self._weights = image_weights(split.classes, rule=class_weights)
         self._config = config
         self._sampling: Sampling = sampling
@@ -78,7 +79,8 @@ class TrainBatches(SeededBatches):
     def __getitem__(self, index: int) -> Batch:
         """Return images (batch, h, w, 3) in 0..255, targets and sample weights, float32.
 
-        Targets are (batch, classes) and add up to 1, or with a teacher (batch, 2 * classes).
+        Targets are (batch, classes) and add up to 1, or to 0 without a label, or with a teacher
+        (batch, 2 * classes).
         """
         part = self._part(index)
         chosen = self._order[part]

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 ClassWeights = Literal["none", "sqrt", "balanced"]
 Sampling = Literal["shuffled", "balanced"]
 
+# Of an image without a label: only a teacher says what it shows.
+NO_CLASS = -1
+
 
 @dataclass(frozen=True)
 class Split:
@@ -16,7 +19,7 @@ class Split:
 
     Attributes:
         pixels: RGB uint8 of shape (images, height, width, 3).
-        classes: class index of each, of shape (images,).
+        classes: class index of each, or `NO_CLASS`; of shape (images,).
     """
 
     pixels: NDArray[np.uint8]
@@ -26,11 +29,16 @@ class Split:
 def image_weights(classes_of: NDArray[np.intp], *, rule: ClassWeights) -> NDArray[np.float32]:
     """Return the weight of each image in the loss, float32 of shape (images,), with mean 1.
 
-    An image of class c, which has n_c images, weighs as 1, 1 / sqrt(n_c) or 1 / n_c.
+    An image of class c, which has n_c images, weighs as 1, 1 / sqrt(n_c) or 1 / n_c; one without a
+    class weighs 1.
     """
     power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[rule]
-    weights = np.bincount(classes_of)[classes_of] ** -power
-    return np.asarray(weights / weights.mean(), np.float32)
+    has_class = classes_of != NO_CLASS
+    labelled = classes_of[has_class]
+    weights = np.bincount(labelled)[labelled] ** -power
+    every = np.ones(len(classes_of), np.float32)
+    every[has_class] = weights / weights.mean()
+    return every
 
 
 def draw_order(

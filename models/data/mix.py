@@ -30,7 +30,8 @@ def mix_batch(batch: Batch, config: MixConfig, rng: np.random.Generator) -> Batc
     by these shares: so weighs a target as its share times its weight.
 
     Args:
-        batch: images (batch, h, w, 3), targets (batch, classes) that add up to 1, weights (batch,).
+        batch: images (batch, h, w, 3), targets (batch, classes) that add up to 1, or to 0 where
+            there is no label, weights (batch,).
         config: how.
         rng: what decides.
     """

@@ -34,7 +34,7 @@ class TrainingData:
         """Return the training split, an epoch after the other; `still` shows it unchanged."""
         config = self.config
         return TrainBatches(
-            self.dataset.splits["train"],
+            self.dataset.shown,
             classes=len(self.dataset.labels),
             batch_size=config.batch_size,
             config=_STILL if still else config.augment,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ from ..data_check.columns import column_of
 from ..data_check.likeness.near_duplicates import near_duplicates_of
 from .distillation import teacher_split
 from .split import fold_images, split_images
+from .unlabelled import read_unlabelled
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Dataset:
     Attributes:
         labels: class names in order.
         images: every readable image with its split, in the order of the arrays before the split.
-        splits: `train`, `val` and `test`.
+        splits: `train`, `val` and `test`, and `unlabelled` where there are such photographs.
         seen: for each test image, whether training sees it too, or a near-duplicate of it.
         warnings: what was left out or taken on trust, one line each.
     """
@@ -39,6 +41,15 @@ class Dataset:
     splits: dict[str, Split]
     seen: NDArray[np.bool_]
     warnings: tuple[str, ...]
+
+    @cached_property
+    def shown(self) -> Split:
+        """What the network learns from: `train`, and what is unlabelled behind it."""
+        train, more = self.splits["train"], self.splits.get("unlabelled")
+        if more is None:
+            return train
+        pixels = np.concatenate([train.pixels, more.pixels])
+        return Split(pixels, np.concatenate([train.classes, more.classes]))
 
 
 def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) -> Dataset:
@@ -65,6 +76,7 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
     classes = np.asarray([labels.index(image.label) for image in readable])
     with click.progressbar(length=len(readable), label="Looking for duplicates") as bar:
         seen = _seen_in_training(loaded.pixels, splits, advance=bar.update)
+    unlabelled, skipped = read_unlabelled(config, pixels=loaded.pixels, splits=splits)
     return Dataset(
         labels=labels,
         images=tuple(
@@ -75,12 +87,14 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
             name: Split(loaded.pixels[mask], classes[mask])
             for name in ("train", "val", "test")
             for mask in [np.asarray(splits) == name]
-        },
+        }
+        | ({} if unlabelled is None else {"unlabelled": unlabelled}),
         seen=seen[np.asarray(splits) == "test"],
         warnings=(
             *folder.warnings,
             *(f"skipped {error}" for error in loaded.errors),
             *warnings,
+            *skipped,
             *_leak_warnings(splits, seen),
         ),
     )

@@ -98,7 +98,7 @@ def head_features(
     train = extract_features(
         _at_head_size(model, config),
         training_data.head(seed),
-        images=config.head_draws * len(splits["train"].classes),
+        images=config.head_draws * len(training_data.dataset.shown.classes),
     )
     val = extract_features(model, training_data.head_val(), images=len(splits["val"].classes))
     arrays = {

@@ -25,11 +25,14 @@ class DistillationLoss(keras.losses.Loss):  # type: ignore[misc]
         self._label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each image for targets (batch, 2 * classes), the teacher's right."""
+        """Return the loss of each image for targets (batch, 2 * classes), the teacher's right.
+
+        Labels that are zeros add nothing.
+        """
         labels, teacher = ops.split(y_true, 2, axis=-1)
-        hard = keras.losses.categorical_crossentropy(
-            labels, y_pred, label_smoothing=self._label_smoothing
-        )
+        share = self._label_smoothing * ops.mean(labels, axis=-1, keepdims=True)
+        labels = (1 - self._label_smoothing) * labels + share
+        hard = keras.losses.categorical_crossentropy(labels, y_pred)
         wanted, said = self._softened(teacher), self._softened(y_pred)
         soft = ops.sum(ops.exp(wanted) * (wanted - said), axis=-1)
         return (1 - self._weight) * hard + self._weight * self._temperature**2 * soft
@@ -42,9 +45,15 @@ class DistillationLoss(keras.losses.Loss):  # type: ignore[misc]
 def accuracy(y_true: Any, y_pred: Any) -> Any:
     """Return for each image whether the likeliest class is the labels', the teacher aside.
 
+    Without a label it is the teacher's.
+
     Args:
         y_true: targets (batch, classes), or (batch, 2 * classes) with the teacher's to the right.
         y_pred: scores (batch, classes).
     """
-    labels = y_true[:, : y_pred.shape[-1]]
+    classes = y_pred.shape[-1]
+    labels = y_true[:, :classes]
+    if y_true.shape[-1] > classes:
+        has_label = ops.any(labels > 0, axis=-1, keepdims=True)
+        labels = ops.where(has_label, labels, y_true[:, classes:])
     return ops.cast(ops.equal(ops.argmax(labels, -1), ops.argmax(y_pred, -1)), "float32")
