@@ -32,6 +32,7 @@ def probe(model: Path, images: list[Path]) -> dict[str, Any]:
         `outputs`: for each image, the values of the first output as the model gives them.
         `delegated_parts`: of the graph, which XNNPACK runs. `runtime`: which one it was.
         `peak_bytes`: of memory; None where that cannot be known.
+        `self_test`: whether the file's self-test passes.
         `cpu_part`, `has_dot_product`: what /proc/cpuinfo and the kernel say; None on x86-64.
     """
     classifier = Classifier(model, threads=1)
@@ -47,6 +48,7 @@ def probe(model: Path, images: list[Path]) -> dict[str, Any]:
         outputs.append(interpreter.get_tensor(exit_["index"])[0].tolist())
     return {
         "outputs": outputs,
+        "self_test": classifier.self_test().passed,
         "delegated_parts": delegated_parts(interpreter),
         "runtime": runtime_name(),
         "peak_bytes": _peak_bytes(),

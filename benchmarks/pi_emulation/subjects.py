@@ -9,8 +9,8 @@ from edgeclf.models.networks.architectures import architecture
 from .processes import run_quietly
 from .system import ROOT
 
-# A small one for `make test`, and the one that is shipped.
-MODELS = ("densenet-tiny", "densenet121")
+# A small one for `make test`, the default, and the fastest of those with ImageNet weights.
+MODELS = ("densenet-tiny", "densenet121", "efficientnet-lite0")
 RECIPES = ("float32", "int8")
 
 _CALIBRATION_PER_CLASS = 2
