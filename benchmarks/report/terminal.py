@@ -19,33 +19,26 @@ from . import words
 def benchmark_table(benchmark: Benchmark) -> str:
     """Return the models in a table, with a second one where several numbers of threads were timed.
 
-    Brackets hold intervals of 95 %.
+    Brackets hold intervals of 95 %. Columns in which no model has a figure are left out.
     """
     alive = [model for model in benchmark.models if model.error is None]
     reference = benchmark.reference
-    is_compared = reference is not None
     optional = (
         metric
         for metric in OPTIONAL_METRICS
         if any(model.metrics and model.metrics.estimate(metric) for model in alive)
     )
     shown = (*BRIEF_METRICS, *optional)
-    against = ["drop (points)", AGREEMENT.heading] if reference else []
-    speed = [f"speed / {reference.name}"] if reference else []
     header = [
-        "model", *(metric.heading for metric in shown), *against,
-        "p50 ms", "p90 ms", *speed, "file MB", "peak MB",
+        "model", *(metric.heading for metric in shown), "drop (points)", AGREEMENT.heading,
+        "p50 ms", "p90 ms", f"speed / {reference.name if reference else NONE}",
+        "file MB", "peak MB",
     ]  # fmt: skip
-    main = [_row(model, shown, is_compared=is_compared) for model in alive]
-    tables = [format_table(header, main)]
+    tables = [_table(header, [_row(model, shown) for model in alive])]
     if len(benchmark.settings.threads) > 1:
-        columns = ["model", "threads", "p50 ms", "p90 ms", "p99 ms", *speed]
-        rows = [
-            _thread_row(model, timing, is_compared=is_compared)
-            for model in alive
-            for timing in model.timings
-        ]
-        tables.append(format_table(columns, rows))
+        columns = ["model", "threads", "p50 ms", "p90 ms", "p99 ms", header[-3]]
+        rows = [_thread_row(model, timing) for model in alive for timing in model.timings]
+        tables.append(_table(columns, rows))
     return "\n\n".join(tables)
 
 
@@ -60,21 +53,26 @@ def measured_line(benchmark: Benchmark) -> str:
     )
 
 
-def _row(model: Model, shown: Sequence[Metric], *, is_compared: bool) -> Sequence[str]:
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    filled = [
+        place for place in range(len(header)) if any(row[place] != NONE for row in rows) or not rows
+    ]
+    chosen = [[line[place] for place in filled] for line in (header, *rows)]
+    return format_table(chosen[0], chosen[1:])
+
+
+def _row(model: Model, shown: Sequence[Metric]) -> Sequence[str]:
     metrics, against, timing = model.metrics, model.against, model.timings[0]
     assert metrics
     assert model.bytes
-    compared = [
-        words.points(against.drop) if against else NONE,
-        _metric(AGREEMENT, against.agreement) if against else NONE,
-    ]
     return [
         model.name,
         *(_metric(metric, metrics.estimate(metric)) for metric in shown),
-        *(compared if is_compared else []),
+        words.points(against.drop) if against else NONE,
+        _metric(AGREEMENT, against.agreement) if against else NONE,
         f"{timing.p50_ms:.2f}",
         _ms(timing.p90_ms),
-        *([words.speed(timing.ratio)] if is_compared else []),
+        words.speed(timing.ratio),
         f"{model.bytes / 1e6:.2f}",
         f"{timing.peak_memory_bytes / 1e6:.0f}",
     ]
@@ -87,14 +85,14 @@ def _metric(metric: Metric, estimate: Estimate | None) -> str:
     return value(estimate)
 
 
-def _thread_row(model: Model, timing: Timing, *, is_compared: bool) -> Sequence[str]:
+def _thread_row(model: Model, timing: Timing) -> Sequence[str]:
     return [
         model.name,
         str(timing.threads),
         f"{timing.p50_ms:.2f}",
         _ms(timing.p90_ms),
         _ms(timing.p99_ms),
-        *([words.speed(timing.ratio)] if is_compared else []),
+        words.speed(timing.ratio),
     ]
 
 

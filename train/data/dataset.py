@@ -14,7 +14,7 @@ from ...edge_runtime.prediction import UNKNOWN
 from ...edge_runtime.text import alike
 from ...models.data.class_folders import SPLITS, LabelledImage, scan_labelled_folder
 from ...models.data.examples import Split
-from ...models.data.labelled_images import LoadedImages, load_images
+from ...models.data.labelled_images import LoadedImages, allocate_pixels, load_images
 from ...models.run import SplitImage
 from ..config import TrainConfig
 from ..data_check.columns import column_of
@@ -48,7 +48,9 @@ class Dataset:
         train, more = self.splits["train"], self.splits.get("unlabelled")
         if more is None:
             return train
-        pixels = np.concatenate([train.pixels, more.pixels])
+        count = len(train.pixels)
+        pixels = allocate_pixels((count + len(more.pixels), *train.pixels.shape[1:]))
+        pixels[:count], pixels[count:] = train.pixels, more.pixels
         return Split(pixels, np.concatenate([train.classes, more.classes]))
 
 

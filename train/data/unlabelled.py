@@ -1,6 +1,7 @@
 """Photographs without labels, of which a teacher says what they show."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import click
 import numpy as np
@@ -62,7 +63,7 @@ def _known(
 ) -> dict[int, str]:
     """Return which of the unlabelled images the data has, too, and in which split."""
     known: dict[int, str] = {}
-    for pair in near_duplicates_of(np.concatenate([pixels, unlabelled]), advance=advance):
+    for pair in near_duplicates_of(chain(pixels, unlabelled), advance=advance):
         if pair.first < len(pixels) <= pair.second:
             known[pair.second - len(pixels)] = splits[pair.first]
     return known

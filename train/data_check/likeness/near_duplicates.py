@@ -1,6 +1,6 @@
 """Pictures that are the same but for compression, size, light or a pixel at the border."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -49,9 +49,9 @@ def find_near_duplicates(hashes: NDArray[np.uint8], squares: Spectrum) -> tuple[
 
 
 def near_duplicates_of(
-    pixels: NDArray[np.uint8], *, advance: Callable[[int], object] | None = None
+    pixels: Iterable[NDArray[np.uint8]], *, advance: Callable[[int], object] | None = None
 ) -> tuple[Pair, ...]:
-    """Return the near-duplicates among images that are loaded, uint8 (images, height, width, 3)."""
+    """Return the near-duplicates among images that are loaded, each uint8 (height, width, 3)."""
     hashes, squares = [], []
     for rgb in pixels:
         grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
