@@ -166,7 +166,8 @@ def test_json_says_what_the_classifier_says(
 def test_top_is_best_first_and_as_long_as_asked(
     cli: Cli, tiny_models: Path, photos: Path, top: int, length: int
 ) -> None:
-    result = cli("run", tiny_models / "float32.tflite", photos, "--json", "--top", top)
+    model = tiny_models / "float32.tflite"
+    result = cli("run", model, photos, "--json", "--top", top, "--novelty-threshold", 1)
     for row in rows(result):
         scores = [score for _, score in row["top"]]
         assert len(scores) == length
@@ -178,7 +179,7 @@ def test_top_is_best_first_and_as_long_as_asked(
 
 def test_below_the_threshold_the_label_is_unknown(cli: Cli, model: Path, photos: Path) -> None:
     below = rows(cli("run", model, photos, "--json", "--threshold", 1.0))
-    usual = rows(cli("run", model, photos, "--json"))
+    usual = rows(cli("run", model, photos, "--json", "--novelty-threshold", 1))
     assert [row["label"] for row in below] == [UNKNOWN] * 4
     assert UNKNOWN not in [row["label"] for row in usual]
     assert [row["top"] for row in below] == [row["top"] for row in usual]
@@ -200,13 +201,14 @@ def test_the_class_that_was_refused_is_named_with_its_threshold(
 
 def test_a_folder_ends_with_a_summary(cli: Cli, model: Path, photos: Path) -> None:
     (photos / "bad.png").write_bytes(b"")
-    result = cli("run", model, photos, code=1)
+    result = cli("run", model, photos, "--novelty-threshold", 1, code=1)
     warning, summary, error = result.stderr.splitlines()
     labels = Counter(line.split()[0] for line in result.stdout.splitlines())
     counts = ", ".join(f"{label} {count}" for label, count in labels.most_common())
     assert summary == f"4 classified: {counts}; 1 not read to the end"
     assert (warning[:9], error[:7]) == ("Warning: ", "Error: ")
-    sure = cli("run", model, photos / "*.png", "--threshold", 1, code=1).stderr.splitlines()[1]
+    unsure = ("--threshold", 1, "--novelty-threshold", 1)
+    sure = cli("run", model, photos / "*.png", *unsure, code=1).stderr.splitlines()[1]
     assert sure.startswith("3 classified: unknown 3; below their thresholds: ")
     assert cli("run", model, photos / "a.png", photos / "b.png").stderr == ""
 

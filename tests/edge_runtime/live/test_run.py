@@ -59,7 +59,8 @@ def camera() -> Iterator[str]:
 
 
 def test_json_gives_an_object_for_each_frame(cli: Cli, model: Path, camera: str) -> None:
-    result = cli("run", model, camera, "--json", "--max-frames", 4, "--top", 2)
+    options = ("--max-frames", 4, "--top", 2, "--novelty-threshold", 1, "--smooth", 0)
+    result = cli("run", model, camera, "--json", *options)
     rows = frames_of(result.stdout)
     assert len(rows) == 4
     numbers = [row["frame"] for row in rows]

@@ -1,5 +1,6 @@
 """`edgeclf service`: a unit that systemd takes, with paths and arguments as they were given."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -257,9 +258,8 @@ def test_secrets_go_into_a_file_for_root_alone(tmp_path: Path) -> None:
 
 
 def test_what_run_would_refuse_is_refused_now(cli, model: Path, tmp_path: Path) -> None:
-    assert "No such option '--frobnicate'" in cli(
-        "service", model, "0", "--frobnicate", code=2
-    ).output  # fmt: skip
+    unknown = cli("service", model, "0", "--frobnicate", code=2).output
+    assert re.search("No such option:? '?--frobnicate", unknown)
     assert "2.0 is not in the range" in cli("service", model, "0", "--threshold", 2, code=2).output
     assert "a photograph, which soon is" in cli("service", model, "a.jpg", code=1).output
     for path in (tmp_path / "a.jsonl", "../a.jsonl", "a/../../b.jsonl", "/var/lib/other/a.jsonl"):
