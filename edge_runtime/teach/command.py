@@ -44,7 +44,7 @@ def teach(
     _check_options(images, name, out, undo=undo)
     classifier = Classifier(model)
     is_taught = classifier.spec.taught is not None
-    damaged = 0
+    damaged = given = 0
     teaching = Teaching(classifier, model if undo else _written(model, out, is_taught=is_taught))
     if undo:
         lesson = teaching.undo()
@@ -54,6 +54,7 @@ def teach(
     else:
         label = checked_class(name or "", classifier.spec.labels)
         photographs, damaged, videos = _read(classifier, images)
+        given = len(photographs) + damaged
         before = _count(classifier)
         missing = teaching.teach(label, photographs)
         if missing:
@@ -76,8 +77,7 @@ def teach(
         click.echo(printable(f"{teaching.folder}: the photographs"))
     if damaged:
         raise EdgeclfError(
-            f"{damaged} of {damaged + len(photographs)} photographs could not be read; the "
-            "others were taught"
+            f"{damaged} of {given} photographs could not be read; the others were taught"
         )
 
 
