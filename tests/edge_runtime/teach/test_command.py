@@ -123,20 +123,20 @@ def test_lessons_add_up_and_are_taken_back(
     first = cli("teach", model, "--class", "squares", photographs[0], "--out", new).output
     assert "squares: 1 photograph: how good it is cannot be said yet" in first
     once = new.read_bytes()
-    again = cli("teach", new, "--class", "squares", *photographs[:3]).output
-    assert "taught: 2 photographs of squares; taught before: 1" in again
-    assert re.search("squares: [23] of 3 photographs are found again when left out", again)
+    again = cli("teach", new, "--class", "squares", *photographs).output
+    assert "taught: 4 photographs of squares; taught before: 1" in again
+    assert "squares: 5 of 5 photographs are found again when left out" in again
     oil = sorted((surfaces / "oil").iterdir())[0]
     assert "taught: 1 photograph of oil" in cli("teach", new, "--class", "oil", oil).output
     assert Classifier(new).spec.labels == (*OWN, "squares")
     kept = {path.relative_to(folder).parent.name for path in folder.rglob("*.png")}
     assert kept == {"squares", "oil"}
     assert {path.read_bytes() for path in (folder / "squares").iterdir()} == {
-        path.read_bytes() for path in photographs[:3]
+        path.read_bytes() for path in photographs
     }
     assert "taken back: 1 photograph of oil" in cli("teach", new, "--undo").output
     assert not (folder / "oil").exists()
-    assert "taken back: 2 photographs of squares" in cli("teach", new, "--undo").output
+    assert "taken back: 4 photographs of squares" in cli("teach", new, "--undo").output
     assert new.read_bytes() == once
     cli("teach", new, "--undo")
     assert new.read_bytes() == model.read_bytes()
