@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from .cameras import find_camera
 from .classifier import Classifier
 from .command_line.accelerator import accelerator_option, say_acceleration
-from .command_line.option_types import FiniteRange
+from .command_line.thresholds import threshold_options
 from .errors import EdgeclfError
 from .files import check_file, check_folder, write_bytes
 from .heatmap import write_heatmap
@@ -87,18 +87,7 @@ def _find_cameras(
     type=click.IntRange(min=1),
     help="Number of best classes to print.",
 )
-@click.option(
-    "--threshold",
-    default=0.0,
-    show_default=True,
-    type=FiniteRange(0, 1),
-    help=f"Least score of a label; the label is `{UNKNOWN}` below.",
-)
-@click.option(
-    "--novelty-threshold",
-    type=FiniteRange(0, 1),
-    help=f"Novelty above which the label is `{UNKNOWN}`, 1 for never. [default: the model's]",
-)
+@threshold_options
 @click.option(
     "--heatmap",
     "heatmaps",

@@ -44,41 +44,46 @@ def teach(
     _check_options(images, name, out, undo=undo)
     classifier = Classifier(model)
     is_taught = classifier.spec.taught is not None
-    damaged = given = 0
     teaching = Teaching(classifier, model if undo else _written(model, out, is_taught=is_taught))
     if undo:
         lesson = teaching.undo()
         count = _photographs(len(lesson.photographs))
         click.echo(f"taken back: {count} of {lesson.label}, of {lesson.taught_at}")
         click.echo(printable(f"{undone_folder(teaching.out)}: where they are now"))
-    else:
-        label = checked_class(name or "", classifier.spec.labels)
-        photographs, damaged, videos = _read(classifier, images)
+        _describe(teaching, classifier)
+        return
+    label = checked_class(name or "", classifier.spec.labels)
+    photographs, damaged, videos = _read(classifier, images)
+    before = _count(classifier)
+    missing = teaching.teach(label, photographs)
+    if missing:
+        _warn(f"{missing} photographs of earlier lessons are missing beside {model}")
+    new = _count(classifier) - before
+    skipped = _skipped(damaged, videos)
+    remark = f"; skipped: {skipped}" if skipped else ""
+    twice = len(photographs) - len({one.sha256 for one in photographs})
+    remark += f"; given twice: {twice}" if twice else ""
+    again = len(photographs) - twice - new
+    remark += f"; taught before: {again}" if again else ""
+    click.echo(printable(f"taught: {_photographs(new)} of {label}{remark}"))
+    _describe(teaching, classifier)
+    if damaged:
         given = len(photographs) + damaged
-        before = _count(classifier)
-        missing = teaching.teach(label, photographs)
-        if missing:
-            _warn(f"{missing} photographs of earlier lessons are missing beside {model}")
-        new = _count(classifier) - before
-        skipped = _skipped(damaged, videos)
-        remark = f"; skipped: {skipped}" if skipped else ""
-        twice = len(photographs) - len({one.sha256 for one in photographs})
-        remark += f"; given twice: {twice}" if twice else ""
-        again = len(photographs) - twice - new
-        remark += f"; taught before: {again}" if again else ""
-        click.echo(printable(f"taught: {_photographs(new)} of {label}{remark}"))
-    for one in leave_out(classifier.spec):
-        click.echo(printable(f"  {one}"))
+        raise EdgeclfError(
+            f"{damaged} of {given} photographs could not be read; the others were taught"
+        )
+
+
+def _describe(teaching: Teaching, classifier: Classifier) -> None:
+    """Say what the file knows now, and how well it knows what it was taught."""
     spec = classifier.spec
+    for one in leave_out(spec):
+        click.echo(printable(f"  {one}"))
     taught = "nothing" if spec.taught is None else ", ".join(spec.taught.labels)
     own = len(spec.network_labels)
     click.echo(printable(f"{teaching.out}: {own} classes of the network; taught: {taught}"))
     if spec.taught is not None:
         click.echo(printable(f"{teaching.folder}: the photographs"))
-    if damaged:
-        raise EdgeclfError(
-            f"{damaged} of {given} photographs could not be read; the others were taught"
-        )
 
 
 def _check_options(

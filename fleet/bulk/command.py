@@ -6,8 +6,7 @@ from typing import Any
 import click
 
 from ...edge_runtime.classifier import MOST_THREADS
-from ...edge_runtime.command_line.option_types import FiniteRange
-from ...edge_runtime.prediction import UNKNOWN
+from ...edge_runtime.command_line.thresholds import threshold_options
 from ...edge_runtime.text import printable
 
 
@@ -37,17 +36,7 @@ def bulk() -> None:
 @click.option(
     "--top", default=3, type=click.IntRange(min=1), help="Number of best classes in a row."
 )
-@click.option(
-    "--threshold",
-    default=0.0,
-    type=FiniteRange(0, 1),
-    help=f"Least score of a label; the label is `{UNKNOWN}` below.",
-)
-@click.option(
-    "--novelty-threshold",
-    type=FiniteRange(0, 1),
-    help=f"Novelty above which the label is `{UNKNOWN}`, 1 for never. [default: the model's]",
-)
+@threshold_options
 @click.option(
     "--column",
     metavar="NAME",

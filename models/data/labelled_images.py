@@ -55,7 +55,7 @@ def load_images(
         except ImageError as error:
             return error
 
-    pixels = allocate_pixels((len(paths), *size_hw, 3))
+    pixels = _allocate((len(paths), *size_hw, 3))
     readable = np.zeros(len(paths), np.bool_)
     errors = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -70,8 +70,7 @@ def load_images(
     return LoadedImages(pixels[: readable.sum()], readable, tuple(errors))
 
 
-def allocate_pixels(shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return room for the pixels of images, in a temporary file if they are many."""
+def _allocate(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     if not shape[0] or np.prod(shape, dtype=np.int64) <= _IN_MEMORY_BYTES:
         return np.empty(shape, np.uint8)
     # The file has no name: the system frees it with the array.

@@ -1,8 +1,9 @@
 """From a data folder to arrays: what is there, what can be read, and which split it belongs to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -14,11 +15,11 @@ from ...edge_runtime.prediction import UNKNOWN
 from ...edge_runtime.text import alike
 from ...models.data.class_folders import SPLITS, LabelledImage, scan_labelled_folder
 from ...models.data.examples import Split
-from ...models.data.labelled_images import LoadedImages, allocate_pixels, load_images
+from ...models.data.labelled_images import LoadedImages, load_images
 from ...models.run import SplitImage
 from ..config import TrainConfig
 from ..data_check.columns import column_of
-from ..data_check.likeness.near_duplicates import near_duplicates_of
+from ..data_check.likeness.near_duplicates import Pair, near_duplicates_of
 from .distillation import teacher_split
 from .split import fold_images, split_images
 from .unlabelled import read_unlabelled
@@ -48,9 +49,7 @@ class Dataset:
         train, more = self.splits["train"], self.splits.get("unlabelled")
         if more is None:
             return train
-        count = len(train.pixels)
-        pixels = allocate_pixels((count + len(more.pixels), *train.pixels.shape[1:]))
-        pixels[:count], pixels[count:] = train.pixels, more.pixels
+        pixels = np.concatenate([train.pixels, more.pixels])
         return Split(pixels, np.concatenate([train.classes, more.classes]))
 
 
@@ -76,21 +75,26 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
     paths = [image.path.relative_to(config.data).as_posix() for image in readable]
     groups, splits, warnings = _groups_and_splits(readable, paths, config, fold)
     classes = np.asarray([labels.index(image.label) for image in readable])
-    with click.progressbar(length=len(readable), label="Looking for duplicates") as bar:
-        seen = _seen_in_training(loaded.pixels, splits, advance=bar.update)
-    unlabelled, skipped = read_unlabelled(config, pixels=loaded.pixels, splits=splits)
+    unlabelled = read_unlabelled(config)
+    compared = [loaded.pixels] if unlabelled is None else [loaded.pixels, unlabelled.pixels]
+    with click.progressbar(length=sum(map(len, compared)), label="Looking for duplicates") as bar:
+        pairs = near_duplicates_of(chain(*compared), advance=bar.update)
+    seen = _seen_in_training(pairs, splits)
+    dataset_splits = {
+        name: Split(loaded.pixels[mask], classes[mask])
+        for name in ("train", "val", "test")
+        for mask in [np.asarray(splits) == name]
+    }
+    skipped: tuple[str, ...] = ()
+    if unlabelled is not None:
+        dataset_splits["unlabelled"], skipped = unlabelled.new_to(splits, pairs)
     return Dataset(
         labels=labels,
         images=tuple(
             SplitImage(path, image.label, group, split)
             for path, image, group, split in zip(paths, readable, groups, splits, strict=True)
         ),
-        splits={
-            name: Split(loaded.pixels[mask], classes[mask])
-            for name in ("train", "val", "test")
-            for mask in [np.asarray(splits) == name]
-        }
-        | ({} if unlabelled is None else {"unlabelled": unlabelled}),
+        splits=dataset_splits,
         seen=seen[np.asarray(splits) == "test"],
         warnings=(
             *folder.warnings,
@@ -238,12 +242,15 @@ def _split(
     return splits
 
 
-def _seen_in_training(
-    pixels: NDArray[np.uint8], splits: list[str], *, advance: Callable[[int], object]
-) -> NDArray[np.bool_]:
-    """Tell of each image outside `train` whether `train` holds it too, or a near-duplicate."""
+def _seen_in_training(pairs: Sequence[Pair], splits: list[str]) -> NDArray[np.bool_]:
+    """Tell of each image outside `train` whether `train` holds it too, or a near-duplicate.
+
+    Pairs with images behind those of `splits` count for nothing.
+    """
     seen = np.zeros(len(splits), np.bool_)
-    for pair in near_duplicates_of(pixels, advance=advance):
+    for pair in pairs:
+        if pair.second >= len(splits):
+            continue
         for one, other in ((pair.first, pair.second), (pair.second, pair.first)):
             if splits[other] == "train" and splits[one] != "train":
                 seen[one] = True
