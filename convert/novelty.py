@@ -103,6 +103,7 @@ def _load(run: Run, split: str, *, data: Path | None, most: int, seed: int) -> I
 
 def _observe(classifier: Classifier, images: Images, *, label: str) -> Observed:
     with click.progressbar(images.pixels, label=label) as bar:
-        pairs = [classifier.observe(pixels) for pixels in bar]
-    scores, features = (np.stack(part) for part in zip(*pairs, strict=True))
-    return Observed(features, scores, images.classes, images.groups)
+        seen = [classifier.observe(pixels) for pixels in bar]
+    parts = [(one.features, one.scores, one.appearance) for one in seen]
+    features, scores, appearances = (np.stack(part) for part in zip(*parts, strict=True))
+    return Observed(features, scores, images.classes, images.groups, appearances)

@@ -120,7 +120,7 @@ class Classifier:
             model_input: what `preprocess` returns.
         """
         if self.spec.taught is not None:
-            return self.answer(*self.observe(model_input))[0]
+            return self.answer(self.observe(model_input))[0]
         return self.dequantize(self.infer(model_input))
 
     def infer(self, model_input: RGBImage) -> NDArray[Any]:
@@ -141,14 +141,11 @@ class Classifier:
             )
         return self._tensors.compute(model_input)[0]
 
-    def observe(self, model_input: RGBImage) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the network's scores of an image and its features, the mean of its last map.
+    def observe(self, model_input: RGBImage) -> Observed:
+        """Return the network's scores of an image, its features and its appearance.
 
         Args:
             model_input: what `preprocess` returns.
-
-        Returns:
-            float32 of shape (outputs,), and of shape (channels,).
 
         Raises:
             EdgeclfError: the file does not give its features.
@@ -158,18 +155,15 @@ class Classifier:
                 f"{self.path}: it gives no features; convert the model again, with --novelty"
             )
         output, features, _ = self._tensors.compute(model_input, with_features=True)
-        assert features is not None
-        return self.dequantize(output), self._tensors.mean_features(features)
+        return self.knowledge.observed(model_input, output, features)
 
-    def answer(
-        self, scores: NDArray[np.float32], features: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], Novelty | None]:
+    def answer(self, seen: Observed) -> tuple[NDArray[np.float32], Novelty | None]:
         """Return the scores of all classes, of shape (classes,), and the novelty of an image.
 
         Args:
-            scores, features: what `observe` returns.
+            seen: what `observe` returns.
         """
-        return self.knowledge.answer(Observed(scores, features))
+        return self.knowledge.answer(seen)
 
     def dequantize(self, output: NDArray[Any]) -> NDArray[np.float32]:
         """Return what `infer` returned as scores of the network's own classes, the first labels.
@@ -281,7 +275,8 @@ class Classifier:
             model_input, with_features=heatmap or known.spec.novelty is not None
         )
         invoked = time.perf_counter()
-        seen = known.observed(output, features)
+        judged = features if known.spec.novelty is not None else None
+        seen = known.observed(model_input, output, judged)
         scores, novelty = known.answer(seen)
         steps = {"preprocess": preprocessed - start, "invoke": seconds}
         ms = sum(steps.values()) * 1000

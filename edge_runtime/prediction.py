@@ -76,10 +76,12 @@ class Observed:
         scores: of its own classes, float32 of shape (outputs,), 0 to 1.
         features: the mean of its last feature map, float32 of shape (channels,); None of a file
             without novelty.
+        appearance: of its pixels, float32 of shape (properties,); None as the features.
     """
 
     scores: NDArray[np.float32]
     features: NDArray[np.float32] | None
+    appearance: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +181,8 @@ def explain_novelty(
     """
     if novelty is None or not novelty.is_unknown:
         return None
+    if novelty.cause not in ("unlike", "between"):
+        return f"{novelty.cause} than anything in training"
     if novelty.cause == "unlike" or len(labels) < 2:
         return UNLIKE
     first, second = (labels[int(place)] for place in np.argsort(-scores, kind="stable")[:2])

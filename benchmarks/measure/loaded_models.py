@@ -88,7 +88,7 @@ def _answers(
 ) -> tuple[NDArray[np.float32], list[int] | None]:
     if classifier.spec.novelty is None:
         return np.stack([classifier.scores(image) for image in inputs]), None
-    answers = [classifier.answer(*classifier.observe(image)) for image in inputs]
+    answers = [classifier.answer(classifier.observe(image)) for image in inputs]
     unknown = [at for at, (_, novelty) in enumerate(answers) if novelty and novelty.is_unknown]
     return np.stack([scores for scores, _ in answers]), unknown
 

@@ -119,7 +119,7 @@ def answer(classifier: Classifier, images: NDArray[np.uint8], *, name: str) -> A
     deviations, doubts, labels = [], [], []
     with click.progressbar(images, label=f"Novelty of {name}") as bar:
         for image in bar:
-            scores, novelty = classifier.answer(*classifier.observe(image))
+            scores, novelty = classifier.answer(classifier.observe(image))
             assert novelty is not None
             deviations.append(novelty.deviations)
             doubts.append(1 - float(scores.max()))
@@ -209,12 +209,13 @@ def said_text(counts: dict[str, int]) -> str:
 
 def measure_cost(classifier: Classifier, images: NDArray[np.uint8]) -> tuple[float, float]:
     """Return the median milliseconds of an inference, and of judging its novelty after it."""
+    known = classifier.knowledge
     infer, judge = [], []
     for image in images[:_REPETITIONS]:
         start = time.perf_counter()
-        answer_of_network = classifier.observe(image)
-        observed = time.perf_counter()
-        classifier.answer(*answer_of_network)
-        judge.append(time.perf_counter() - observed)
-        infer.append(observed - start)
+        output, features, _ = known.tensors.compute(image, with_features=True)
+        computed = time.perf_counter()
+        known.answer(known.observed(image, output, features))
+        judge.append(time.perf_counter() - computed)
+        infer.append(computed - start)
     return 1000 * float(np.median(infer)), 1000 * float(np.median(judge))

@@ -189,6 +189,6 @@ def _file_answers(
             if model is None or novel is None:
                 scores[index] = classifier.scores(image)
             else:
-                scores[index], features = classifier.observe(image)
-                novel[index] = model.judge(features, scores[index]).is_unknown
+                scores[index], novelty = classifier.answer(classifier.observe(image))
+                novel[index] = novelty is not None and novelty.is_unknown
     return scores, novel

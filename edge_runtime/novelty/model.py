@@ -5,19 +5,21 @@ distance of the features from the nearest class, which is large for all that the
 hold (Lee et al. 2018, https://arxiv.org/abs/1807.03888; on features of length 1,
 https://arxiv.org/abs/2505.18032). The second is the entropy of the scores, which is large between
 classes; alone it says little, but added to the first it finds more of what is near the training. A
-distance above all that is known decides alone; below, the sum of both can make an image unknown.
+distance above all that is known decides alone, and so does an appearance that no known image has;
+below, the sum of both can make an image unknown.
 """
 
 import math
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..validation.strict_json import member, typed
+from .appearance import AppearanceRange, Departure
 from .features import doubt_of
 from .space import LEAST_DISTANCE, FeatureSpace, decoded
 
@@ -33,14 +35,14 @@ class Novelty:
         value: share of the known images that are less so, 0 to 1.
         deviations: the same as a standard normal deviate: `value` is Φ(deviations).
         limit: the deviate above which an image is unknown.
-        cause: which part is the larger: the features are `unlike` the training, or the scores lie
-            `between` classes.
+        cause: what is the larger part: the features are `unlike` the training, the scores lie
+            `between` classes, or what the image is in comparison, such as `darker`.
     """
 
     value: float
     deviations: float
     limit: float
-    cause: Literal["unlike", "between"]
+    cause: str
 
     def at(self, deviations: float) -> "Novelty":
         """Return the novelty of another deviate, for the same cause."""
@@ -86,6 +88,7 @@ class NoveltyModel:
         blend: mean and upper limit of the sum.
         false_unknown: share of known images that shall be said to be unknown.
         held_out: what these figures come from.
+        appearance: what known images look like; None of a file of an older edgeclf.
     """
 
     channels: int
@@ -99,6 +102,7 @@ class NoveltyModel:
     blend: tuple[float, float]
     false_unknown: float
     held_out: HeldOut
+    appearance: AppearanceRange | None = None
 
     @classmethod
     def from_json(cls, values: dict[str, Any], *, classes: int) -> "NoveltyModel":
@@ -118,6 +122,11 @@ class NoveltyModel:
             distance=_pair(values, "distance"),
             weights=_pair(values, "weights"),
             blend=_pair(values, "blend"),
+            appearance=(
+                AppearanceRange.from_json(member(values, "appearance", dict))
+                if values.get("appearance") is not None
+                else None
+            ),
             **arrays,
         )
         model._check(classes)
@@ -146,6 +155,7 @@ class NoveltyModel:
         features: NDArray[Any],
         scores: NDArray[np.floating],
         *,
+        departure: Departure | None = None,
         threshold: float | None = None,
         taught_distance: float = math.inf,
         network_share: float = 1.0,
@@ -155,6 +165,7 @@ class NoveltyModel:
         Args:
             features: the mean of the last feature map, of shape (channels,).
             scores: of each of the network's classes, of shape (outputs,), 0 to 1.
+            departure: of its appearance from that of known images; None to leave that out.
             threshold: the novelty above which it is unknown, above 0 to 1; None for the model's.
             taught_distance: squared, from the nearest class that was taught.
             network_share: of the image that is left to the network's classes, 0 to 1.
@@ -162,15 +173,19 @@ class NoveltyModel:
         distance, blend = self.parts(
             features, scores, taught_distance=taught_distance, network_share=network_share
         )
-        share = 1 + distance if distance > 1 else min(blend, _MOST_OF_BLEND)
+        share, cause = min(blend, _MOST_OF_BLEND), "between"
+        away = 0.0 if departure is None else departure.share
+        if max(distance, away) > 1:
+            share = 1 + max(distance, 0.0) + away
+            cause = (departure.words if departure is not None else "") or "unlike"
         if not math.isfinite(distance):  # what is no number is nothing that is known
-            share = distance = math.inf
+            share, cause = math.inf, "unlike"
         deviations = share * self.limit
         return Novelty(
             value=NormalDist().cdf(deviations),
             deviations=deviations,
             limit=self.limit if threshold is None else _deviate(threshold),
-            cause="unlike" if distance > 1 else "between",
+            cause=cause,
         )
 
     def parts(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..validation.strict_json import member, typed
+from .appearance import PROPERTIES
 from .features import Floats
 from .model import NoveltyModel
 from .space import LEAST_DISTANCE, FeatureSpace, decoded
@@ -76,6 +77,8 @@ class TaughtHead:
         features: of each photograph of each lesson, of length 1, float16 of shape (photographs,
             channels).
         scores: the network's own, float16 of shape (photographs, outputs).
+        appearances: of the photographs, float32 of shape (photographs, properties); None of a file
+            that does not know what its training images look like.
         self_test: the scores that this head makes of the self-test's outputs and features, float32
             of shape (inputs, labels); None of a file without a self-test.
     """
@@ -85,6 +88,7 @@ class TaughtHead:
     lessons: tuple[Lesson, ...]
     features: str
     scores: str
+    appearances: str | None = None
     self_test: str | None = None
 
     @classmethod
@@ -102,6 +106,7 @@ class TaughtHead:
             lessons=tuple(map(Lesson.from_json, lessons)),
             features=member(values, "features", str),
             scores=member(values, "scores", str),
+            appearances=member(values, "appearances", str) if "appearances" in values else None,
             self_test=member(values, "self_test", str) if "self_test" in values else None,
         )
         head._check(labels)
@@ -151,6 +156,11 @@ class TaughtHead:
         """The network's own scores, float32 of shape (photographs, outputs)."""
         return decoded(self.scores, "<f2").reshape(-1, self.outputs)
 
+    @cached_property
+    def photograph_appearances(self) -> Floats:
+        """What the photographs look like, float32 of shape (photographs or 0, properties)."""
+        return decoded(self.appearances or "", "<f4").reshape(-1, len(PROPERTIES))
+
     def expected(self, labels: int) -> Floats | None:
         """Return the self-test's scores, of shape (inputs, labels), if it holds any."""
         return (
@@ -198,6 +208,8 @@ class TaughtHead:
         if not own or (*own, *new) != tuple(labels):
             raise ValueError("taught classes that are not those of the labels")
         arrays = [self.photograph_features, self.photograph_scores]
+        if self.appearances is not None:
+            arrays.append(self.photograph_appearances)
         if any(len(array) != len(photographs) for array in arrays):
             raise ValueError("taught photographs whose arrays do not fit together")
         expected = self.expected(len(labels))

@@ -34,6 +34,7 @@ def with_lesson(
     assert novelty is not None
     features = np.stack([one.features for one in photographs])
     scores = np.stack([one.scores for one in photographs])
+    appearances = np.stack([one.appearance for one in photographs])
     lesson = Lesson(
         label=label,
         taught_at=datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -44,6 +45,7 @@ def with_lesson(
     if taught is not None:
         features = np.concatenate([taught.photograph_features, features])
         scores = np.concatenate([taught.photograph_scores, scores])
+        appearances = np.concatenate([taught.photograph_appearances, appearances])
     if len(features) > MOST_PHOTOGRAPHS:
         raise EdgeclfError(
             f"{len(features)} taught photographs; a file holds {MOST_PHOTOGRAPHS} at most: train "
@@ -55,6 +57,7 @@ def with_lesson(
         lessons=(*(taught.lessons if taught else ()), lesson),
         features=encoded(features, "<f2"),
         scores=encoded(scores, "<f2"),
+        appearances=encoded(appearances, "<f4") if novelty.appearance is not None else None,
     )
     return _with_head(known, head)
 
@@ -71,6 +74,11 @@ def without_last_lesson(known: Knowledge) -> ModelSpec:
         lessons=taught.lessons[:-1],
         features=encoded(taught.photograph_features[:left], "<f2"),
         scores=encoded(taught.photograph_scores[:left], "<f2"),
+        appearances=(
+            encoded(taught.photograph_appearances[:left], "<f4")
+            if taught.appearances is not None
+            else None
+        ),
         self_test=None,
     )
     return _with_head(known, head)

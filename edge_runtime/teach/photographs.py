@@ -27,6 +27,7 @@ class Photograph:
         sha256: of the bytes, in hexadecimal.
         features: what the network computes of it, float32 of shape (channels,).
         scores: the network's own, float32 of shape (outputs,).
+        appearance: of its pixels, float32 of shape (properties,).
     """
 
     data: bytes
@@ -34,6 +35,7 @@ class Photograph:
     sha256: str
     features: NDArray[np.float32]
     scores: NDArray[np.float32]
+    appearance: NDArray[np.float32]
 
     @property
     def file_name(self) -> str:
@@ -53,8 +55,7 @@ def read_photograph(classifier: Classifier, data: bytes, *, name: str) -> Photog
         ImageError: it is damaged or no image.
     """
     rgb = decode_image(data, name=name)
-    seen = Observed(*classifier.observe(classifier.preprocess(rgb)))
-    return photograph_of(data, seen, name=name)
+    return photograph_of(data, classifier.observe(classifier.preprocess(rgb)), name=name)
 
 
 def photograph_of(data: bytes, seen: Observed, *, name: str) -> Photograph:
@@ -65,7 +66,9 @@ def photograph_of(data: bytes, seen: Observed, *, name: str) -> Photograph:
         seen: what the network computed of it.
         name: of the file; stands in the errors.
     """
-    if seen.features is None or not np.isfinite(seen.features).all():
+    assert seen.features is not None
+    assert seen.appearance is not None
+    if not np.isfinite(seen.features).all():
         raise EdgeclfError(f"{name}: the model computes features of it that are not numbers")
     suffix = Path(name).suffix.lower()
     return Photograph(
@@ -74,6 +77,7 @@ def photograph_of(data: bytes, seen: Observed, *, name: str) -> Photograph:
         sha256=hashlib.sha256(data).hexdigest(),
         features=seen.features,
         scores=seen.scores,
+        appearance=seen.appearance,
     )
 
 

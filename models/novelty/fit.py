@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...edge_runtime.novelty.appearance import AppearanceRange
 from ...edge_runtime.novelty.features import doubt_of, unit_length
 from ...edge_runtime.novelty.model import HeldOut, Novelty, NoveltyModel
 from ...edge_runtime.novelty.space import encoded
@@ -39,16 +40,19 @@ class Observed:
         classes: class index of each, of shape (images,).
         groups: what thing each shows, of shape (images,); every image its own where that is not
             known.
+        appearances: float32 of shape (images, properties); None to judge by the features alone.
     """
 
     features: NDArray[np.float32]
     scores: NDArray[np.float32]
     classes: NDArray[np.intp]
     groups: NDArray[np.intp]
+    appearances: NDArray[np.float32] | None = None
 
     def some(self, chosen: NDArray[Any]) -> "Observed":
         """Return what was observed of the images that `chosen` indexes."""
-        return Observed(**{name: values[chosen] for name, values in vars(self).items()})
+        parts = {name: part[chosen] for name, part in vars(self).items() if part is not None}
+        return Observed(**parts)
 
 
 def fit_novelty(train: Observed, held_out: Observed, *, false_unknown: float) -> NoveltyModel:
@@ -61,6 +65,9 @@ def fit_novelty(train: Observed, held_out: Observed, *, false_unknown: float) ->
     """
     model = _fit_features(train, false_unknown=false_unknown)
     model = _with_limits(model, held_out, _cross_distances(train, false_unknown=false_unknown))
+    if train.appearances is not None and held_out.appearances is not None:
+        known = np.concatenate([train.appearances, held_out.appearances])
+        model = replace(model, appearance=AppearanceRange.around(known))
     novel = np.asarray([novelty.is_unknown for novelty in _judged(model, held_out)])
     unknown = grouped_share(novel, held_out.groups)
     figures = HeldOut(

@@ -63,6 +63,27 @@ def test_five_photographs_make_a_class(
     assert json.loads(cli("run", model, unseen, "--json").stdout)["label"] != "squares"
 
 
+def test_what_is_darker_than_its_training_is_unknown_until_it_is_taught(
+    cli: Cli, model: Path, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"cap{number}.png" for number in range(3)]
+    for number, path in enumerate(paths):
+        cv2.imwrite(str(path), np.full((48, 48, 3), number, np.uint8))
+    said = cli("run", model, *paths).output
+    assert said.count("(darker than anything in training, ") == len(paths)
+    new = tmp_path / "new.tflite"
+    cli("teach", model, "--class", "lens cap", *paths[:2], "--out", new)
+    record = json.loads(cli("run", new, paths[2], "--json").stdout)
+    assert (record["label"], record["novelty_reason"]) == ("lens cap", None)
+    with zipfile.ZipFile(new) as archive:
+        valid("models/model-spec", json.loads(archive.read(SPEC_NAME)))
+    bright = tmp_path / "bright.png"
+    cv2.imwrite(str(bright), np.full((48, 48, 3), 255, np.uint8))
+    assert json.loads(cli("run", new, bright, "--json").stdout)["label"] == "unknown"
+    cli("teach", new, "--undo")
+    assert json.loads(cli("run", new, paths[2], "--json").stdout)["label"] == "unknown"
+
+
 def test_all_else_is_answered_as_before(
     cli: Cli, model: Path, photographs: list[Path], surfaces: Path, tmp_path: Path
 ) -> None:

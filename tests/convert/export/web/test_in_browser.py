@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from edgeclf.convert.export.web.packages import litert_files
 from edgeclf.convert.export.web.server import serve
 from edgeclf.convert.export.web.site import write_site
 from edgeclf.edge_runtime import Classifier, EdgeclfError, read_image
+from edgeclf.edge_runtime.novelty.appearance import AppearanceRange, appearance_of
 from edgeclf.edge_runtime.preprocess import RESIZE_RULES, preprocess
 
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
@@ -122,6 +124,30 @@ def test_the_resize_is_that_of_preprocess(site: Path, page: Page) -> None:
             resized = resized_in(page, pixels, (sizes[2], sizes[3]), rule)
             expected = preprocess(pixels, size_hw=(sizes[2], sizes[3]), rule=rule)
             assert resized == expected.ravel().tolist(), (sizes, rule)
+        page.open("about:blank")
+
+
+def test_the_appearance_is_that_of_the_runtime(site: Path, page: Page) -> None:
+    rng = np.random.default_rng(2)
+    drawn = [rng.integers(0, high, (12, 12, 3), np.uint8) for high in (90, 120, 160)]
+    known = AppearanceRange.around(np.stack([appearance_of(image) for image in drawn]))
+    images = [rng.integers(0, 256, (*rng.integers(1, 20, 2), 3), np.uint8) for _ in range(20)]
+    with serve({"": site}) as address:
+        page.open(f"{address}/site.json")
+        for image in [*drawn, *images]:
+            size = {"height": image.shape[0], "width": image.shape[1]}
+            values, departure = page.run(
+                f"""import("/classifier/appearance.js").then(({{ appearanceOf, departure }}) => {{
+                  const data = Uint8Array.from({image.ravel().tolist()});
+                  const values = appearanceOf({{ ...{json.dumps(size)}, data }});
+                  return [values, departure(values, {json.dumps(asdict(known))})];
+                }})"""
+            )
+            appearance = appearance_of(image)
+            expected = known.departure(appearance)
+            np.testing.assert_allclose(values, appearance, rtol=1e-5, atol=1e-5)
+            assert departure["share"] == pytest.approx(expected.share, rel=1e-4)
+            assert departure["words"] == expected.words
         page.open("about:blank")
 
 

@@ -41,10 +41,11 @@ export class Classifier {
   async classify(image) {
     const { labels, input_hw: size, resize, thresholds = {} } = this.spec;
     const start = performance.now();
-    const [output, features] = await this.infer(preprocess(image, size, resize));
+    const input = preprocess(image, size, resize);
+    const [output, features] = await this.infer(input);
     const ms = performance.now() - start;
     const scores = dequantized(output, this.outputs[0]);
-    const novelty = this.novelty && this.novelty.judge(this.meanFeatures(features), scores);
+    const novelty = this.novelty?.judge(input, this.meanFeatures(features), scores);
     const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a] || a - b);
     const isSure = (place) => scores[place] >= (thresholds[labels[place]] ?? 0);
     const sure = novelty?.isUnknown ? [] : order.filter(isSure);
@@ -114,9 +115,11 @@ export class Classifier {
     return { label, score: scores[place], threshold: this.spec.thresholds[label] };
   }
 
-  reason({ unlike }, [first, second]) {
+  reason({ cause }, [first, second]) {
     const { labels } = this.spec;
-    return unlike || second === undefined ? UNLIKE : `between ${labels[first]} and ${labels[second]}`;
+    if (!["unlike", "between"].includes(cause)) return `${cause} than anything in training`;
+    if (cause === "unlike" || second === undefined) return UNLIKE;
+    return `between ${labels[first]} and ${labels[second]}`;
   }
 }
 

@@ -1,5 +1,6 @@
 // How unlike its training a picture is, as edgeclf's runtime computes it: see docs/convert/novelty.md.
 
+import { appearanceOf, departure } from "./appearance.js";
 import { floatsOf } from "./model_file.js";
 
 const LEAST_LENGTH = 1e-12;
@@ -16,16 +17,18 @@ export class Novelty {
     this.limit = normalQuantile(1 - values.false_unknown);
   }
 
-  // Returns {value, isUnknown, unlike} for the features of a picture and the scores of its classes.
-  judge(features, scores) {
-    const { weights, distance: known, blend } = this.values;
+  // Returns {value, isUnknown, cause} for a picture as the model takes it, its features and scores.
+  judge(input, features, scores) {
+    const { weights, distance: known, blend, appearance } = this.values;
     const distance = Math.log(this.distanceOf(features));
     const far = between(distance, known);
     const near = between(weights[0] * distance + weights[1] * doubtOf(scores), blend);
-    const unlike = !(far <= 1); // what is no number is nothing that is known
-    const share = unlike ? 1 + far : Math.min(near, MOST_OF_BLEND);
+    const away = appearance ? departure(appearanceOf(input), appearance) : { share: 0 };
+    const isFar = !(Math.max(far, away.share) <= 1); // what is no number is nothing that is known
+    const share = isFar ? 1 + Math.max(far, 0) + away.share : Math.min(near, MOST_OF_BLEND);
     const deviations = Number.isFinite(far) ? share * this.limit : Infinity;
-    return { value: normalCdf(deviations), isUnknown: deviations > this.limit, unlike };
+    const cause = !isFar ? "between" : (Number.isFinite(far) && away.words) || "unlike";
+    return { value: normalCdf(deviations), isUnknown: deviations > this.limit, cause };
   }
 
   // The squared Mahalanobis distance from the nearest class.
