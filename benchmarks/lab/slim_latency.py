@@ -47,7 +47,7 @@ def slim_latency(arch: str, keep: str, zeros: float, rounds: int, threads: int) 
         open_interpreter(f, name=n, threads=threads) for n, f in zip(names, files, strict=True)
     ]
     background = BackgroundLoad()
-    ms = _time(opened, rounds)
+    ms = time_by_turns(opened, rounds)
     rows = []
     for name, part, file, times in zip(names, parts, files, ms.T, strict=True):
         ratios = times / ms[:, 0]
@@ -116,7 +116,7 @@ def _int8(model: Any) -> bytes:
     return emit_tflite(graph, RECIPES["int8"], calibration=images)
 
 
-def _time(opened: list[Interpreter], rounds: int) -> NDArray[np.float64]:
+def time_by_turns(opened: list[Interpreter], rounds: int) -> NDArray[np.float64]:
     """Return the milliseconds of an inference, of shape (rounds, interpreters)."""
     ms = np.zeros((rounds, len(opened)))
     rng = np.random.default_rng(0)
