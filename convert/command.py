@@ -186,6 +186,19 @@ def _check_good_only(recipes: Sequence[Recipe], heatmap: bool) -> tuple[bool, bo
     return heatmap or source("heatmap") != ParameterSource.COMMANDLINE, False
 
 
+def _without_int8_loss(recipes: Sequence[Recipe], name: str) -> tuple[Recipe, ...]:
+    """Return the recipes, less those that cost the architecture too much and that nobody chose."""
+    source = click.get_current_context().get_parameter_source("recipes")
+    loss = ARCHITECTURES[name].int8_loss if name in ARCHITECTURES else None
+    if loss is None or source != ParameterSource.DEFAULT:
+        return tuple(recipes)
+    click.echo(
+        f"Warning: {name}: int8 is left out: {loss}; `--recipes int8` makes the file all the same",
+        err=True,
+    )
+    return tuple(recipe for recipe in recipes if recipe.activations != "int8")
+
+
 def convert_with(
     run: Path | None,
     out: Path,
@@ -230,6 +243,7 @@ def convert_with(
         size = input_size or network.input_size
         info = FloatModelInfo(network.name, read_labels(labels), (size, size), resize, weights)
         source = None
+    chosen = _without_int8_loss(chosen, info.architecture)
 
     from ..edge_runtime.quiet import quiet_tensorflow
 

@@ -16,6 +16,7 @@ from edgeclf.edge_runtime import Classifier, read_image
 from edgeclf.edge_runtime.model_file.container import flatbuffer_size, read_model
 from edgeclf.edge_runtime.tflite.interpreter import delegated_parts, float_operators
 from edgeclf.models.float_model import FloatModel
+from edgeclf.models.networks.architectures import ARCHITECTURES
 from edgeclf.models.photographs import Photographs, load_photographs, run_photographs
 from edgeclf.models.run import read_run
 
@@ -192,6 +193,25 @@ def test_without_images_the_figures_are_left_open(cli, tiny_run: Path, tmp_path:
     assert shown["limits"] is shown["recommended"] is None
     result = cli(*bare, "--recipes", "int8", code=1)
     assert "add --calibration FOLDER" in result.output
+
+
+def test_int8_that_costs_too_much_is_made_only_if_asked_for(
+    cli, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "7 of 100" in (ARCHITECTURES["mobilenetv3"].int8_loss or "")
+    tiny = replace(ARCHITECTURES["densenet-tiny"], int8_loss="it forgets every second image")
+    monkeypatch.setitem(ARCHITECTURES, "densenet-tiny", tiny)
+    result = cli("convert", tiny_run, "--out", tmp_path / "models", "--no-novelty")
+    said = (
+        "Warning: densenet-tiny: int8 is left out: it forgets every second image; `--recipes int8`"
+    )
+    assert said in result.stderr
+    made = sorted(path.stem for path in (tmp_path / "models").glob("*.tflite"))
+    assert made == ["dynamic", "float16", "float32"]
+    asked = ("--recipes", "int8", "--no-novelty")
+    result = cli("convert", tiny_run, "--out", tmp_path / "asked", *asked)
+    assert "left out" not in result.stderr
+    assert (tmp_path / "asked" / "int8.tflite").is_file()
 
 
 def test_unknown_recipes_list_the_valid_ones(cli, tiny_run: Path, tmp_path: Path) -> None:
