@@ -119,11 +119,11 @@ class AppearanceRange:
 
     def departure(self, appearance: NDArray[np.floating]) -> Departure:
         """Return how far an image, of shape (properties,), is from the middle where it is most."""
-        limits = zip(appearance.tolist(), self.low, self.high, strict=True)
-        ways = [(2 * value - low - high) / (high - low) for value, low, high in limits]
-        words = (
-            more if way > 0 else less
-            for way, (less, more) in zip(ways, PROPERTIES.values(), strict=True)
-            if abs(way) > 1
-        )
-        return Departure(max(map(abs, ways)), next(words, ""))
+        farthest, words = 0.0, ""
+        values = zip(appearance.tolist(), self.low, self.high, PROPERTIES.values(), strict=True)
+        for value, low, high, (less, more) in values:
+            way = (2 * value - low - high) / (high - low)
+            farthest = max(farthest, abs(way))
+            if abs(way) > 1 and not words:
+                words = more if way > 0 else less
+        return Departure(farthest, words)

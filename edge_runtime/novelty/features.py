@@ -20,7 +20,9 @@ def mean_features(output: NDArray[Any], quantization: tuple[float, int]) -> Floa
     """
     scale, zero_point = quantization
     places = output.reshape(-1, output.shape[-1])
-    mean = np.subtract(places.mean(0, dtype=np.float64), zero_point) * (scale or 1.0)
+    # Most files give the mean itself.
+    mean = places[0].astype(np.float64) if len(places) == 1 else places.mean(0, dtype=np.float64)
+    mean = (mean - zero_point) * (scale or 1.0)
     return np.asarray(mean, np.float32)
 
 
@@ -36,5 +38,5 @@ def doubt_of(scores: NDArray[np.floating]) -> float:
 
     Entropy is skewed, its root hardly, so that a few doubtful images do not set all limits.
     """
-    positive = scores[scores > 0].astype(np.float64)
-    return math.sqrt(max(float(-(positive * np.log(positive)).sum()), 0.0))
+    entropy = -sum(score * math.log(score) for score in scores.tolist() if score > 0)
+    return math.sqrt(max(entropy, 0.0))
