@@ -12,7 +12,7 @@ from .images import RGBImage
 from .model_file.model_tensors import ModelTensors
 from .model_file.self_test import SelfTest, SelfTestResult, run_self_test
 from .model_file.spec import ModelSpec
-from .novelty.appearance import AppearanceRange, appearance_of
+from .novelty.appearance import AppearanceRange, appearance_of, departure_from
 from .novelty.features import LEAST_LENGTH
 from .novelty.model import Novelty
 from .prediction import Observed
@@ -48,27 +48,29 @@ class Knowledge:
         return spec.taught.prototypes(spec.novelty, spec.labels)
 
     @cached_property
-    def appearances(self) -> AppearanceRange | None:
-        """What the images look like that the file knows; None if it does not say."""
+    def appearances(self) -> tuple[AppearanceRange, ...]:
+        """What the images look like that the file knows; empty if it does not say."""
         novelty, taught = self.spec.novelty, self.spec.taught
-        if novelty is None or novelty.appearance is None or taught is None:
-            return None if novelty is None else novelty.appearance
-        return novelty.appearance.including(taught.photograph_appearances)
+        if novelty is None or novelty.appearance is None:
+            return ()
+        return (novelty.appearance, *(() if taught is None else taught.appearance_ranges()))
 
     def observed(
         self, model_input: RGBImage, output: NDArray[Any], features: NDArray[Any] | None
     ) -> Observed:
-        """Return what is known of an image, as numbers.
+        """Return what is seen of an image, as numbers.
 
         Args:
             model_input: its pixels.
             output: the network's scores of it, as they come.
             features: the second output; None where that was not asked for.
         """
-        scores = self.tensors.dequantize(output)
+        scores, novelty = self.tensors.dequantize(output), self.spec.novelty
         if features is None:
             return Observed(scores, None)
-        return Observed(scores, self.tensors.mean_features(features), appearance_of(model_input))
+        is_asked = novelty is None or novelty.appearance is not None
+        appearance = appearance_of(model_input) if is_asked else None
+        return Observed(scores, self.tensors.mean_features(features), appearance)
 
     def answer(self, seen: Observed) -> tuple[NDArray[np.float32], Novelty | None]:
         """Return the scores of all classes, of shape (labels,), and the novelty, if it can tell."""
@@ -77,13 +79,10 @@ class Knowledge:
             return scores, None
         if self.prototypes is not None:
             scores, distance, share = self.prototypes.answer(features, seen.scores)
-        departure = None
-        if self.appearances is not None and seen.appearance is not None:
-            departure = self.appearances.departure(seen.appearance)
         novelty = self.spec.novelty.judge(
             features,
             seen.scores,
-            departure=departure,
+            departure=departure_from(self.appearances, seen.appearance),
             threshold=self.novelty_threshold,
             taught_distance=distance,
             network_share=share,

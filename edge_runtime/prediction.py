@@ -76,7 +76,8 @@ class Observed:
         scores: of its own classes, float32 of shape (outputs,), 0 to 1.
         features: the mean of its last feature map, float32 of shape (channels,); None of a file
             without novelty.
-        appearance: of its pixels, float32 of shape (properties,); None as the features.
+        appearance: of its pixels, float32 of shape (properties,); None of a file that does not know
+            what its training images look like.
     """
 
     scores: NDArray[np.float32]

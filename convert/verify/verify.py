@@ -182,11 +182,10 @@ def _file_answers(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
     """Return a file's scores, and which images are unknown for their novelty if it can tell."""
     scores = np.empty((len(inputs), len(classifier.spec.labels)), np.float32)
-    model = classifier.spec.novelty
-    novel = None if model is None else np.zeros(len(inputs), np.bool_)
+    novel = None if classifier.spec.novelty is None else np.zeros(len(inputs), np.bool_)
     with click.progressbar(inputs, label=f"Scoring {classifier.spec.recipe}") as bar:
         for index, image in enumerate(bar):
-            if model is None or novel is None:
+            if novel is None:
                 scores[index] = classifier.scores(image)
             else:
                 scores[index], novelty = classifier.answer(classifier.observe(image))

@@ -94,7 +94,7 @@ class ModelSpec:
                     "convert it again with this version"
                 )
             spec = cls(**_typed_values(values))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise EdgeclfError(
                 f"{name}: its spec is damaged ({error}); convert the model again"
             ) from None
@@ -140,9 +140,15 @@ def _typed_values(values: dict[str, Any]) -> dict[str, Any]:
     if "taught" in values:
         from ..novelty.taught import TaughtHead  # most files were taught nothing
 
-        read["taught"] = TaughtHead.from_json(member(values, "taught", dict), labels=labels)
-        if "novelty" not in read or read["taught"].channels != read["novelty"].channels:
-            raise ValueError("taught classes without the features that they are known by")
+        head = TaughtHead.from_json(member(values, "taught", dict), labels=labels)
+        knowing = read.get("novelty")
+        if (
+            knowing is None
+            or head.channels != knowing.channels
+            or (head.appearances is None) != (knowing.appearance is None)
+        ):
+            raise ValueError("taught classes without what they are known by")
+        read["taught"] = head
     if "provenance" in values:
         member(values, "provenance", dict)
     if "thresholds" in values:

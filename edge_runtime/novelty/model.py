@@ -124,7 +124,7 @@ class NoveltyModel:
             blend=_pair(values, "blend"),
             appearance=(
                 AppearanceRange.from_json(member(values, "appearance", dict))
-                if values.get("appearance") is not None
+                if "appearance" in values
                 else None
             ),
             **arrays,
@@ -138,6 +138,7 @@ class NoveltyModel:
             "threshold": self.threshold,
             "false_unknown": self.false_unknown,
             "held_out": asdict(self.held_out),
+            "judges_pixels": self.appearance is not None,
         }
 
     def __str__(self) -> str:
@@ -147,7 +148,7 @@ class NoveltyModel:
         return (
             f"unknown above {self.threshold:g}, as {held_out.unknown:.1%} "
             f"[{low:.1%}, {high:.1%}] of {held_out.images} held-out images in {held_out.groups} "
-            "groups are"
+            f"groups are; judged by features{' and pixels' if self.appearance else ' alone'}"
         )
 
     def judge(

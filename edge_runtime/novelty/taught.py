@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..validation.strict_json import member, typed
-from .appearance import PROPERTIES
+from .appearance import PROPERTIES, AppearanceRange
 from .features import Floats
 from .model import NoveltyModel
 from .space import LEAST_DISTANCE, FeatureSpace, decoded
@@ -160,6 +160,21 @@ class TaughtHead:
     def photograph_appearances(self) -> Floats:
         """What the photographs look like, float32 of shape (photographs or 0, properties)."""
         return decoded(self.appearances or "", "<f4").reshape(-1, len(PROPERTIES))
+
+    def appearance_ranges(
+        self, *, without: tuple[str, int] | None = None
+    ) -> tuple[AppearanceRange, ...]:
+        """Return what the photographs of each class look like; without a class's view, if given."""
+        appearances, found = self.photograph_appearances, []
+        for taught in self.labels if len(appearances) else ():
+            rows = [
+                place
+                for place, (_, label, view) in enumerate(self.photographs)
+                if label == taught and (label, view) != without
+            ]
+            if rows:
+                found.append(AppearanceRange.around(appearances[rows]))
+        return tuple(found)
 
     def expected(self, labels: int) -> Floats | None:
         """Return the self-test's scores, of shape (inputs, labels), if it holds any."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model_file.spec import ModelSpec
+from ..novelty.appearance import departure_from
 from ..prediction import name_best
 
 
@@ -56,7 +57,13 @@ def leave_out(spec: ModelSpec) -> list[LeftOut]:
         features = taught.photograph_features[place]
         own = taught.photograph_scores[place]
         scores, distance, share = others.answer(features, own)
-        judged = novelty.judge(features, own, taught_distance=distance, network_share=share)
+        departure = None
+        if novelty.appearance is not None:
+            ranges = (novelty.appearance, *taught.appearance_ranges(without=(label, view)))
+            departure = departure_from(ranges, taught.photograph_appearances[place])
+        judged = novelty.judge(
+            features, own, departure=departure, taught_distance=distance, network_share=share
+        )
         named = name_best(scores, labels=spec.labels, least=none, top=1, ms=0, novelty=judged)
         said[label].append(named.label)
     return [

@@ -34,7 +34,7 @@ def with_lesson(
     assert novelty is not None
     features = np.stack([one.features for one in photographs])
     scores = np.stack([one.scores for one in photographs])
-    appearances = np.stack([one.appearance for one in photographs])
+    appearances = [one.appearance for one in photographs if one.appearance is not None]
     lesson = Lesson(
         label=label,
         taught_at=datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -45,7 +45,7 @@ def with_lesson(
     if taught is not None:
         features = np.concatenate([taught.photograph_features, features])
         scores = np.concatenate([taught.photograph_scores, scores])
-        appearances = np.concatenate([taught.photograph_appearances, appearances])
+        appearances = [*taught.photograph_appearances, *appearances]
     if len(features) > MOST_PHOTOGRAPHS:
         raise EdgeclfError(
             f"{len(features)} taught photographs; a file holds {MOST_PHOTOGRAPHS} at most: train "
@@ -57,7 +57,7 @@ def with_lesson(
         lessons=(*(taught.lessons if taught else ()), lesson),
         features=encoded(features, "<f2"),
         scores=encoded(scores, "<f2"),
-        appearances=encoded(appearances, "<f4") if novelty.appearance is not None else None,
+        appearances=encoded(np.stack(appearances), "<f4") if appearances else None,
     )
     return _with_head(known, head)
 

@@ -27,7 +27,8 @@ class Photograph:
         sha256: of the bytes, in hexadecimal.
         features: what the network computes of it, float32 of shape (channels,).
         scores: the network's own, float32 of shape (outputs,).
-        appearance: of its pixels, float32 of shape (properties,).
+        appearance: of its pixels, float32 of shape (properties,); None of a file that does not know
+            what its training images look like.
     """
 
     data: bytes
@@ -35,7 +36,7 @@ class Photograph:
     sha256: str
     features: NDArray[np.float32]
     scores: NDArray[np.float32]
-    appearance: NDArray[np.float32]
+    appearance: NDArray[np.float32] | None
 
     @property
     def file_name(self) -> str:
@@ -66,9 +67,7 @@ def photograph_of(data: bytes, seen: Observed, *, name: str) -> Photograph:
         seen: what the network computed of it.
         name: of the file; stands in the errors.
     """
-    assert seen.features is not None
-    assert seen.appearance is not None
-    if not np.isfinite(seen.features).all():
+    if seen.features is None or not np.isfinite(seen.features).all():
         raise EdgeclfError(f"{name}: the model computes features of it that are not numbers")
     suffix = Path(name).suffix.lower()
     return Photograph(

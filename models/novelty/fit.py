@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge_runtime.novelty.appearance import AppearanceRange
+from ...edge_runtime.novelty.appearance import AppearanceRange, departure_from
 from ...edge_runtime.novelty.features import doubt_of, unit_length
 from ...edge_runtime.novelty.model import HeldOut, Novelty, NoveltyModel
 from ...edge_runtime.novelty.space import encoded
@@ -65,10 +65,12 @@ def fit_novelty(train: Observed, held_out: Observed, *, false_unknown: float) ->
     """
     model = _fit_features(train, false_unknown=false_unknown)
     model = _with_limits(model, held_out, _cross_distances(train, false_unknown=false_unknown))
+    if train.appearances is not None:
+        model = replace(model, appearance=AppearanceRange.around(train.appearances))
+    novel = np.asarray([novelty.is_unknown for novelty in _judged(model, held_out)])
     if train.appearances is not None and held_out.appearances is not None:
         known = np.concatenate([train.appearances, held_out.appearances])
         model = replace(model, appearance=AppearanceRange.around(known))
-    novel = np.asarray([novelty.is_unknown for novelty in _judged(model, held_out)])
     unknown = grouped_share(novel, held_out.groups)
     figures = HeldOut(
         images=len(novel),
@@ -117,8 +119,13 @@ def _with_limits(
 
 
 def _judged(model: NoveltyModel, images: Observed) -> list[Novelty]:
-    answers = zip(images.features, images.scores, strict=True)
-    return [model.judge(*answer) for answer in answers]
+    ranges = () if model.appearance is None else (model.appearance,)
+    looks = images.appearances if images.appearances is not None else [None] * len(images.classes)
+    answers = zip(images.features, images.scores, looks, strict=True)
+    return [
+        model.judge(features, scores, departure=departure_from(ranges, look))
+        for features, scores, look in answers
+    ]
 
 
 def _fit_features(train: Observed, *, false_unknown: float) -> NoveltyModel:

@@ -77,11 +77,22 @@ def test_what_is_darker_than_its_training_is_unknown_until_it_is_taught(
     assert (record["label"], record["novelty_reason"]) == ("lens cap", None)
     with zipfile.ZipFile(new) as archive:
         valid("models/model-spec", json.loads(archive.read(SPEC_NAME)))
-    bright = tmp_path / "bright.png"
-    cv2.imwrite(str(bright), np.full((48, 48, 3), 255, np.uint8))
-    assert json.loads(cli("run", new, bright, "--json").stdout)["label"] == "unknown"
+    for grey in (60, 255):  # neither a surface nor a cap
+        plain = tmp_path / f"plain{grey}.png"
+        cv2.imwrite(str(plain), np.full((48, 48, 3), grey, np.uint8))
+        record = json.loads(cli("run", new, plain, "--json").stdout)
+        assert record["label"] == "unknown"
+        assert record["novelty_reason"].endswith(" than anything in training")
     cli("teach", new, "--undo")
     assert json.loads(cli("run", new, paths[2], "--json").stdout)["label"] == "unknown"
+
+
+def test_pixels_count_when_a_photograph_is_left_out(cli: Cli, model: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / "black.png", tmp_path / "white.png"]
+    for path, grey in zip(paths, (0, 255), strict=True):
+        cv2.imwrite(str(path), np.full((48, 48, 3), grey, np.uint8))
+    said = cli("teach", model, "--class", "plain", *paths, "--out", tmp_path / "new.tflite").output
+    assert "plain: 0 of 2 photographs are found again when left out" in said
 
 
 def test_all_else_is_answered_as_before(

@@ -13,6 +13,7 @@ from edgeclf.edge_runtime.novelty.model import NoveltyModel
 from edgeclf.models.novelty.fit import Observed, fit_novelty, ledoit_wolf
 
 CLASSES, CHANNELS = 3, 48
+LOOKS = np.float32([4, 0, 0, 2, 3])  # of the pixels
 CENTRES = np.abs(np.random.default_rng(9).normal(size=(CLASSES, CHANNELS))) + 1
 
 
@@ -30,6 +31,7 @@ def draw(count: int, seed: int, *, shift: float = 0.0, groups: int | None = None
         scores.astype(np.float32),
         classes,
         np.arange(count) % (groups or count),
+        LOOKS + rng.normal(scale=0.1, size=(count, len(LOOKS))).astype(np.float32),
     )
 
 
@@ -93,6 +95,23 @@ def test_the_shrinkage_is_ledoit_and_wolfs() -> None:
         shrinkage, variance = ledoit_wolf(offsets)
         assert shrinkage == pytest.approx(expected)
         assert variance == pytest.approx(mean)
+
+
+def test_what_images_look_like_is_known_of_both_splits() -> None:
+    train, held_out = draw(200, 0), draw(100, 1)
+    assert held_out.appearances is not None
+    dark = replace(held_out, appearances=held_out.appearances - np.float32([2, 0, 0, 0, 0]))
+    model = fit_novelty(train, dark, false_unknown=0.01)
+    assert model.appearance is not None
+    for images in (train, dark):
+        assert images.appearances is not None
+        shares = [model.appearance.departure(one).share for one in images.appearances]
+        assert max(shares) < 1
+    assert model.held_out.unknown == 1  # of a range that knows the training images alone
+    features = fit_novelty(train, replace(dark, appearances=None), false_unknown=0.01)
+    assert features.held_out.unknown < 0.1
+    alone = fit_novelty(replace(train, appearances=None), held_out, false_unknown=0.01)
+    assert alone.appearance is None
 
 
 def test_few_groups_are_helped_out_by_the_training_groups() -> None:

@@ -20,23 +20,25 @@ export function appearanceOf({ data, width, height }) {
   const [red, green, blue] = sums.map((sum) => (3 * sum) / data.length);
   const meanSquare = (red * red + green * green + blue * blue) / 3;
   const contrast = Math.sqrt(Math.max(squares / data.length - meanSquare, 0));
-  const change = (apart) => changeOf(data, width, height, apart, 0) + changeOf(data, width, height, 0, apart);
-  const brightness = Math.log1p((red + green + blue) / 3);
-  const detail = Math.log1p(2 * change(1) - change(2));
-  return [brightness, red - green, blue - green, detail, Math.log1p(contrast)];
+  const brightness = Math.log(4 + (red + green + blue) / 3);
+  const detail = Math.log(1 + meanLaplacian(data, width, height));
+  return [brightness, red - green, blue - green, detail, Math.log(4 + contrast)];
 }
 
-// The mean absolute difference of values that are so many rows and columns apart.
-function changeOf(data, width, height, rows, columns) {
-  const [high, wide] = [height - rows, 3 * (width - columns)];
-  if (high <= 0 || wide <= 0) return 0;
-  const apart = 3 * (rows * width + columns);
+// The mean absolute Laplacian of green; beyond the edge stands what is before it, as in OpenCV.
+function meanLaplacian(data, width, height) {
+  const green = (row, column) => data[3 * (row * width + column) + 1];
+  const mirrored = (place, size) => (size === 1 ? 0 : place < 0 ? 1 : place < size ? place : size - 2);
   let sum = 0;
-  for (let row = 0; row < high; row++) {
-    const start = 3 * row * width;
-    for (let at = start; at < start + wide; at++) sum += Math.abs(data[at + apart] - data[at]);
+  for (let row = 0; row < height; row++) {
+    const [above, below] = [mirrored(row - 1, height), mirrored(row + 1, height)];
+    for (let column = 0; column < width; column++) {
+      const [left, right] = [mirrored(column - 1, width), mirrored(column + 1, width)];
+      const around = green(above, column) + green(below, column) + green(row, left) + green(row, right);
+      sum += Math.abs(around - 4 * green(row, column));
+    }
   }
-  return sum / (high * wide);
+  return sum / (width * height);
 }
 
 // How far a picture is from the middle of a range where it is most; the first that is outside in words.
