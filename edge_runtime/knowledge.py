@@ -19,7 +19,7 @@ from .prediction import Observed
 from .tflite.interpreter import Interpreter
 
 if TYPE_CHECKING:
-    from .novelty.taught import Prototypes
+    from .novelty.prototypes import Prototypes
 
 # Of a score that the taught head computes, on the same outputs and features: sums in another order.
 _HEAD_TOLERANCE = 1e-3

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...edge_runtime.classifier import Classifier
 from ...edge_runtime.command_line.table import format_table
-from ...edge_runtime.novelty.taught import Prototypes
+from ...edge_runtime.novelty.prototypes import Prototypes
 from ...models.data.class_folders import scan_labelled_folder
 from ...models.novelty.fit import Observed, fit_novelty
 from ...models.photographs import labelled_photographs, readable_photographs

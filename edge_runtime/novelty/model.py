@@ -148,7 +148,7 @@ class NoveltyModel:
         return (
             f"unknown above {self.threshold:g}, as {held_out.unknown:.1%} "
             f"[{low:.1%}, {high:.1%}] of {held_out.images} held-out images in {held_out.groups} "
-            f"groups are; judged by features{' and pixels' if self.appearance else ' alone'}"
+            f"groups are{', by pixels too' if self.appearance else ''}"
         )
 
     def judge(

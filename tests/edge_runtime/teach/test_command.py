@@ -144,7 +144,7 @@ def test_a_head_that_computes_something_else_fails_the_self_test(
     assert Classifier(new).self_test().passed
     untaught, taught = Classifier(model).self_test(), Classifier(new).self_test()
     assert taught.values == untaught.values + 3 * 5
-    monkeypatch.setattr("edgeclf.edge_runtime.novelty.taught._ODDS_UNIT", 100.0)
+    monkeypatch.setattr("edgeclf.edge_runtime.novelty.prototypes._ODDS_UNIT", 100.0)
     assert not Classifier(new).self_test().passed
 
 
