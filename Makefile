@@ -40,11 +40,16 @@ acceptance: .venv/installed
 
 # The same ImageNet weights in everyone's runtime, side by side. The peers get an environment of their
 # own; the first run also makes the models, which are kept in ~/.cache/edgeclf-peers.
-WEIGHTS ?= ../shared/weights/densenet121_imagenet.weights.h5
+# make peers ARCH=efficientnet-lite0 compares the other network that this knows.
+ARCH ?= densenet121
+WEIGHTS_densenet121 := ../shared/weights/densenet121_imagenet.weights.h5
+WEIGHTS_efficientnet-lite0 := ../shared/weights/efficientnet_lite0_imagenet.npz
+WEIGHTS ?= $(WEIGHTS_$(ARCH))
 DATA ?= ../shared/data/imagenet-samples
 
 peers: .venv/installed
-	$(BIN)/python benchmarks/peers/side_by_side.py --weights $(WEIGHTS) --data $(DATA) --out peers-run
+	$(BIN)/python benchmarks/peers/side_by_side.py --arch $(ARCH) --weights $(WEIGHTS) \
+	  --data $(DATA) --out peers-run
 
 # A Raspberry Pi without a Raspberry Pi: the wheel on an emulated Pi 4 and Pi 5 (docs/develop/pi.md).
 # make pi PI=--update-budgets makes what is counted the budgets.

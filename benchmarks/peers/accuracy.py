@@ -1,4 +1,4 @@
-"""DenseNet121 with the ImageNet weights in int8: ours, step by step, and the peers'.
+"""A network with the ImageNet weights in int8: ours, step by step, and the peers'.
 
     python benchmarks/peers/accuracy.py --data FOLDER --weights FILE --out accuracy.json
 
@@ -17,7 +17,7 @@ import click
 from edgeclf.benchmarks.peers.environment import peers_python
 from edgeclf.benchmarks.peers.figures import TITLES, cost, cost_table, mean_cost
 from edgeclf.benchmarks.peers.quantize.exchange import Exchange
-from edgeclf.benchmarks.peers.quantize.preparation import DEFAULT_WORK, prepare
+from edgeclf.benchmarks.peers.quantize.preparation import DEFAULT_WORK, NETWORKS, prepare
 from edgeclf.edge_runtime.command_line.table import format_table
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import check_folder, write_json
@@ -28,6 +28,9 @@ _PATH = click.Path(path_type=Path)
 
 @click.command(context_settings={"show_default": True})
 @click.option(
+    "--arch", default=NETWORKS[0], type=click.Choice(NETWORKS), help="Name of the architecture."
+)
+@click.option(
     "--data",
     required=True,
     type=_PATH,
@@ -37,7 +40,7 @@ _PATH = click.Path(path_type=Path)
     "--weights",
     required=True,
     type=_PATH,
-    help="Weights file of DenseNet121 with the ImageNet head.",
+    help="Weights file of the architecture with the ImageNet head.",
 )
 @click.option("--out", required=True, type=_PATH, help="JSON file to write all figures to.")
 @click.option(
@@ -60,6 +63,7 @@ _PATH = click.Path(path_type=Path)
     help="Folder for environments and models, used again by later runs.",
 )
 def main(
+    arch: str,
     data: Path,
     weights: Path,
     out: Path,
@@ -68,10 +72,11 @@ def main(
     int16: bool,
     work: Path,
 ) -> None:
-    """Tell what int8 costs DenseNet121, by TFLite, edgeclf, ONNX Runtime and NNCF."""
+    """Tell what int8 costs a network, by edgeclf and by the peers."""
     check_folder(out.parent)
     exchange = prepare(
         peers_python(work),
+        arch=arch,
         data=data,
         weights=weights,
         work=work,
@@ -90,6 +95,7 @@ def main(
     write_json(
         out,
         {
+            "arch": arch,
             "images": len(exchange.inputs),
             "calibration_images": calibration_images,
             "costs": {

@@ -1,4 +1,4 @@
-"""Who takes part: the same weights, in every runtime that has them, and whole clients."""
+"""Who takes part: the same weights in every runtime, whole clients, and another network."""
 
 import shutil
 import subprocess
@@ -9,6 +9,9 @@ from edgeclf.benchmarks.peers.environment import peers_command
 from edgeclf.benchmarks.peers.quantize.exchange import Exchange
 
 REFERENCE = "edgeclf-int8"
+
+# In the exchange's folder, where the models of another network lie.
+YOLO_FOLDER = "yolo"
 
 # MediaPipe sends its maker what it measures of its use, and has no switch against that.
 NO_NETWORK = ("unshare", "--net", "--map-root-user")
@@ -24,6 +27,8 @@ class Entry:
         file: the model, in the exchange's folder.
         most_threads: on how many it can run; None if the client may choose.
         reports: whether it reports to its maker, and so must be kept off the network.
+        other: whether it is another network, which need not agree with the float model.
+        drawn: whether its weights are random, so that its answers mean nothing.
     """
 
     title: str
@@ -31,6 +36,8 @@ class Entry:
     file: str
     most_threads: int | None = None
     reports: bool = False
+    other: bool = False
+    drawn: bool = False
 
     def path(self, exchange: Exchange) -> Path:
         """Return where its model lies."""
@@ -45,6 +52,7 @@ class Entry:
     def command(self, python: Path, exchange: Exchange, *, threads: int) -> list[str]:
         """Return what starts its process."""
         folder = exchange.folder
+        normalisation = (folder / YOLO_FOLDER if self.other else folder) / "normalisation.json"
         return [
             *(NO_NETWORK if self.reports else ()),
             *peers_command(
@@ -53,7 +61,7 @@ class Entry:
                 self.runtime,
                 self.path(exchange),
                 folder / "inputs.npy",
-                folder / "normalisation.json",
+                normalisation,
                 str(threads),
             ),
         ]
@@ -61,13 +69,17 @@ class Entry:
 
 # In the order of the table.
 ENTRIES = {
-    "tflite-float32": Entry("TFLite float32, as it comes", "tflite", "seed0/tflite-float32.tflite"),
+    "tflite-float32": Entry("TFLite float32, as it comes", "tflite", "float.tflite"),
     "edgeclf-float32": Entry("edgeclf float32", "tflite", "seed0/edgeclf-float32.tflite"),
     "ort-float32": Entry("ONNX Runtime float32", "onnxruntime", "float.onnx"),
     "openvino-float32": Entry("OpenVINO float32", "openvino", "float.xml"),
     "ncnn-float32": Entry("ncnn float32", "ncnn", "float.ncnn.param"),
     "tflite-int8": Entry("TFLite int8, as it comes", "tflite", "seed0/tflite.tflite"),
     REFERENCE: Entry("edgeclf int8", "tflite", f"seed0/{REFERENCE}.tflite"),
+    "litert-static": Entry("LiteRT Quantizer, static int8", "tflite", "seed0/litert-static.tflite"),
+    "litert-dynamic": Entry(
+        "LiteRT Quantizer, dynamic int8", "tflite", "seed0/litert-dynamic.tflite"
+    ),
     "ort-s8s8": Entry("ONNX Runtime int8, S8S8", "onnxruntime", "seed0/ort-s8s8.onnx"),
     "ort-u8s8": Entry("ONNX Runtime int8, U8S8", "onnxruntime", "seed0/ort-u8s8.onnx"),
     "openvino-int8": Entry("NNCF int8 in OpenVINO", "openvino", "seed0/nncf.xml"),
@@ -79,6 +91,16 @@ ENTRIES = {
         most_threads=1,
         reports=True,
     ),
+    **{
+        f"yolo-{name}": Entry(f"YOLO26n-cls {title}", runtime, f"{YOLO_FOLDER}/{file}", other=True)
+        for name, title, runtime, file in (
+            ("ort-float32", "float32 in ONNX Runtime", "onnxruntime", "float.onnx"),
+            ("openvino-float32", "float32 in OpenVINO", "openvino", "float.xml"),
+            ("ort-s8s8", "int8 in ONNX Runtime, S8S8", "onnxruntime", "ort-s8s8.onnx"),
+            ("ort-u8s8", "int8 in ONNX Runtime, U8S8", "onnxruntime", "ort-u8s8.onnx"),
+            ("openvino-int8", "NNCF int8 in OpenVINO", "openvino", "nncf.xml"),
+        )
+    },
 }
 
 # Who cannot take part, and why.

@@ -31,8 +31,26 @@ def peers_python(work: Path) -> Path:
     pinned, alone, constraints = (
         _HERE / "requirements.txt", _HERE / "requirements-alone.txt", _ROOT / "constraints.txt"
     )  # fmt: skip
-    wanted = str(_ROOT) + "".join(path.read_text() for path in (pinned, alone, constraints))
-    environment = work / "venv"
+    return _installed(
+        work / "venv",
+        ["--requirement", pinned, "--constraint", constraints, "--editable", _ROOT],
+        ["--no-deps", "--requirement", alone],
+        wanted=str(_ROOT) + "".join(path.read_text() for path in (pinned, alone, constraints)),
+    )
+
+
+def yolo_python(work: Path) -> Path:
+    """Return the interpreter of Ultralytics' environment, which is made below `work` if missing.
+
+    Raises:
+        EdgeclfError: pip fails.
+    """
+    pinned = _HERE / "requirements-yolo.txt"
+    return _installed(work / "venv", ["--requirement", pinned], wanted=pinned.read_text())
+
+
+def _installed(environment: Path, *installs: list[str | Path], wanted: str) -> Path:
+    """Return the interpreter of `environment`, made anew unless it was made from `wanted`."""
     python, installed = environment / "bin" / "python", environment / "installed.txt"
     if not installed.exists() or installed.read_text() != wanted:
         click.echo(f"Installing the peers into {environment}")
@@ -46,8 +64,7 @@ def peers_python(work: Path) -> Path:
         ]
         commands: list[list[str | Path]] = [
             [sys.executable, "-m", "venv", "--clear", environment],
-            [*pip, "--requirement", pinned, "--constraint", constraints, "--editable", _ROOT],
-            [*pip, "--no-deps", "--requirement", alone],
+            *([*pip, *arguments] for arguments in installs),
         ]
         for command in commands:
             if subprocess.run(command, check=False).returncode:

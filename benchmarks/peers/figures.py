@@ -17,6 +17,8 @@ TITLES = {
     **{name: f"+ {name}" for name in NAMES},
     NAMES[-1]: f"+ {NAMES[-1]}: edgeclf int8",
     "int16x8": "edgeclf int16x8",
+    "litert-static": "LiteRT Quantizer, static int8",
+    "litert-dynamic": "LiteRT Quantizer, dynamic int8",
     "ort-s8s8": "ONNX Runtime int8, S8S8",
     "ort-u8s8": "ONNX Runtime int8, U8S8",
     "nncf": "NNCF int8 in OpenVINO",

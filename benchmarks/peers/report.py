@@ -1,7 +1,7 @@
 """What the comparison says: a row per entry, as Markdown for people."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,8 +26,9 @@ class Row:
         peak_bytes: peak memory of its process; the largest of the rounds.
         cores: processor time by time, 1 for one busy core.
         images: how many different ones it was asked.
-        top1: share of them whose class it named.
-        agreement: share of them on which it names the class that Keras names in float32.
+        top1: share of them whose class it named; None with drawn weights.
+        agreement: share of them on which it names the class that Keras names in float32; None of
+            another network.
     """
 
     version: str
@@ -40,8 +41,8 @@ class Row:
     peak_bytes: int
     cores: float
     images: int
-    top1: float
-    agreement: float
+    top1: float | None
+    agreement: float | None
 
 
 def rows_of(
@@ -90,6 +91,16 @@ def _row(
     )
 
 
+def of_another_network(row: Row, *, drawn: bool) -> Row:
+    """Return `row` without the figures that say nothing of another network.
+
+    Args:
+        row: of an entry with other weights than the float model's.
+        drawn: whether these are random.
+    """
+    return replace(row, agreement=None, top1=None if drawn else row.top1)
+
+
 def markdown_table(
     titles: Mapping[str, str],
     rows: Mapping[int, Mapping[str, Row]],
@@ -121,7 +132,7 @@ def markdown_table(
             lines.append([f"{shown}: {failures[min(rows)][name]}", *["—"] * (len(header) - 1)])
             continue
         first = done[min(done)]
-        cells = [shown, f"{first.top1:.3f}", f"{first.agreement:.3f}"]
+        cells = [shown, _share(first.top1), _share(first.agreement)]
         for threads in rows:
             cells += _latency_cells(done.get(threads), failures[threads].get(name, ""))
         lines.append(
@@ -134,6 +145,10 @@ def markdown_table(
         )
     lines += [[f"{title}: {why}", *["—"] * (len(header) - 1)] for title, why in absent.items()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _share(share: float | None) -> str:
+    return "—" if share is None else f"{share:.3f}"
 
 
 def _latency_cells(row: Row | None, failure: str) -> list[str]:

@@ -1,17 +1,18 @@
-"""DenseNet121 with the ImageNet weights in everyone's runtime, side by side: `make peers`.
+"""A network with the ImageNet weights in everyone's runtime, side by side: `make peers`.
 
     python benchmarks/peers/side_by_side.py --data FOLDER --weights FILE --out peers-run
 
 OUT gets peers.md, the table, and peers.json with every query behind it. On the way:
 
     preparation.py  every model, by ours.py and theirs.py; those of accuracy.py, made once
+    yolo.py         Ultralytics' smallest classifier, which users would pick instead
     entries.py      who takes part
     comparison.py   each in a process of its own (worker.py, runtimes.py), in turns
     report.py       what that says
 """
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +21,32 @@ import click
 from edgeclf import __version__
 from edgeclf.benchmarks.measure.machine import BackgroundLoad, describe_machine
 from edgeclf.benchmarks.peers.comparison import Comparison, compare
-from edgeclf.benchmarks.peers.entries import ABSENT, ENTRIES, REFERENCE, no_network_failure
+from edgeclf.benchmarks.peers.entries import (
+    ABSENT,
+    ENTRIES,
+    REFERENCE,
+    Entry,
+    no_network_failure,
+)
 from edgeclf.benchmarks.peers.environment import peers_python, silent_environment
 from edgeclf.benchmarks.peers.quantize.exchange import Exchange
-from edgeclf.benchmarks.peers.quantize.preparation import DEFAULT_WORK, prepare
-from edgeclf.benchmarks.peers.report import Row, markdown_table, rows_of
+from edgeclf.benchmarks.peers.quantize.preparation import DEFAULT_WORK, NETWORKS, prepare
+from edgeclf.benchmarks.peers.quantize.yolo import MODEL, add_yolo
+from edgeclf.benchmarks.peers.report import Row, markdown_table, of_another_network, rows_of
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import check_folder, sha256_of, write_json, write_text
 from edgeclf.edge_runtime.machine import machine_state
 from edgeclf.models.metrics.records import to_json
 
-SCHEMA = 2
+SCHEMA = 3
 
 _PATH = click.Path(path_type=Path)
 
 
 @click.command(context_settings={"show_default": True})
+@click.option(
+    "--arch", default=NETWORKS[0], type=click.Choice(NETWORKS), help="Name of the architecture."
+)
 @click.option(
     "--data",
     required=True,
@@ -46,7 +57,7 @@ _PATH = click.Path(path_type=Path)
     "--weights",
     required=True,
     type=_PATH,
-    help="Weights file of DenseNet121 with the ImageNet head.",
+    help="Weights file of the architecture with the ImageNet head.",
 )
 @click.option(
     "--out", required=True, type=_PATH, help="Folder to write the table and all figures to."
@@ -79,6 +90,7 @@ _PATH = click.Path(path_type=Path)
     help="Folder for environments and models, used again by later runs.",
 )
 def main(
+    arch: str,
     data: Path,
     weights: Path,
     out: Path,
@@ -88,45 +100,47 @@ def main(
     calibration_images: int,
     work: Path,
 ) -> None:
-    """Measure the same weights in TFLite, edgeclf, ONNX Runtime, OpenVINO, ncnn and MediaPipe."""
+    """Measure the same weights in TFLite, edgeclf, ONNX Runtime, OpenVINO, ncnn and MediaPipe.
+
+    Beside them runs Ultralytics' smallest classifier.
+    """
     check_folder(out)
     counts = _parse_threads(threads)
     for path, there in ((weights, weights.is_file()), (data, data.is_dir())):
         if not there:
             raise EdgeclfError(
-                f"{path}: not there; give DenseNet121's ImageNet weights and photographs: "
-                "make peers WEIGHTS=FILE DATA=FOLDER"
+                f"{path}: not there; give the ImageNet weights of {arch} and photographs: "
+                f"make peers ARCH={arch} WEIGHTS=FILE DATA=FOLDER"
             )
     python = peers_python(work)
     exchange = prepare(
         python,
+        arch=arch,
         data=data,
         weights=weights,
         work=work,
         seeds=1,
         calibration_images=calibration_images,
     )
+    entries, absent = _participants(python, exchange, work)
     before, background = machine_state(), BackgroundLoad()
-    comparisons = _compare(python, exchange, counts, rounds=rounds, queries=queries)
+    comparisons = _compare(entries, python, exchange, counts, rounds=rounds, queries=queries)
     machine = describe_machine(before, machine_state(), background_load=background.cores())
-    sizes = {name: entry.bytes(exchange) for name, entry in ENTRIES.items()}
-    truth, float_guess = exchange.truth.tolist(), exchange.reference.argmax(1).tolist()
-    rows = {
-        count: rows_of(done, reference=REFERENCE, truth=truth, float_guess=float_guess)
-        for count, done in comparisons.items()
-    }
+    sizes = {name: entry.bytes(exchange) for name, entry in entries.items()}
+    rows = {count: _rows(entries, done, exchange) for count, done in comparisons.items()}
     table = markdown_table(
-        {name: entry.title for name, entry in ENTRIES.items()},
+        {name: entry.title for name, entry in entries.items()},
         rows,
         failures={count: done.failures for count, done in comparisons.items()},
         sizes=sizes,
-        absent=ABSENT,
+        absent=absent,
         reference=REFERENCE,
     )
     result = {
         "schema": SCHEMA,
         "edgeclf_version": __version__,
         "machine": to_json(machine),
+        "arch": arch,
         "weights_sha256": sha256_of(weights),
         "images_sha256": sha256_of(exchange.folder / "inputs.npy"),
         "calibration_images": calibration_images,
@@ -143,9 +157,9 @@ def main(
                     count: _measured(rows[count], done, name) for count, done in comparisons.items()
                 },
             }
-            for name, entry in ENTRIES.items()
+            for name, entry in entries.items()
         },
-        "absent": ABSENT,
+        "absent": absent,
     }
     write_json(out / "peers.json", result)
     write_text(out / "peers.md", f"{table}\n")
@@ -163,16 +177,49 @@ def _parse_threads(text: str) -> list[int]:
     return sorted(map(int, parts))
 
 
+def _participants(
+    python: Path, exchange: Exchange, work: Path
+) -> tuple[dict[str, Entry], dict[str, str]]:
+    """Return who takes part, and by their titles why others do not."""
+    try:
+        drawn = add_yolo(python, exchange, work=work).drawn
+    except EdgeclfError as error:
+        click.echo(f"Warning: given up: {error}", err=True)
+        ours = {name: entry for name, entry in ENTRIES.items() if not entry.other}
+        return ours, ABSENT | {MODEL: str(error)}
+    return {
+        name: replace(entry, title=f"{entry.title}, drawn weights", drawn=True)
+        if entry.other and drawn
+        else entry
+        for name, entry in ENTRIES.items()
+    }, ABSENT
+
+
+def _rows(entries: dict[str, Entry], done: Comparison, exchange: Exchange) -> dict[str, Row]:
+    truth, float_guess = exchange.truth.tolist(), exchange.reference.argmax(1).tolist()
+    rows = rows_of(done, reference=REFERENCE, truth=truth, float_guess=float_guess)
+    return {
+        name: of_another_network(row, drawn=entries[name].drawn) if entries[name].other else row
+        for name, row in rows.items()
+    }
+
+
 def _compare(
-    python: Path, exchange: Exchange, counts: list[int], *, rounds: int, queries: int
+    entries: dict[str, Entry],
+    python: Path,
+    exchange: Exchange,
+    counts: list[int],
+    *,
+    rounds: int,
+    queries: int,
 ) -> dict[int, Comparison]:
     """Compare all that can run on each number of threads; note why the others cannot."""
-    left_out = {count: _left_out(count) for count in counts}
+    left_out = {count: _left_out(entries, count) for count in counts}
     comparisons = compare(
         {
             count: {
                 name: entry.command(python, exchange, threads=count)
-                for name, entry in ENTRIES.items()
+                for name, entry in entries.items()
                 if name not in left_out[count]
             }
             for count in counts
@@ -187,11 +234,11 @@ def _compare(
     return comparisons
 
 
-def _left_out(threads: int) -> dict[str, str]:
+def _left_out(entries: dict[str, Entry], threads: int) -> dict[str, str]:
     """Return who cannot run on so many threads, or on this machine at all, and why."""
     network = no_network_failure()
     why = {}
-    for name, entry in ENTRIES.items():
+    for name, entry in entries.items():
         if entry.reports and network:
             why[name] = network
         elif entry.most_threads is not None and threads > entry.most_threads:

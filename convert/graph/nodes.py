@@ -254,6 +254,18 @@ class Graph:
         return self.is_image(node.inputs[0])
 
 
+def same_padding(length: int, size: int, stride: int) -> tuple[int, int]:
+    """Return the zeros before and after, as TensorFlow puts them for `same`: the odd one after.
+
+    Args:
+        length: of the image in one direction, in pixels.
+        size: of the window in that direction.
+        stride: of its steps.
+    """
+    total = max((-(-length // stride) - 1) * stride + size - length, 0)
+    return total // 2, total - total // 2
+
+
 def upper_limit(node: Node) -> float:
     """Return where `node` cuts off larger values: 6 for a ReLU6, infinity for all others."""
     return 6.0 if isinstance(node, Activation) and node.function == "relu6" else math.inf

@@ -16,7 +16,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..graph.nodes import Array, Conv, Depthwise, Graph, Node, PixelPairs, Reshape, ZeroPad
+from ..graph.nodes import (
+    Array,
+    Conv,
+    Depthwise,
+    Graph,
+    Node,
+    PixelPairs,
+    Reshape,
+    ZeroPad,
+    same_padding,
+)
 from .technique import Technique
 
 _MASK = 255
@@ -114,18 +124,12 @@ def _find_stem(graph: Graph) -> _Stem | None:
         if any((*rows, left, right)):
             return None
         rows, (left, right) = (
-            _same_padding(length, size, stride)
+            same_padding(length, size, stride)
             for length, size, stride in zip(
                 (height, width), last.kernel.shape[:2], last.strides, strict=True
             )
         )
     return _Stem(tuple(nodes), scale, shift, rows, left, right, last)
-
-
-def _same_padding(length: int, size: int, stride: int) -> tuple[int, int]:
-    """Return the zeros before and after, as TensorFlow puts them: the odd one after."""
-    total = max((-(-length // stride) - 1) * stride + size - length, 0)
-    return total // 2, total - total // 2
 
 
 TECHNIQUE = Technique("pixel_pairs", lambda graph, _: pixel_pairs(graph))

@@ -5,12 +5,15 @@ import onnx  # type: ignore[import-not-found]
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from edgeclf.benchmarks.peers.quantize.windows import Windows, windows_of
 from edgeclf.convert.graph.nodes import (
     Activation,
     Affine,
     Concat,
     Conv,
     Dense,
+    Depthwise,
+    Elementwise,
     GlobalAverage,
     Graph,
     Node,
@@ -29,10 +32,11 @@ def normalisation(graph: Graph) -> Affine:
 
 
 def build_onnx(graph: Graph) -> onnx.ModelProto:
-    """Return the ONNX model of a DenseNet: normalised float32 (1, 3, height, width) in, scores out.
+    """Return the ONNX model: normalised float32 (1, 3, height, width) in, scores out.
 
     As is usual there, the normalisation of the pixels is left outside, and zeros around an image
     are the padding of the convolution or pooling that follows: what they pool is never negative.
+    It knows the nodes of a DenseNet and of an EfficientNet-Lite.
     """
     first = normalisation(graph)
     height, width, channels = graph.input.shape
@@ -43,7 +47,7 @@ def build_onnx(graph: Graph) -> onnx.ModelProto:
     model = helper.make_model(
         helper.make_graph(
             writing.nodes,
-            "densenet",
+            "classifier",
             [
                 helper.make_tensor_value_info(
                     first.name, TensorProto.FLOAT, (1, channels, height, width)
@@ -70,6 +74,8 @@ class _Writing:
         self.graph = graph
         self.nodes: list[onnx.NodeProto] = []
         self.arrays: list[onnx.TensorProto] = []
+        height, width, _ = graph.input.shape
+        self._sizes = {normalisation(graph).name: (height, width)}
 
     def add(self, node: Node) -> None:
         match node:
@@ -80,14 +86,23 @@ class _Writing:
                 self._write("BatchNormalization", node, *arrays, epsilon=0.0)
             case Conv():
                 kernel = node.kernel.transpose(3, 2, 0, 1)
-                bias = [node.bias] if node.bias.any() else []
-                window = self._window(node, node.kernel.shape[:2])
-                self._write("Conv", node, kernel, *bias, **window)
+                self._write_convolution(node, kernel, groups=node.groups)
+            case Depthwise():
+                height, width, channels, _ = node.kernel.shape
+                kernel = node.kernel.transpose(2, 3, 0, 1).reshape(-1, 1, height, width)
+                self._write_convolution(node, kernel, groups=channels)
             case Dense():
                 self._write("Gemm", node, node.kernel, node.bias)
             case Pool():
                 kind = "MaxPool" if node.kind == "max" else "AveragePool"
-                self._write(kind, node, **self._window(node, node.size))
+                windows = self._windows(node)
+                self._write(
+                    kind,
+                    node,
+                    kernel_shape=windows.size,
+                    strides=windows.strides,
+                    pads=windows.padding,
+                )
             case GlobalAverage(keepdims=False):
                 image = f"{node.name}_image"
                 [source] = self._inputs(node)
@@ -95,39 +110,74 @@ class _Writing:
                     helper.make_node("GlobalAveragePool", [source], [image], image),
                     helper.make_node("Flatten", [image], [node.name], node.name),
                 ]
-            case Activation(function="relu"):
-                self._write("Relu", node)
-            case Activation(function="softmax"):
-                self._write("Softmax", node, axis=1)
+            case Activation():
+                self._write_activation(node)
             case Concat():
                 self._write("Concat", node, axis=1)
+            case Elementwise(kind="add"):
+                self._write("Add", node)
             case ZeroPad():
                 pass
             case _:
                 raise NotImplementedError(f"{node.name}: {type(node).__name__}")
 
     def _write(
-        self, kind: str, node: Node, *arrays: NDArray[np.float32], **attributes: object
+        self, kind: str, node: Node, *arrays: NDArray[np.float32] | np.float32, **attributes: object
     ) -> None:
         names = [f"{node.name}_{place}" for place in range(len(arrays))]
         self.arrays += [
-            numpy_helper.from_array(np.ascontiguousarray(array), name)
+            numpy_helper.from_array(np.asarray(array, order="C"), name)
             for array, name in zip(arrays, names, strict=True)
         ]
         inputs = [*self._inputs(node), *names]
         self.nodes.append(helper.make_node(kind, inputs, [node.name], node.name, **attributes))
 
-    def _inputs(self, node: Node) -> list[str]:
-        before = [self.graph[name] for name in node.inputs]
-        return [other.inputs[0] if isinstance(other, ZeroPad) else other.name for other in before]
+    def _write_activation(self, node: Activation) -> None:
+        match node.function:
+            case "relu":
+                self._write("Relu", node)
+            case "relu6":
+                self._write("Clip", node, np.float32(0), np.float32(6))
+            case "softmax":
+                self._write("Softmax", node, axis=1)
+            case _:
+                raise NotImplementedError(f"{node.name}: {node.function}")
 
-    def _window(self, node: Conv | Pool, size: tuple[int, ...]) -> dict[str, object]:
-        before = self.graph[node.inputs[0]]
-        (top, bottom), (left, right) = (
-            before.padding if isinstance(before, ZeroPad) else ((0, 0),) * 2
+    def _write_convolution(
+        self, node: Conv | Depthwise, kernel: NDArray[np.float32], *, groups: int
+    ) -> None:
+        """Write a convolution; its kernel has the shape (out, in / groups, height, width)."""
+        windows = self._windows(node)
+        bias = [node.bias] if node.bias.any() else []
+        self._write(
+            "Conv",
+            node,
+            kernel,
+            *bias,
+            kernel_shape=windows.size,
+            strides=windows.strides,
+            dilations=windows.dilation,
+            pads=windows.padding,
+            group=groups,
         )
-        if node.padding == "same" and tuple(size) != (1, 1):
-            assert node.strides == (1, 1)
-            top = bottom = size[0] // 2
-            left = right = size[1] // 2
-        return {"kernel_shape": size, "strides": node.strides, "pads": (top, left, bottom, right)}
+
+    def _inputs(self, node: Node) -> list[str]:
+        return [self._behind_zeros(name).name for name in node.inputs]
+
+    def _behind_zeros(self, name: str) -> Node:
+        """Return the node `name`, or what it puts zeros around."""
+        node = self.graph[name]
+        return self.graph[node.inputs[0]] if isinstance(node, ZeroPad) else node
+
+    def _windows(self, node: Conv | Depthwise | Pool) -> Windows:
+        before = self.graph[node.inputs[0]]
+        zeros = before if isinstance(before, ZeroPad) else None
+        windows = windows_of(node, self._size(self._inputs(node)[0]), zeros=zeros)
+        self._sizes[node.name] = windows.count
+        return windows
+
+    def _size(self, name: str) -> tuple[int, int]:
+        """Return height and width of what the node `name` makes, which has been written."""
+        while name not in self._sizes:
+            name = self._inputs(self.graph[name])[0]
+        return self._sizes[name]

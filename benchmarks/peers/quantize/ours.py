@@ -31,13 +31,11 @@ Images = NDArray[np.uint8]
 def score_ours(exchange: Exchange, float_model: FloatModel, seed: int, *, int16: bool) -> None:
     """Convert and score plain TFLite and each of our steps, calibrated on the images of `seed`.
 
-    With `int16`, int16x8 as well. Beside them are left TFLite's plain float32, and our float32 and
-    int8 as `edgeclf convert` writes them.
+    With `int16`, int16x8 as well. Beside them are left our float32 and int8 as `edgeclf convert`
+    writes them.
     """
     inputs = exchange.inputs[exchange.calibration[seed]]
-    plain = float_model.keras_model
-    write_bytes(exchange.model("tflite-float32.tflite", seed), plain_tflite(plain, None))
-    _score(exchange, "tflite", seed, plain_tflite(plain, inputs))
+    _score(exchange, "tflite", seed, plain_tflite(float_model.keras_model, inputs))
     graph, pinned = deploy_graph(exchange.graph), pin_input_range(inputs)
     _finish(
         exchange,

@@ -19,15 +19,21 @@ from edgeclf.edge_runtime.files import sha256_of, write_bytes
 from edgeclf.edge_runtime.quiet import quiet_tensorflow
 from edgeclf.edge_runtime.tflite.interpreter import default_threads
 from edgeclf.models.float_model import FloatModel, FloatModelInfo
+from edgeclf.models.networks.architectures import architecture
 from edgeclf.models.photographs import Photographs, load_photographs
 
 _PEERS = Path(__file__).resolve().parents[1]
 _ROOT = _PEERS.parent.parent
-_SIZE = (224, 224)
 DEFAULT_WORK = Path.home() / ".cache" / "edgeclf-peers"
 
+# Those that onnx_graph.py has been seen to write.
+NETWORKS = ("densenet121", "efficientnet-lite0")
+
 # What the peers' models and scores hang on, and what ours do.
-_THEIRS = ("quantize/theirs.py", "runtimes.py", "quantize/onnx_graph.py", "requirements.txt")
+_THEIRS = (
+    *("quantize/theirs.py", "quantize/yolo_int8.py", "runtimes.py", "requirements.txt"),
+    *("quantize/onnx_graph.py", "quantize/windows.py"),
+)
 _OURS = (
     *("models/**/*.py", "convert/**/*.py"),
     *("benchmarks/peers/quantize/ours.py", "constraints.txt"),
@@ -37,6 +43,7 @@ _OURS = (
 def prepare(
     python: Path,
     *,
+    arch: str,
     data: Path,
     weights: Path,
     work: Path,
@@ -48,21 +55,32 @@ def prepare(
 
     Args:
         python: of the peers' environment.
+        arch: name of the architecture, one of `NETWORKS`.
         data: folder of photographs; `data`.labels.csv gives their classes.
-        weights: DenseNet121's, with the top.
+        weights: the architecture's, with the ImageNet head.
         work: the folder below which all is kept.
         seeds: how many draws of the calibration images, from 0 on.
         calibration_images: how many of the photographs calibrate.
         int16: whether to make int16x8, too.
+
+    Raises:
+        EdgeclfError: the photographs, their classes or the weights will not do, or a peer fails.
     """
+    size = architecture(arch).input_size
 
     @cache
     def float_model() -> FloatModel:
         quiet_tensorflow()
         labels = tuple(map(str, range(1000)))
-        return FloatModel(FloatModelInfo("densenet121", labels, _SIZE, "crop", weights))
+        return FloatModel(FloatModelInfo(arch, labels, (size, size), "crop", weights))
 
-    exchange = _exchange(work, data, weights, seeds, calibration_images)
+    inputs, classes = load_samples(data, size_hw=(size, size), count=calibration_images)
+    key = exchange_key(arch, inputs, weights, calibration_images)
+    exchange = Exchange(work / key)
+    calibration = [draw(len(inputs), calibration_images, seed) for seed in range(seeds)]
+    write_array(exchange.folder / "inputs.npy", inputs)
+    write_array(exchange.folder / "truth.npy", classes)
+    write_array(exchange.folder / "calibration.npy", np.stack(calibration))
     source = _digest(path for pattern in _OURS for path in sorted(_ROOT.glob(pattern)))
     if not exchange.is_made("float", source):
         _write_float(exchange, float_model())
@@ -79,18 +97,19 @@ def prepare(
     return exchange
 
 
-def _exchange(work: Path, data: Path, weights: Path, seeds: int, count: int) -> Exchange:
-    """Read the images and draw who calibrates, into a folder that only these make use of."""
-    inputs, classes = load_samples(data, size_hw=_SIZE, count=count)
-    calibration = np.stack([draw(len(inputs), count, seed) for seed in range(seeds)])
+def exchange_key(arch: str, inputs: NDArray[np.uint8], weights: Path, count: int) -> str:
+    """Return the name of the folder that only these make use of.
+
+    Args:
+        arch: name of the architecture.
+        inputs: RGB images of shape (images, height, width, 3).
+        weights: the architecture's.
+        count: how many of the images calibrate.
+    """
     pixels = hashlib.sha256(inputs.tobytes()).hexdigest()
     theirs = _digest(_PEERS / name for name in _THEIRS)
-    key = "".join((pixels, str(count), sha256_of(weights), theirs))
-    exchange = Exchange(work / hashlib.sha256(key.encode()).hexdigest()[:12])
-    write_array(exchange.folder / "inputs.npy", inputs)
-    write_array(exchange.folder / "truth.npy", classes)
-    write_array(exchange.folder / "calibration.npy", calibration)
-    return exchange
+    key = "".join((arch, pixels, str(count), sha256_of(weights), theirs))
+    return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
 def load_samples(
@@ -125,12 +144,14 @@ def draw(images: int, count: int, seed: int) -> NDArray[np.intp]:
 
 
 def _write_float(exchange: Exchange, float_model: FloatModel) -> None:
+    from edgeclf.benchmarks.peers.quantize.ours import plain_tflite
     from edgeclf.convert.graph.read_keras import read_keras
 
     click.echo("Scoring float32")
     write_array(exchange.folder / "reference.npy", float_model.scores(exchange.inputs))
     graph = read_keras(float_model.keras_model)
     write_bytes(exchange.folder / "graph.pickle", pickle.dumps(graph))
+    write_bytes(exchange.folder / "float.tflite", plain_tflite(float_model.keras_model, None))
 
 
 def _digest(paths: Iterable[Path]) -> str:

@@ -5,8 +5,8 @@ Runs in the peers' environment; `preparation.py` starts it.
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import nncf  # type: ignore[import-not-found]
 import numpy as np
 import onnx  # type: ignore[import-not-found]
 import openvino  # type: ignore[import-not-found]
+from ai_edge_litert.interpreter import Interpreter
+from litert_quantizer import quantizer, recipe  # type: ignore[import-not-found]
 from numpy.typing import NDArray
 from onnxruntime.quantization import (  # type: ignore[import-not-found]
     CalibrationDataReader,
@@ -30,27 +32,25 @@ from onnxruntime.quantization.shape_inference import (  # type: ignore[import-no
 
 from edgeclf.benchmarks.peers.quantize.exchange import Exchange
 from edgeclf.benchmarks.peers.quantize.onnx_graph import build_onnx, normalisation
-from edgeclf.benchmarks.peers.runtimes import (
-    Normalisation,
-    open_ncnn,
-    open_onnxruntime,
-    open_openvino,
-)
+from edgeclf.benchmarks.peers.runtimes import RUNTIMES, Normalisation
 from edgeclf.edge_runtime.files import write_json
+from edgeclf.edge_runtime.tflite.interpreter import default_threads
 
 Array = NDArray[np.float32]
-Scorer = Callable[[Array], Array]
+
+# From a float model and images as its runtime takes them, to a quantized model.
+Quantize = Callable[[Path, Sequence[NDArray[Any]], Path], None]
 
 _CHECKED_IMAGES = 32
 
 
-def _quantize_onnxruntime(activations: str) -> Callable[[Path, Array, Path], None]:
+def quantize_onnxruntime(activations: str) -> Quantize:
     """Static, QDQ, MinMax, weights per channel.
 
     https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
     """
 
-    def quantize(source: Path, calibration: Array, target: Path) -> None:
+    def quantize(source: Path, calibration: Sequence[Array], target: Path) -> None:
         prepared = source.with_name("prepared.onnx")
         quant_pre_process(source, prepared)
         quantize_static(
@@ -67,14 +67,14 @@ def _quantize_onnxruntime(activations: str) -> Callable[[Path, Array, Path], Non
     return quantize
 
 
-def _quantize_nncf(source: Path, calibration: Array, target: Path) -> None:
+def quantize_nncf(source: Path, calibration: Sequence[Array], target: Path) -> None:
     """Mixed preset, with the default bias correction: the full one takes ten times as long.
 
     https://docs.openvino.ai/2026/openvino-workflow/model-optimization-guide/quantizing-models-post-training/basic-quantization-flow.html
     """
     quantized = nncf.quantize(
         openvino.convert_model(source),
-        nncf.Dataset(list(calibration[:, np.newaxis])),
+        nncf.Dataset(list(calibration)),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(calibration),
     )
@@ -82,54 +82,103 @@ def _quantize_nncf(source: Path, calibration: Array, target: Path) -> None:
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, images: Array, name: str) -> None:
-        self._feeds: Iterator[dict[str, Any]] = iter([{name: image[None]} for image in images])
+    def __init__(self, images: Sequence[Array], name: str) -> None:
+        self._feeds: Iterator[dict[str, Any]] = iter([{name: image} for image in images])
 
     def get_next(self) -> dict[str, Any] | None:
         return next(self._feeds, None)
 
 
-# How each is quantized, opened, and what its file is called.
-PEERS: dict[str, tuple[Callable[[Path, Array, Path], None], Callable[..., Scorer], str]] = {
-    "ort-s8s8": (_quantize_onnxruntime("QInt8"), open_onnxruntime, "ort-s8s8.onnx"),
-    "ort-u8s8": (_quantize_onnxruntime("QUInt8"), open_onnxruntime, "ort-u8s8.onnx"),
-    "nncf": (_quantize_nncf, open_openvino, "nncf.xml"),
+def _quantize_litert(name: str) -> Quantize:
+    """By one of its recipes, as it stands.
+
+    https://github.com/google-ai-edge/LiteRT/tree/main/litert_quantizer recommends the dynamic one
+    for CPUs, where activations are quantized while it runs, and the static one for NPUs.
+    """
+
+    def quantize(source: Path, calibration: Sequence[NDArray[np.uint8]], target: Path) -> None:
+        tool = quantizer.Quantizer(source, getattr(recipe, name)())
+        ranges = None
+        if tool.need_calibration:
+            [(signature, tensors)] = Interpreter(str(source)).get_signature_list().items()
+            [pixels] = tensors["inputs"]
+            feeds = [{pixels: image[np.newaxis].astype(np.float32)} for image in calibration]
+            ranges = tool.calibrate({signature: feeds}, num_threads=default_threads())
+        tool.quantize(ranges, enable_progress_report=False).export_model(target, overwrite=True)
+
+    return quantize
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Who quantizes the float model.
+
+    Attributes:
+        quantize: how.
+        runtime: what runs the result, by its name in `RUNTIMES`.
+        file: the result.
+        source: the float model.
+    """
+
+    quantize: Quantize
+    runtime: str
+    file: str
+    source: str = "float.onnx"
+
+
+PEERS = {
+    "litert-static": Peer(
+        _quantize_litert("static_wi8_ai8"), "tflite", "litert-static.tflite", "float.tflite"
+    ),
+    "litert-dynamic": Peer(
+        _quantize_litert("dynamic_wi8_afp32"), "tflite", "litert-dynamic.tflite", "float.tflite"
+    ),
+    "ort-s8s8": Peer(quantize_onnxruntime("QInt8"), "onnxruntime", "ort-s8s8.onnx"),
+    "ort-u8s8": Peer(quantize_onnxruntime("QUInt8"), "onnxruntime", "ort-u8s8.onnx"),
+    "nncf": Peer(quantize_nncf, "openvino", "nncf.xml"),
 }
 
 
-# The float model's files.
-FLOAT: dict[str, Callable[..., Scorer]] = {
-    "float.onnx": open_onnxruntime,
-    "float.xml": open_openvino,
-    "float.ncnn.param": open_ncnn,
+# The float model's files, and the runtime of each.
+FLOAT = {
+    "float.tflite": "tflite",
+    "float.onnx": "onnxruntime",
+    "float.xml": "openvino",
+    "float.ncnn.param": "ncnn",
 }
 
 
 def main(folder: Path, threads: int) -> None:
     """Score every peer for every seed, and keep what has been scored before."""
     exchange = Exchange(folder)
-    source = _write_float(exchange)
+    _write_float(exchange)
     affine = normalisation(exchange.graph)
     normalise = Normalisation(tuple(affine.scale.tolist()), tuple(affine.shift.tolist()))
     write_json(folder / "normalisation.json", asdict(normalise))
-    inputs = normalise(exchange.inputs)
-    for file, opened in FLOAT.items():
-        scores = _score(opened(folder / file, threads=threads), inputs[:_CHECKED_IMAGES])
-        _check(file, scores, exchange)
+    normalised = inputs_of(exchange, normalise)
+    for file, runtime in FLOAT.items():
+        inputs = normalised if RUNTIMES[runtime].normalised else exchange.inputs
+        _check(file, _score(runtime, folder / file, inputs[:_CHECKED_IMAGES], threads), exchange)
     for seed in exchange.seeds:
-        for name, (quantize, opened, file) in PEERS.items():
+        for name, peer in PEERS.items():
             if exchange.has_scores(name, seed):
                 continue
             click.echo(f"seed {seed}: quantizing {name}")
-            target = exchange.model(file, seed)
+            target = exchange.model(peer.file, seed)
             target.parent.mkdir(exist_ok=True)
-            quantize(source, inputs[exchange.calibration[seed]], target)
-            scores = _score(opened(target, threads=threads), inputs[exchange.scored(seed)])
+            inputs = normalised if RUNTIMES[peer.runtime].normalised else exchange.inputs
+            peer.quantize(folder / peer.source, inputs[exchange.calibration[seed]], target)
+            scores = _score(peer.runtime, target, inputs[exchange.scored(seed)], threads)
             exchange.write_scores(name, seed, scores)
 
 
-def _write_float(exchange: Exchange) -> Path:
-    """Write the float model for each runtime, and return the ONNX file."""
+def inputs_of(exchange: Exchange, normalise: Normalisation) -> Array:
+    """Return the images one by one, normalised: float32 (images, 1, 3, height, width)."""
+    return normalise(exchange.inputs)[:, np.newaxis]
+
+
+def _write_float(exchange: Exchange) -> None:
+    """Write the float model for each runtime but TFLite."""
     source = exchange.folder / "float.onnx"
     onnx.save(build_onnx(exchange.graph), source)
     openvino.save_model(
@@ -141,12 +190,11 @@ def _write_float(exchange: Exchange) -> Path:
     assert spec.origin is not None
     command = [str(Path(spec.origin).with_name("pnnx")), source.name, "fp16=0"]
     subprocess.run(command, cwd=source.parent, check=True, stdout=subprocess.DEVNULL)
-    return source
 
 
-def _score(score: Scorer, inputs: Array) -> Array:
-    batches: Iterable[Array] = inputs[:, np.newaxis]
-    return np.stack([score(image) for image in batches])
+def _score(runtime: str, path: Path, inputs: NDArray[Any], threads: int) -> Array:
+    score = RUNTIMES[runtime].open(path, threads=threads)
+    return np.stack([score(image) for image in inputs])
 
 
 def _check(name: str, scores: Array, exchange: Exchange) -> None:

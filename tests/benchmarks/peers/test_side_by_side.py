@@ -19,8 +19,8 @@ from edgeclf.benchmarks.peers.comparison import Comparison, Round
 from edgeclf.benchmarks.peers.entries import ENTRIES, REFERENCE, no_network_failure
 from edgeclf.benchmarks.peers.figures import TITLES
 from edgeclf.benchmarks.peers.quantize.exchange import Exchange
-from edgeclf.benchmarks.peers.quantize.preparation import prepare
-from edgeclf.benchmarks.peers.report import markdown_table, rows_of
+from edgeclf.benchmarks.peers.quantize.preparation import NETWORKS, exchange_key, prepare
+from edgeclf.benchmarks.peers.report import markdown_table, of_another_network, rows_of
 from edgeclf.benchmarks.peers.runtimes import RUNTIMES
 from edgeclf.benchmarks.peers.side_by_side import main
 from edgeclf.convert.techniques.registry import TECHNIQUES
@@ -207,6 +207,27 @@ def test_the_table_has_a_line_for_everyone() -> None:
     ]
 
 
+@pytest.mark.parametrize(("drawn", "shown"), [(True, "| — | — |"), (False, "| 0.500 | — |")])
+def test_another_network_need_not_agree_and_drawn_weights_are_not_scored(
+    drawn: bool, shown: str
+) -> None:
+    done = Comparison(
+        {REFERENCE: rounds_of_medians([5, 5]), "other": rounds_of_medians([4, 4])}, {}
+    )
+    rows = rows_of(done, reference=REFERENCE, truth=[1, 0, 0], float_guess=[1, 0, 1])
+    rows["other"] = of_another_network(rows["other"], drawn=drawn)
+    table = markdown_table(
+        {REFERENCE: "ours", "other": "another"},
+        {1: rows},
+        failures={1: {}},
+        sizes={REFERENCE: 1, "other": 1_000_000},
+        absent={},
+        reference=REFERENCE,
+    )
+    [line] = [line for line in table.splitlines() if "another" in line]
+    assert line == f"| another {shown} 4.0 (4.0) | 0.80 (0.80 to 0.80) | 10 | 50 | 1.0 |"
+
+
 def test_every_entry_has_a_runtime_and_every_technique_a_title() -> None:
     assert {entry.runtime for entry in ENTRIES.values()} == set(RUNTIMES)
     assert REFERENCE in ENTRIES
@@ -233,10 +254,31 @@ def test_missing_weights_are_named_with_the_mend(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "Error: none.h5: not there; give DenseNet121's ImageNet weights and photographs: "
-        "make peers WEIGHTS=FILE DATA=FOLDER"
+        "Error: none.h5: not there; give the ImageNet weights of densenet121 and photographs: "
+        "make peers ARCH=densenet121 WEIGHTS=FILE DATA=FOLDER"
     ]
     assert not any(tmp_path.iterdir())
+
+
+def test_an_architecture_that_cannot_be_written_is_refused() -> None:
+    options = ["--arch", "resnet50", "--data", "x", "--weights", "x", "--out", "x"]
+    result = CliRunner().invoke(main, options)
+    assert result.exit_code == 2
+    assert "'resnet50' is not one of 'densenet121', 'efficientnet-lite0'" in result.output
+
+
+def test_each_architecture_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    weights, images = tmp_path / "weights", np.zeros((3, 8, 8, 3), np.uint8)
+    weights.write_bytes(b"a")
+    keys = [exchange_key(arch, images, weights, 2) for arch in ("densenet121", *NETWORKS)]
+    keys += [
+        exchange_key(NETWORKS[0], images, weights, 1),
+        exchange_key("a", images + 1, weights, 2),
+    ]
+    weights.write_bytes(b"b")
+    keys.append(exchange_key(NETWORKS[0], images, weights, 2))
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == len(keys) - 1
 
 
 @pytest.mark.parametrize("threads", ["0", "1,,2", "two"])
@@ -277,6 +319,7 @@ def test_a_table_of_classes_that_will_not_do_is_named(
     with pytest.raises(EdgeclfError, match=rf"photographs\.labels\.csv: {shown}"):
         prepare(
             Path(sys.executable),
+            arch="densenet121",
             data=tmp_path / "photographs",
             weights=tmp_path / "weights.h5",
             work=tmp_path / "work",
