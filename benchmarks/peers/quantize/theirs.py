@@ -167,7 +167,8 @@ def main(folder: Path, threads: int) -> None:
             target = exchange.model(peer.file, seed)
             target.parent.mkdir(exist_ok=True)
             inputs = normalised if RUNTIMES[peer.runtime].normalised else exchange.inputs
-            peer.quantize(folder / peer.source, inputs[exchange.calibration[seed]], target)
+            calibration = list(inputs[exchange.calibration[seed]])
+            peer.quantize(folder / peer.source, calibration, target)
             scores = _score(peer.runtime, target, inputs[exchange.scored(seed)], threads)
             exchange.write_scores(name, seed, scores)
 

@@ -31,7 +31,7 @@ def main(exchange: Exchange) -> None:
     openvino.save_model(
         openvino.convert_model(source), source.with_suffix(".xml"), compress_to_fp16=False
     )
-    calibration = inputs_of(exchange, _NORMALISATION)[exchange.calibration[0]]
+    calibration = list(inputs_of(exchange, _NORMALISATION)[exchange.calibration[0]])
     click.echo("quantizing Ultralytics' model")
     quantize_onnxruntime("QInt8")(source, calibration, folder / "ort-s8s8.onnx")
     quantize_onnxruntime("QUInt8")(source, calibration, folder / "ort-u8s8.onnx")
