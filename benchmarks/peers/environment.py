@@ -13,9 +13,8 @@ from edgeclf.edge_runtime.files import write_text
 _HERE = Path(__file__).resolve().parent
 _ROOT = _HERE.parent.parent
 
-# OpenVINO's and NNCF's telemetry heed the first two. MediaPipe's has no switch, see entries.py. The
-# last one stops LiteRT Quantizer from counting every operator of every image.
-_SILENT = {"CI": "true", "NNCF_CI": "1", "TQDM_DISABLE": "1"}
+# OpenVINO's and NNCF's telemetry heed these. MediaPipe's has no switch, see entries.py.
+_SILENT = {"CI": "true", "NNCF_CI": "1"}
 
 
 def peers_python(work: Path) -> Path:
