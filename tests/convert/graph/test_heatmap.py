@@ -113,9 +113,9 @@ def test_the_features_are_the_mean_of_the_map(tiny_models, two_headed, graph, im
     for folder in (tiny_models, two_headed):
         exact, rounded = (Classifier(folder / f"{name}.tflite") for name in ("float32", "int8"))
         for image, mean in zip(images, expected, strict=True):
-            np.testing.assert_allclose(exact.observe(image)[1], mean, atol=1e-3)
+            np.testing.assert_allclose(exact.observe(image).features, mean, atol=1e-3)
         # The techniques before int8 scale channels; what is left is the rounding.
-        found = np.stack([rounded.observe(image)[1] for image in images])
+        found = np.stack([rounded.observe(image).features for image in images])
         likeness = [np.corrcoef(*pair)[0, 1] for pair in zip(found.T, expected.T, strict=True)]
         assert np.median(likeness) > 0.98
 
