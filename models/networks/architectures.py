@@ -101,12 +101,15 @@ _ALL = (
     # He et al. 2016, https://arxiv.org/abs/1603.05027
     Architecture("resnet50v2", 224, 32, "ResNet50V2"),
     # Howard et al. 2019, https://arxiv.org/abs/1905.02244
-    *(
-        Architecture(*about, scales_itself=True, int8_loss=_MOBILENETV3_INT8_LOSS)
-        for about in (
-            ("mobilenetv3", 224, 32, "MobileNetV3Large"),
-            ("mobilenetv3-small", 224, 32, "MobileNetV3Small"),
-        )
+    Architecture(
+        *("mobilenetv3", 224, 32, "MobileNetV3Large"),
+        scales_itself=True,
+        int8_loss=_MOBILENETV3_INT8_LOSS,
+    ),
+    Architecture(
+        *("mobilenetv3-small", 224, 32, "MobileNetV3Small"),
+        scales_itself=True,
+        int8_loss=_MOBILENETV3_INT8_LOSS,
     ),
     # Tan and Le 2019, https://arxiv.org/abs/1905.11946, and tensorflow/tpu's lite variants
     Architecture(
