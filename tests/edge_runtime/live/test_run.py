@@ -109,7 +109,8 @@ def test_thresholds_of_the_command_line_hold_for_a_single_frame_too(
 
 
 def test_plain_lines_tell_label_age_and_state(cli: Cli, model: Path, camera: str) -> None:
-    result = cli("run", model, camera, "--max-frames", 3, "--threshold", 1)
+    refusing = ("--threshold", 1, "--novelty-threshold", 1)
+    result = cli("run", model, camera, "--max-frames", 3, *refusing)
     lines = result.stdout.splitlines()
     assert any(UNKNOWN in line and "age" in line and "live" in line for line in lines)
     assert any(" is below its threshold 1)" in line for line in lines)
