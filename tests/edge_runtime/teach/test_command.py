@@ -18,7 +18,7 @@ from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.images import read_image
 from edgeclf.edge_runtime.model_file.container import read_model, renewed_bytes
 from edgeclf.edge_runtime.model_file.metadata import read_metadata
-from edgeclf.edge_runtime.model_file.spec import LABELS_NAME, SPEC_NAME
+from edgeclf.edge_runtime.model_file.spec import LABELS_NAME, SPEC_NAME, ModelSpec
 from edgeclf.edge_runtime.tflite.tflite_file import parse_tflite
 
 Cli = Callable[..., Result]
@@ -323,3 +323,24 @@ def test_thresholds_of_a_taught_class(
     assert strict.classify(unsure).label != "squares"
     with pytest.raises(EdgeclfError, match="a threshold for 'squares', which is no class"):
         Classifier(model, thresholds={"squares": 1.0})
+
+
+def test_a_head_and_a_range_that_do_not_belong_together_are_refused(
+    cli: Cli, model: Path, photographs: list[Path], tmp_path: Path
+) -> None:
+    new = tmp_path / "new.tflite"
+    cli("teach", model, "--class", "squares", *photographs, "--out", new)
+    data, spec = read_model(new)
+    assert spec.taught is not None
+    assert spec.novelty is not None
+    for damaged in (
+        replace(spec, taught=replace(spec.taught, appearances=None)),
+        replace(spec, novelty=replace(spec.novelty, appearance=None)),
+    ):
+        new.write_bytes(renewed_bytes(data, damaged))
+        said = cli("run", new, photographs[0], code=1).stderr
+        assert "its spec is damaged (taught classes without what they are known by)" in said
+    huge = json.loads(spec.to_json())
+    huge["novelty"]["appearance"]["high"][0] = 10**400
+    with pytest.raises(EdgeclfError, match="its spec is damaged"):
+        ModelSpec.from_json(json.dumps(huge), name="new.tflite")
