@@ -51,9 +51,8 @@ class Knowledge:
     def appearances(self) -> tuple[AppearanceRange, ...]:
         """What the images look like that the file knows; empty if it does not say."""
         novelty, taught = self.spec.novelty, self.spec.taught
-        if novelty is None or novelty.appearance is None:
-            return ()
-        return (novelty.appearance, *(() if taught is None else taught.appearance_ranges()))
+        known = () if novelty is None else novelty.appearance_ranges
+        return known if taught is None else (*known, *taught.appearance_ranges())
 
     def observed(
         self, model_input: RGBImage, output: NDArray[Any], features: NDArray[Any] | None

@@ -18,8 +18,7 @@ from ...convert.graph.nodes import Conv, Dense, Graph
 from ...edge_runtime.command_line.table import format_table
 from ...edge_runtime.quiet import quiet_tensorflow
 from ...edge_runtime.tflite.interpreter import open_interpreter
-from ...models.data.batches import TrainBatches
-from ...models.data.examples import Split
+from ...models.data.batches import unlabelled_batches
 from ...models.float_model import FloatModel
 from ...models.photographs import load_photographs, run_photographs
 from ...models.run import Run, read_run
@@ -52,12 +51,12 @@ def pruning(run: Path, sparsity: str, epochs: int, slims: tuple[Path, ...], roun
     whole = read_run(run)
     pixels, labels = _images(whole, "test")
     truth = np.asarray([whole.info.labels.index(label) for label in labels])
-    calibration = _images(whole, "train")[0][:_CALIBRATION]
+    train, _ = _images(whole, "train")
     names, cells, files = [], [], []
-    for name, graph in _networks(whole, slims, map(float, sparsity.split(",")), epochs):
+    for name, graph in _networks(whole, train, slims, map(float, sparsity.split(",")), epochs):
         names.append(name)
         accuracy = float((_scores(graph, pixels).argmax(1) == truth).mean())
-        files.append(_int8(graph, calibration))
+        files.append(_int8(graph, train[:_CALIBRATION]))
         compressed = len(gzip.compress(files[-1]))
         figures = (f"{_zeros(graph):.2f}", f"{accuracy:.3f}", _megabytes(len(files[-1])))
         cells.append([name, *figures, _megabytes(compressed)])
@@ -70,13 +69,16 @@ def pruning(run: Path, sparsity: str, epochs: int, slims: tuple[Path, ...], roun
 
 
 def _networks(
-    whole: Run, slims: tuple[Path, ...], shares: Iterator[float], epochs: int
+    whole: Run,
+    train: NDArray[np.uint8],
+    slims: tuple[Path, ...],
+    shares: Iterator[float],
+    epochs: int,
 ) -> Iterator[tuple[str, Graph]]:
     graph = _graph(whole)
     yield "whole", graph
     for slim in slims:
         yield slim.name, _graph(read_run(slim))
-    train = _images(whole, "train")[0]
     for share in shares:
         yield f"tfmot {share:g}", _prune(graph, train, whole, share=share, epochs=epochs)
 
@@ -90,14 +92,7 @@ def _prune(graph: Graph, train: NDArray[np.uint8], run: Run, *, share: float, ep
     from ...convert.graph.to_keras import DeployModel, build_layers, build_tf_keras, image_batch
     from ...convert.quantize.fake_quant import learned
 
-    batches = TrainBatches(
-        Split(train, np.zeros(len(train), np.intp)),
-        classes=1,
-        batch_size=run.batch_size,
-        config=run.augment,
-        class_weights="none",
-        seed=(0,),
-    )
+    batches = unlabelled_batches(train, batch_size=run.batch_size, config=run.augment, seed=0)
     steps = epochs * len(batches)
     schedule = PolynomialDecay(0.0, share, begin_step=0, end_step=int(_GROWS * steps), frequency=1)
     pruned = []
@@ -151,12 +146,9 @@ def _images(run: Run, split: str) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
 
 
 def _scores(graph: Graph, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    from ...convert.graph.to_keras import build_tf_keras
+    from ...convert.graph.to_keras import build_tf_keras, scores_by
 
-    compute = build_tf_keras(graph).traced()
-    starts = range(0, len(pixels), 16)
-    parts = [compute(pixels[i : i + 16].astype(np.float32)).numpy() for i in starts]
-    return np.concatenate(parts)
+    return scores_by(build_tf_keras(graph).traced(), pixels)
 
 
 def _zeros(graph: Graph) -> float:

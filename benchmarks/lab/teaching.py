@@ -118,8 +118,7 @@ def _observe(model: Path, data: Path, groups: Path | None) -> tuple[tuple[str, .
     spec = classifier.spec
     pixels, read = readable_photographs(photographs, size_hw=spec.input_hw, rule=spec.resize)
     with click.progressbar(pixels, label="Features") as bar:
-        seen = [classifier.observe(image).features for image in bar]
-    features = np.stack([each for each in seen if each is not None])
+        features = np.asarray([classifier.observe(image).features for image in bar], np.float32)
     named: dict[str, str] = {}
     if groups is not None:
         with groups.open(encoding="utf-8", newline="") as file:

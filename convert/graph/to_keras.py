@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatch
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
+from numpy.typing import NDArray
 from tf_keras import layers
 
 from .nodes import (
@@ -26,6 +28,8 @@ from .nodes import (
     ZeroPad,
 )
 from .unknown_layers import build_unknown_layer
+
+_BATCH = 16
 
 
 class DeployModel(tf_keras.Model):  # type: ignore[misc]
@@ -70,6 +74,18 @@ def build_tf_keras(graph: Graph, *, outputs: Sequence[str] = ()) -> DeployModel:
         outputs: names of the nodes to return; the graph's output if empty.
     """
     return DeployModel(graph, build_layers(graph), outputs=outputs)
+
+
+def scores_by(compute: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the scores of images, batch by batch, float32 of shape (images, classes).
+
+    Args:
+        compute: what `traced` returned of a model with one output.
+        images: RGB uint8 of shape (images, height, width, 3).
+    """
+    starts = range(0, len(images), _BATCH)
+    parts = [compute(images[i : i + _BATCH].astype(np.float32)).numpy() for i in starts]
+    return np.concatenate(parts)
 
 
 def image_batch(graph: Graph) -> Any:

@@ -24,15 +24,12 @@ from numpy.typing import NDArray
 
 from ...edge_runtime.files import DAMAGED_ARRAYS, whole_file
 from ...models.data.augment import AugmentConfig
-from ...models.data.batches import TrainBatches
-from ...models.data.examples import Split
+from ...models.data.batches import unlabelled_batches
 from ...models.photographs import Photographs
 from ..graph.nodes import Graph
-from ..graph.to_keras import build_tf_keras, image_batch
+from ..graph.to_keras import build_tf_keras, image_batch, scores_by
 from .fake_quant import build_fake_quant, learned, on_grid, rounding_steps
 from .ranges import TensorRange
-
-_BATCH = 16
 
 # Scores are kept from zero, whose logarithm is not finite.
 _LEAST = 1e-7
@@ -105,7 +102,7 @@ class Trained:
 
     def scores(self, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return Keras's float32 scores (images, classes) for RGB uint8 (images, h, w, 3)."""
-        return _scores(build_fake_quant(self.graph, self.ranges).traced(), inputs)
+        return scores_by(build_fake_quant(self.graph, self.ranges).traced(), inputs)
 
 
 def train_fake_quant(
@@ -135,13 +132,8 @@ def train_fake_quant(
         checkpoint: the file to write.
     """
     teacher, student = build_tf_keras(graph), build_fake_quant(start, ranges)
-    batches = TrainBatches(
-        Split(train, np.zeros(len(train), np.intp)),
-        classes=1,
-        batch_size=config.batch_size,
-        config=config.augment,
-        class_weights="none",
-        seed=(config.seed,),
+    batches = unlabelled_batches(
+        train, batch_size=config.batch_size, config=config.augment, seed=config.seed
     )
     rate = tf_keras.optimizers.schedules.CosineDecay(
         config.learning_rate, config.epochs * len(batches)
@@ -157,7 +149,7 @@ def train_fake_quant(
             weight.assign(began + unit * move)
 
     scored = student.traced()
-    expected = _scores(teacher.traced(), val)
+    expected = scores_by(teacher.traced(), val)
     state = _State(moves, optimizer, checkpoint, key=_key(start, ranges, train, val, config))
     if state.resume():
         place()
@@ -203,16 +195,10 @@ def _divergence(wanted: Any, given: Any) -> Any:
     return tf.reduce_mean(tf.reduce_sum(wanted * (tf.math.log(wanted) - tf.math.log(given)), -1))
 
 
-def _scores(compute: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    starts = range(0, len(images), _BATCH)
-    parts = [compute(images[i : i + _BATCH].astype(np.float32)).numpy() for i in starts]
-    return np.concatenate(parts)
-
-
 def _measure(
     epoch: int, compute: Any, images: NDArray[np.uint8], expected: NDArray[np.float32]
 ) -> QatEpoch:
-    scores = _scores(compute, images)
+    scores = scores_by(compute, images)
     same = np.mean(scores.argmax(1) == expected.argmax(1))
     return QatEpoch(epoch, float(_divergence(expected, scores)), float(same))
 

@@ -215,6 +215,11 @@ class NoveltyModel:
         """Return the squared Mahalanobis distance of `features` from the nearest class, above 0."""
         return float(self.space.class_distances(self.space.offset(features)).min())
 
+    @property
+    def appearance_ranges(self) -> tuple[AppearanceRange, ...]:
+        """What known images look like, for `departure_from`; empty if it does not say."""
+        return () if self.appearance is None else (self.appearance,)
+
     @cached_property
     def limit(self) -> float:
         """The deviate above which an image is unknown."""

@@ -59,7 +59,8 @@ def leave_out(spec: ModelSpec) -> list[LeftOut]:
         scores, distance, share = others.answer(features, own)
         departure = None
         if novelty.appearance is not None:
-            ranges = (novelty.appearance, *taught.appearance_ranges(without=(label, view)))
+            taught_ranges = taught.appearance_ranges(without=(label, view))
+            ranges = (*novelty.appearance_ranges, *taught_ranges)
             departure = departure_from(ranges, taught.photograph_appearances[place])
         judged = novelty.judge(
             features, own, departure=departure, taught_distance=distance, network_share=share

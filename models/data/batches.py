@@ -104,6 +104,27 @@ class TrainBatches(SeededBatches):
         return order
 
 
+def unlabelled_batches(
+    pixels: NDArray[np.uint8], *, batch_size: int, config: AugmentConfig, seed: int
+) -> TrainBatches:
+    """Return images of which another network's scores are learned; their targets mean nothing.
+
+    Args:
+        pixels: RGB uint8 of shape (images, height, width, 3).
+        batch_size: images of a step.
+        config: how they are changed.
+        seed: of order and augmentation.
+    """
+    return TrainBatches(
+        Split(pixels, np.zeros(len(pixels), np.intp)),
+        classes=1,
+        batch_size=batch_size,
+        config=config,
+        class_weights="none",
+        seed=(seed,),
+    )
+
+
 class ValidationBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """A split in order and unchanged, converted to float a batch at a time."""
 

@@ -119,11 +119,10 @@ def _with_limits(
 
 
 def _judged(model: NoveltyModel, images: Observed) -> list[Novelty]:
-    ranges = () if model.appearance is None else (model.appearance,)
     looks = images.appearances if images.appearances is not None else [None] * len(images.classes)
     answers = zip(images.features, images.scores, looks, strict=True)
     return [
-        model.judge(features, scores, departure=departure_from(ranges, look))
+        model.judge(features, scores, departure=departure_from(model.appearance_ranges, look))
         for features, scores, look in answers
     ]
 
