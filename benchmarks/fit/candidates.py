@@ -1,7 +1,7 @@
 """The candidates of a fit, and the values of its options. Importing this loads no TensorFlow.
 
-A candidate is an architecture at an input size, converted by the recipe int8. A further property,
-as a share of channels to keep, is a field of `Candidate` and a loop in `make_candidates`.
+A candidate is an architecture at an input size, whole or slimmed, converted by the recipe int8.
+A further property is a field of `Candidate` and a loop in `make_candidates`.
 """
 
 import math
@@ -31,12 +31,15 @@ class Candidate:
         architecture: name of the network.
         weights: to start from: `imagenet`, `none`, or a file.
         input_size: height and width of its input, in pixels.
+        keep: share of its multiply-accumulates to which it is slimmed once it is trained, above 0;
+            1 for the whole network.
     """
 
     name: str
     architecture: str
     weights: str
     input_size: int
+    keep: float = 1.0
 
 
 def train_default(name: str) -> Any:
@@ -64,14 +67,18 @@ def input_sizes(chosen: Architecture) -> tuple[int, ...]:
 
 
 def make_candidates(
-    choices: Sequence[tuple[Architecture, str]], sizes: Sequence[int]
+    choices: Sequence[tuple[Architecture, str]],
+    sizes: Sequence[int],
+    shares: Sequence[float] = (),
 ) -> tuple[Candidate, ...]:
-    """Return the candidates, each architecture's in the order of their input size.
+    """Return the candidates, each architecture's in the order of their input size, and of each
+    size the whole network first, then the slim ones, the widest first.
 
     Args:
         choices: architectures, each with the weights to start from; none for all that have
             ImageNet weights.
         sizes: input sizes in pixels; none for those of `input_sizes`.
+        shares: multiply-accumulates to keep of what is too slow whole, above 0, at most 1.
 
     Raises:
         EdgeclfError: an architecture is given twice, or a size is too small for all of them.
@@ -83,10 +90,11 @@ def make_candidates(
     if twice := [name for name in names if names.count(name) > 1]:
         raise EdgeclfError(f"--arch {twice[0]} is given twice; give each architecture once")
     found = [
-        Candidate(f"{chosen.name}-{size}", chosen.name, weights, size)
+        Candidate(_name(chosen, size, keep), chosen.name, weights, size, keep)
         for chosen, weights in choices
         for size in sorted(set(sizes)) or input_sizes(chosen)
         if size >= chosen.least_size
+        for keep in sorted({1.0, *shares}, reverse=True)
     ]
     if not found:
         least = min(chosen.least_size for chosen, _ in choices)
@@ -94,6 +102,11 @@ def make_candidates(
             f"--input-size {max(sizes)} is too small for every architecture; give {least} or more"
         )
     return tuple(found)
+
+
+def _name(chosen: Architecture, size: int, keep: float) -> str:
+    whole = f"{chosen.name}-{size}"
+    return whole if keep == 1 else f"{whole}-keep-{keep:g}"
 
 
 def parse_budget(text: str) -> float:

@@ -57,6 +57,15 @@ _PAGE_NAME = "fit.html"
     "[default: the architecture's, and three smaller ones]",
 )
 @click.option(
+    "--keep",
+    "shares",
+    multiple=True,
+    type=FiniteRange(0, 1, min_open=True),
+    metavar="SHARE",
+    help="Share of the multiply-accumulates to which a network that is too slow may be slimmed; "
+    "repeatable: the largest within the budget is trained. [default: none]",
+)
+@click.option(
     "--groups",
     type=_PATH,
     help="CSV file with columns path, group; images of a group stay on one side of the split.",
@@ -81,6 +90,7 @@ def fit(
     on: str | None,
     architectures: tuple[tuple[Architecture, str], ...],
     sizes: tuple[int, ...],
+    shares: tuple[float, ...],
     groups: Path | None,
     hours: float,
     epochs: int,
@@ -105,7 +115,7 @@ def fit(
 
     page = import_module(".report.page", __package__)  # refuses a report without Jinja2
     terminal = import_module(".report.terminal", __package__)
-    candidates = make_candidates(architectures, sizes)
+    candidates = make_candidates(architectures, sizes, shares)
     for candidate in candidates:
         check_epochs(candidate, epochs)
     check_folder(out)

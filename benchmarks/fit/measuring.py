@@ -40,19 +40,25 @@ def measure_untrained(
                 "architecture": candidate.architecture,
                 "weights": candidate.weights,
                 "input_size": candidate.input_size,
+                "keep": candidate.keep,
                 "labels": list(labels),
                 "file": str(file),
             }
             try:
                 answer, _ = started[0].ask(message)
                 if "refused" in answer:
-                    # Its mend names an option of `edgeclf train`.
-                    reason = answer["refused"].rpartition("; ")[0] or answer["refused"]
-                    other = f"--arch {candidate.architecture}=FILE"
-                    raise EdgeclfError(f"{reason}; mend that, or give {other}")
+                    raise EdgeclfError(_refusal(answer["refused"], candidate))
                 latency = measure_file(file)
             finally:
                 file.unlink(missing_ok=True)
             return replace(latency, seconds=round(perf_counter() - start, 1))
 
         yield measure
+
+
+def _refusal(reason: str, candidate: Candidate) -> str:
+    """Return why there is no file, with a mend that `edgeclf fit` has."""
+    if candidate.keep < 1:  # the whole network could be had
+        return reason
+    without_mend = reason.rpartition("; ")[0] or reason  # it names an option of `edgeclf train`
+    return f"{without_mend}; mend that, or give --arch {candidate.architecture}=FILE"

@@ -3,9 +3,10 @@
 python -m edgeclf.benchmarks.fit.probe
 
 It answers each message of standard input (`benchmarks.measure.messages`): architecture, weights,
-input_size, labels, and file, which it writes. The weights that a training would start from are
-sought, so that a network without any costs no measurement. The file is made as `edgeclf convert`
-makes it, but by the techniques alone that add or remove operators, and calibrated on noise.
+input_size, keep (the share of its multiply-accumulates), labels, and file, which it writes. The
+weights that a training would start from are sought, so that a network without any costs no
+measurement. The file is made as `edgeclf convert` makes it, but by the techniques alone that add or
+remove operators, and calibrated on noise.
 """
 
 import os
@@ -51,6 +52,9 @@ def make_probe(message: dict[str, Any]) -> None:
         parse_techniques,
     )
     from ...models.networks.classifier import build_classifier
+    from ...train.slim.layout import read_layout
+    from ...train.slim.narrow import narrow_evenly
+    from ...train.slim.network import check_keep
 
     keras.utils.clear_session()
     chosen = architecture(message["architecture"])
@@ -59,6 +63,9 @@ def make_probe(message: dict[str, Any]) -> None:
     keras.utils.set_random_seed(0)
     labels = tuple(message["labels"])
     model = build_classifier(chosen, classes=len(labels), input_hw=size_hw)
+    if (keep := message["keep"]) < 1:
+        check_keep(read_layout(model), keep, name=chosen.name)
+        model = narrow_evenly(model, keep=keep)
     shape = (_NOISE_IMAGES, *size_hw, 3)
     noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     inputs = pin_input_range(noise)

@@ -19,9 +19,10 @@ SCHEMA = 1
 FIT_NAME = "fit.json"
 _BUSY = 0.2  # cores, as in a benchmark
 
-# What became of a candidate: it is finished, another was better in its last rung, it is too slow,
-# the time did not suffice, it could not be trained, or its turn has not come.
-Outcome = Literal["finished", "behind", "over budget", "no time", "failed", "open"]
+# What became of a candidate: it is finished, others were better in its last rung, it is too slow,
+# a wider one is within the budget, the time did not suffice, it could not be trained, or its turn
+# has not come.
+Outcome = Literal["finished", "behind", "over budget", "not needed", "no time", "failed", "open"]
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,8 @@ class Searcher:
         return fit
 
     def _measure_all(self) -> None:
-        slow: dict[str, Trial] = {}
+        fitting: dict[tuple[str, int], Trial] = {}
+        refused: list[Trial] = []
         with (
             measure_untrained(self._measure, labels=self._labels, out=self._out) as measure,
             _progress(len(self._trials), "Latencies", show_eta=True) as bar,
@@ -116,13 +117,18 @@ class Searcher:
                 candidate = trial.candidate
                 bar.label = f"Latency of {candidate.name}"
                 bar.update(0)
-                smaller = slow.get(candidate.architecture)
-                if trial.latency is None and smaller is not None:
-                    trial = _as_smaller(trial, smaller)  # noqa: PLW2901
+                place = (candidate.architecture, candidate.input_size)
+                decisive = next((one for one in refused if _decides(one, candidate)), None)
+                if place in fitting:
+                    trial = _beside(trial, fitting[place])  # noqa: PLW2901
+                elif trial.latency is None and decisive is not None:
+                    trial = _as(trial, decisive)  # noqa: PLW2901
                 else:
                     trial = self._timed(trial, measure)  # noqa: PLW2901
-                if trial.outcome != "open":
-                    slow.setdefault(candidate.architecture, trial)
+                    if trial.outcome == "open":
+                        fitting[place] = trial
+                    else:
+                        refused.append(trial)
                 self._put(trial)
                 bar.update(1)
 
@@ -156,7 +162,8 @@ class Searcher:
             budget = f"{self._limits.budget_ms:g} ms or less on {self._fit(is_over=False).place}"
             raise EdgeclfError(
                 f"no candidate takes {budget}; the fastest, {fastest}, takes "
-                f"{timed[fastest]:.2f} ms: give a larger --budget, or a smaller --input-size"
+                f"{timed[fastest]:.2f} ms: give a larger --budget, or a smaller --input-size or "
+                "--keep"
             )
         return sorted(fitting, key=lambda name: -timed[name])
 
@@ -248,9 +255,23 @@ def _is_done(trial: Trial, rung: int) -> bool:
     return trial.finished is not None if rung == _LAST else len(trial.rungs) > rung
 
 
-def _as_smaller(trial: Trial, smaller: Trial) -> Trial:
-    """Return the trial of a larger input than one that is too slow, or cannot be had."""
-    return replace(trial, outcome=smaller.outcome, reason=f"as {smaller.candidate.name}")
+def _decides(refused: Trial, candidate: Candidate) -> bool:
+    """Return whether a refused trial says all of a candidate that comes later: a larger input, or
+    of what cannot be had a smaller share."""
+    theirs = refused.candidate
+    if theirs.architecture != candidate.architecture:
+        return False
+    return theirs.keep == candidate.keep or (
+        refused.outcome == "failed" and theirs.keep > candidate.keep
+    )
+
+
+def _as(trial: Trial, decisive: Trial) -> Trial:
+    return replace(trial, outcome=decisive.outcome, reason=f"as {decisive.candidate.name}")
+
+
+def _beside(trial: Trial, wider: Trial) -> Trial:
+    return replace(trial, outcome="not needed", reason=f"beside {wider.candidate.name}")
 
 
 @contextmanager

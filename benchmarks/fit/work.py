@@ -6,6 +6,7 @@ from pathlib import Path
 from time import perf_counter
 
 from ...edge_runtime.files import read_json
+from ...models.run import METRICS_NAME
 from .candidates import Candidate, train_default
 from .child import failure, run_child
 from .place import Measure
@@ -13,6 +14,7 @@ from .results import Finished, Rung, Search
 from .scoring import score_file
 
 _INT8 = "int8.tflite"
+_SLIM = "slim"
 _REPORT = "conversion.json"
 
 Tick = Callable[[], object]
@@ -26,11 +28,26 @@ def train_arguments(candidate: Candidate, search: Search, run: Path) -> list[str
         "--weights": None if candidate.weights == "imagenet" else candidate.weights,
         "--groups": search.groups,
         "--input-size": str(candidate.input_size),
+        **_epochs_and_seed(search),
+    }
+    return ["train", search.data, *_words(options)]
+
+
+def slim_arguments(candidate: Candidate, search: Search, *, run: Path, out: Path) -> list[str]:
+    """Return the command line that slims the candidate's run, after `edgeclf`."""
+    options = {"--out": str(out), "--keep": f"{candidate.keep:g}", **_epochs_and_seed(search)}
+    return ["slim", str(run), *_words(options)]
+
+
+def _epochs_and_seed(search: Search) -> dict[str, str | None]:
+    return {
         "--epochs": None if search.epochs == train_default("epochs") else str(search.epochs),
         "--seed": None if search.seed == 0 else str(search.seed),
     }
-    given = [word for name, value in options.items() if value for word in (name, value)]
-    return ["train", search.data, *given]
+
+
+def _words(options: dict[str, str | None]) -> list[str]:
+    return [word for name, value in options.items() if value for word in (name, value)]
 
 
 def train_rung(
@@ -74,7 +91,8 @@ def finish(
     log: Path,
     tick: Tick,
 ) -> Finished:
-    """Train a candidate to its end, convert it to int8, score and time the file.
+    """Train a candidate to its end, slim it where it says so, convert it to int8, score and time
+    the file.
 
     Args:
         candidate: the network.
@@ -93,6 +111,15 @@ def finish(
     arguments = [*train_arguments(candidate, search, run), "--resume"]
     if run_child("edgeclf", arguments, log=log, tick=tick):
         raise failure(log)
+    if candidate.keep < 1:
+        whole, run = run, out / _SLIM
+        # One that was interrupted is made anew.
+        arguments = [*slim_arguments(candidate, search, run=whole, out=run), "--overwrite"]
+        log = log.with_name("slim.log")
+        if not (run / METRICS_NAME).is_file() and run_child(
+            "edgeclf", arguments, log=log, tick=tick
+        ):
+            raise failure(log)
     report = models / _REPORT
     if not report.is_file():
         log = log.with_name("convert.log")
@@ -120,5 +147,10 @@ def finish(
 
 def recommended_command(candidate: Candidate, search: Search) -> str:
     """Return the commands that make the candidate's file anew, as one types them."""
-    training = shlex.join(["edgeclf", *train_arguments(candidate, search, Path("run"))])
-    return f"{training} && edgeclf convert run --out models --recipes int8"
+    run = Path("run")
+    commands = [train_arguments(candidate, search, run)]
+    if candidate.keep < 1:
+        whole, run = run, Path(_SLIM)
+        commands.append(slim_arguments(candidate, search, run=whole, out=run))
+    commands.append(["convert", str(run), "--out", "models", "--recipes", "int8"])
+    return " && ".join(shlex.join(["edgeclf", *command]) for command in commands)

@@ -69,18 +69,15 @@ def _files(arch: str, shares: list[float], zeros: float) -> Iterator[tuple[str, 
 
     from ...models.networks.classifier import build_classifier
     from ...train.slim.layout import read_layout
-    from ...train.slim.narrow import narrow
+    from ...train.slim.narrow import narrow_evenly
 
     chosen = architecture(arch)
     size_hw = (chosen.input_size, chosen.input_size)
     model = build_classifier(chosen, classes=_CLASSES, input_hw=size_hw)
-    layout = read_layout(model)
-    whole = layout.multiplications()
+    whole = read_layout(model).multiplications()
     yield "whole", 1.0, _int8(model)
     for share in shares:
-        widths = _even_widths(layout, share)
-        kept = {name: np.arange(layout.widths[name]) < widths[name] for name in layout.removable}
-        slim = narrow(model, layout, kept)
+        slim = narrow_evenly(model, keep=share)
         yield f"slim {share:g}", read_layout(slim).multiplications() / whole, _int8(slim)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
@@ -88,20 +85,6 @@ def _files(arch: str, shares: list[float], zeros: float) -> Iterator[tuple[str, 
             least = np.quantile(np.abs(kernel), zeros)
             layer.set_weights([np.where(np.abs(kernel) < least, 0, kernel), *bias])
     yield f"{zeros:g} of weights zero", 1.0, _int8(model)
-
-
-def _even_widths(layout: Any, share: float) -> dict[str, int]:
-    """Return the widths of layers that all keep the same share of their channels, by the eight."""
-    tried = [
-        layout.widths
-        | {
-            name: max(min(8, layout.widths[name]), round(layout.widths[name] * part / 8) * 8)
-            for name in layout.removable
-        }
-        for part in np.linspace(0.05, 1, 96)
-    ]
-    wanted = share * layout.multiplications()
-    return min(tried, key=lambda widths: abs(layout.multiplications(widths) - wanted))
 
 
 def _int8(model: Any) -> bytes:

@@ -18,6 +18,12 @@ def latency(ms: float, *, background_load: float = 0.0) -> Latency:
     return Latency(Estimate(ms, Interval(ms * 0.9, ms * 1.1)), 2, 60, background_load, 1.0)
 
 
+def _candidate(name: str) -> Candidate:
+    whole, _, keep = name.partition("-keep-")
+    network, _, size = whole.rpartition("-")
+    return Candidate(name, network, "imagenet", int(size), float(keep or 1))
+
+
 class Simulation:
     """Candidates whose latency, losses and hits are known, and what was asked of them."""
 
@@ -37,18 +43,14 @@ class Simulation:
         monkeypatch.setattr(search_module, "warnings_of", lambda _: [])
 
     def add(self, name: str, *, ms: float, loss: float = 1.0) -> None:
-        """Add a candidate of the architecture and size in its name."""
+        """Add a candidate of the architecture, size and share in its name."""
         self.ms[name], self.losses[name] = ms, loss
 
     def run(self, *, budget_ms: float = 5.0, seconds: float = 3600.0) -> Fit:
         """Search as a fresh process would."""
         self.asked = []
-        candidates = [
-            Candidate(name, name.rpartition("-")[0], "imagenet", int(name.rpartition("-")[2]))
-            for name in self.ms
-        ]
         searcher = Searcher(
-            candidates,
+            [_candidate(name) for name in self.ms],
             read_known(self.out, SEARCH),
             search=SEARCH,
             limits=Limits(budget_ms, seconds),

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.networks.channels import with_channels
-from .layout import Layout
+from .layout import Layout, read_layout
+from .removal import channel_step
 
 Kept = Mapping[str, NDArray[np.bool_]]
 
@@ -27,6 +28,32 @@ def narrow(model: keras.Model, layout: Layout, kept: Kept) -> keras.Model:
         if layer.keras.weights:
             narrowed.get_layer(name).set_weights(_narrow_layer(layout, name, kept))
     return narrowed
+
+
+def narrow_evenly(model: keras.Model, *, keep: float) -> keras.Model:
+    """Return `model` with about a share of its multiply-accumulates, its weights not solved again:
+    for latency, which weights do not decide. All layers keep the same share of their channels.
+
+    Args:
+        model: the network.
+        keep: share of the multiply-accumulates, above 0, at most 1.
+    """
+    layout = read_layout(model)
+    tried = [_even_widths(layout, part) for part in np.linspace(0.05, 1, 96)]
+    wanted = keep * layout.multiplications()
+    widths = min(tried, key=lambda widths: abs(layout.multiplications(widths) - wanted))
+    kept = {name: np.arange(layout.widths[name]) < widths[name] for name in layout.removable}
+    return narrow(model, layout, kept)
+
+
+def _even_widths(layout: Layout, part: float) -> dict[str, int]:
+    """Return the widths of layers that keep a part of their channels, a multiple of their step."""
+    steps = {source: channel_step(layout.widths[source]) for source in layout.removable}
+    narrow = {
+        source: max(round(layout.widths[source] * part / step), 1) * step
+        for source, step in steps.items()
+    }
+    return layout.widths | narrow
 
 
 def channels_read(layout: Layout, name: str, kept: Kept) -> NDArray[np.bool_]:

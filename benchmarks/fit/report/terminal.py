@@ -6,7 +6,9 @@ from ....edge_runtime.command_line.table import format_table
 from ....models.report.figures import NONE, count, figure, value
 from ..results import Fit, Outcome, Trial, busiest
 
-_ORDER: list[Outcome] = ["finished", "behind", "no time", "failed", "over budget", "open"]
+_ORDER: list[Outcome] = [
+    "finished", "behind", "no time", "failed", "over budget", "not needed", "open",
+]  # fmt: skip
 
 
 def fit_table(fit: Fit) -> str:
@@ -29,13 +31,13 @@ def _loss(trial: Trial) -> float:
 
 def outcome_text(trial: Trial) -> str:
     """Return what became of a candidate; why one failed is said by `failures`."""
-    reason = "" if trial.outcome == "failed" and not is_as_smaller(trial) else trial.reason
+    reason = "" if trial.outcome == "failed" else trial.reason
     return f"{trial.outcome} {reason}".strip()
 
 
-def is_as_smaller(trial: Trial) -> bool:
-    """Return whether its smaller input says all of a candidate that was not measured."""
-    return trial.reason.startswith("as ")
+def is_measured(trial: Trial) -> bool:
+    """Return whether a candidate was looked at itself, and not judged by another one."""
+    return not trial.reason.startswith(("as ", "beside "))
 
 
 def _row(trial: Trial, fit: Fit) -> list[str]:
@@ -69,10 +71,11 @@ def sentence(fit: Fit) -> str:
     budget = f"{fit.budget_ms:g} ms on {fit.place}"
     if best is None or best.finished is None:
         return f"No finished file is within {budget}"
-    accuracy, ms = figure(best.finished.accuracy), best.finished.latency.p50_ms
+    network, done = best.candidate, best.finished
+    slim = "" if network.keep == 1 else f", slimmed to {network.keep:g},"
     return (
-        f"{best.candidate.architecture} at {best.candidate.input_size} pixels reaches an accuracy "
-        f"of {accuracy} in {value(ms, at_most=2)} ms, within {budget}"
+        f"{network.architecture} at {network.input_size} pixels{slim} reaches an accuracy of "
+        f"{figure(done.accuracy)} in {value(done.latency.p50_ms, at_most=2)} ms, within {budget}"
     )
 
 
@@ -96,7 +99,7 @@ def failures(fit: Fit) -> list[str]:
     return [
         f"{one.candidate.name} failed: {one.reason}"
         for one in fit.trials
-        if one.outcome == "failed" and not is_as_smaller(one)
+        if one.outcome == "failed" and is_measured(one)
     ]
 
 

@@ -54,6 +54,15 @@ def test_chosen_architectures_and_sizes() -> None:
         ("densenet-tiny-48", "none"),
         ("resnet50v2-48", "w.h5"),  # which needs 32 pixels
     ]
+    slim = make_candidates(choices[:1], (24, 48), (0.5, 1.0, 0.75, 0.5))
+    assert [(one.name, one.keep) for one in slim] == [
+        ("densenet-tiny-24", 1.0),
+        ("densenet-tiny-24-keep-0.75", 0.75),
+        ("densenet-tiny-24-keep-0.5", 0.5),
+        ("densenet-tiny-48", 1.0),
+        ("densenet-tiny-48-keep-0.75", 0.75),
+        ("densenet-tiny-48-keep-0.5", 0.5),
+    ]
     with pytest.raises(EdgeclfError, match="--input-size 20 is too small"):
         make_candidates([choices[1]], (20,))
     with pytest.raises(EdgeclfError, match="resnet50v2 is given twice"):

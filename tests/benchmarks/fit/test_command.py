@@ -4,15 +4,18 @@ import json
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from benchmark_page import parsed, text_of
+from fit_simulation import latency
 from schemas import valid_file
 
-from edgeclf.benchmarks.fit import measuring, rung, work
+from edgeclf.benchmarks.fit import measuring, place, rung, work
+from edgeclf.benchmarks.fit.place import Measure
 from edgeclf.benchmarks.fit.probe import make_probe
 from edgeclf.edge_runtime.classifier import Classifier
 from edgeclf.edge_runtime.model_file.container import read_model
@@ -109,6 +112,42 @@ def test_from_photographs_to_the_page(
     assert f"the fastest, densenet-tiny-32, takes {fastest:.2f} ms" in refused
     other = cli(*command, "--budget", "1s", "--seed", 1, code=1).output
     assert "of a search with seed 0, now it is 1" in other
+
+
+def test_a_network_that_is_too_slow_is_slimmed(
+    cli, in_process, tiny_run: Path, surfaces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def slow_for_the_whole(**_: object) -> Iterator[Measure]:
+        """A machine on which the whole network takes 9 ms, and a slim one 4."""
+        yield lambda file: latency(9 if file.name == "densenet-tiny-32.untrained.tflite" else 4)
+
+    monkeypatch.setattr(place, "local_place", slow_for_the_whole)
+    out = tmp_path / "fit"
+    folder = out / "densenet-tiny-32-keep-0.6"
+    shutil.copytree(tiny_run, folder / "run")
+    command = (
+        *("fit", surfaces, "--out", out, "--arch", "densenet-tiny=none", "--input-size", 32),
+        *("--keep", 0.3, "--keep", 0.6, "--epochs", 2),
+    )
+    refused = cli(*command, "--keep", 0.01, "--budget", "1us", code=1).output
+    trials = json.loads((out / "fit.json").read_text())["trials"]
+    assert "can be slimmed to 0.195 of its multiply-accumulates" in trials[-1]["reason"]
+    assert "the fastest, densenet-tiny-32-keep-0.6, takes 4.00 ms" in refused
+    said = cli(*command, "--budget", "5ms").output
+    fit = valid_file("training/fit", out / "fit.json")
+    assert [(one["candidate"]["name"], one["outcome"]) for one in fit["trials"]] == [
+        ("densenet-tiny-32", "over budget"),
+        ("densenet-tiny-32-keep-0.6", "finished"),
+        ("densenet-tiny-32-keep-0.3", "not needed"),
+    ]
+    assert in_process == ["edgeclf.benchmarks.fit.rung"] * 2 + ["train", "slim", "convert"]
+    assert "densenet-tiny at 32 pixels, slimmed to 0.6, reaches an accuracy of" in said
+    assert "&& edgeclf slim run --out slim --keep 0.6 --epochs 2 && edgeclf convert slim" in said
+    slim = json.loads((folder / "slim" / "config.json").read_text())["slim"]
+    assert slim["after"] <= 0.6 * slim["before"]
+    spec = Classifier(folder / "models" / "int8.tflite").spec
+    assert spec.labels == ("good", "oil", "scratch", "stain")
 
 
 @pytest.mark.parametrize(

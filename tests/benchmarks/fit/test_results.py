@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from benchmark_page import parsed, text_of
-from fit_simulation import SEARCH
+from fit_simulation import SEARCH, Simulation
 from schemas import valid, valid_file
 
 from edgeclf.benchmarks.fit.report.page import fit_page
@@ -76,6 +76,32 @@ def test_the_page_shows_points_front_and_budget(finished_fit: Fit) -> None:
     assert "<b>&worse-128" in text_of(root)
     assert "cannot be had <script>" in text_of(root)
     assert finished_fit.command in text_of(root)
+
+
+def test_the_page_counts_what_another_candidate_decides(simulation) -> None:
+    assert "not measured" not in text_of(parsed(fit_page(_fit(simulation, 1.0))))
+    for name in ("net-96-keep-0.5", "net-128", "net-128-keep-0.5"):
+        simulation.add(name, ms=9.0 if name == "net-128" else 4.0)
+    simulation.add("net-160", ms=9.0)
+    text = text_of(parsed(fit_page(_fit(simulation, 1.0))))
+    assert "2 further candidates not measured" in text
+    assert "net-160" not in text
+    assert "net-128-keep-0.5" in text
+
+
+def test_a_slim_answer_says_so(simulation) -> None:
+    simulation.add("net-96-keep-0.5", ms=1.0)
+    said = summary(_fit(simulation, 9.0))
+    assert "net at 96 pixels, slimmed to 0.5, reaches an accuracy of" in said
+    assert "2 candidates: 1 finished, 1 over budget" in said
+
+
+def _fit(simulation: Simulation, ms: float) -> Fit:
+    """A search of the whole network at 96 pixels, which takes so long, and what was added."""
+    (simulation.out / FIT_NAME).unlink(missing_ok=True)
+    simulation.ms = {"net-96": ms, **{k: v for k, v in simulation.ms.items() if k != "net-96"}}
+    simulation.losses["net-96"] = 0.5
+    return simulation.run()
 
 
 def test_the_page_of_a_fit_without_an_answer(finished_fit: Fit) -> None:

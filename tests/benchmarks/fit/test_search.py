@@ -44,6 +44,56 @@ def test_larger_inputs_of_what_is_too_slow_are_not_measured(simulation) -> None:
     }  # fmt: skip
 
 
+def test_of_what_is_too_slow_whole_the_widest_slim_network_that_fits_is_trained(simulation) -> None:
+    for size, whole in ((96, 4.0), (128, 6.0), (160, 9.0), (192, 12.0)):
+        for keep in (1, 0.75, 0.5):
+            name = f"net-{size}" if keep == 1 else f"net-{size}-keep-{keep}"
+            simulation.add(name, ms=whole * keep, loss=1 / whole)
+    fit = simulation.run(budget_ms=5.0)
+    assert [name for step, name, _ in simulation.asked if step == "measure"] == [
+        "net-96", "net-128", "net-128-keep-0.75", "net-160-keep-0.75", "net-160-keep-0.5",
+        "net-192-keep-0.5",
+    ]  # fmt: skip
+    assert outcomes(fit) == {
+        "net-96": "finished",
+        "net-96-keep-0.75": "not needed beside net-96",
+        "net-96-keep-0.5": "not needed beside net-96",
+        "net-128": "over budget",
+        "net-128-keep-0.75": "finished",
+        "net-128-keep-0.5": "not needed beside net-128-keep-0.75",
+        "net-160": "over budget as net-128",
+        "net-160-keep-0.75": "over budget",
+        "net-160-keep-0.5": "finished",
+        "net-192": "over budget as net-128",
+        "net-192-keep-0.75": "over budget as net-160-keep-0.75",
+        "net-192-keep-0.5": "over budget",
+    }
+    assert fit.recommended == "net-160-keep-0.5"
+    assert fit.command is not None
+    assert " && edgeclf slim run --out slim --keep 0.5 --epochs 16 && edgeclf convert slim " in (
+        fit.command
+    )
+    # With more time the whole network fits where the slim one did before, and nothing is lost.
+    fit = simulation.run(budget_ms=10.0)
+    assert outcomes(fit)["net-160"] == "finished"
+    assert outcomes(fit)["net-160-keep-0.5"] == "not needed beside net-160"
+
+
+def test_what_cannot_be_had_is_not_slimmed(simulation) -> None:
+    for name in ("gone-96", "gone-96-keep-0.5", "stiff-96", "stiff-96-keep-0.5", "net-96"):
+        simulation.add(name, ms=9.0)
+    simulation.ms["net-96"] = 1.0
+    simulation.broken["gone-96"] = "no weights"
+    simulation.broken["stiff-96-keep-0.5"] = "has no channels that may leave"
+    assert outcomes(simulation.run()) == {
+        "gone-96": "failed no weights",
+        "gone-96-keep-0.5": "failed as gone-96",
+        "stiff-96": "over budget",
+        "stiff-96-keep-0.5": "failed has no channels that may leave",
+        "net-96": "finished",
+    }
+
+
 def test_a_search_that_was_ended_at_any_step_goes_on_and_ends_the_same(simulation) -> None:
     for i in range(5):
         simulation.add(f"net{i}-224", ms=1.0 + i / 2, loss=i / 10)
