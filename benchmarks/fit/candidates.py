@@ -7,14 +7,13 @@ A further property is a field of `Candidate` and a loop in `make_candidates`.
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
 from ...edge_runtime.errors import EdgeclfError
 from ...models.networks.architectures import ARCHITECTURES, Architecture, architecture
-from ...train.command import train
 
 _SIXTEEN = 16  # pixels; input sizes are multiples
 _SIZES = (4, 5, 6)  # sevenths of the size that an architecture is meant for
@@ -41,10 +40,15 @@ class Candidate:
     input_size: int
     keep: float = 1.0
 
+    @property
+    def whole(self) -> str:
+        """The name of the whole network at this size, whose training all its shares begin with."""
+        return f"{self.architecture}-{self.input_size}"
 
-def train_default(name: str) -> Any:
-    """Return the default of an option of `edgeclf train`."""
-    [option] = [one for one in train.params if one.name == name]
+
+def option_default(command: click.Command, name: str) -> Any:
+    """Return the default of an option of `edgeclf train` or `edgeclf slim`."""
+    [option] = [one for one in command.params if one.name == name]
     return option.default
 
 
@@ -89,12 +93,14 @@ def make_candidates(
     names = [chosen.name for chosen, _ in choices]
     if twice := [name for name in names if names.count(name) > 1]:
         raise EdgeclfError(f"--arch {twice[0]} is given twice; give each architecture once")
+    # As they are printed, in names and commands.
+    printed = sorted({1.0, *(float(f"{share:g}") for share in shares)}, reverse=True)
     found = [
-        Candidate(_name(chosen, size, keep), chosen.name, weights, size, keep)
+        _candidate(chosen, weights, size, keep)
         for chosen, weights in choices
         for size in sorted(set(sizes)) or input_sizes(chosen)
         if size >= chosen.least_size
-        for keep in sorted({1.0, *shares}, reverse=True)
+        for keep in printed
     ]
     if not found:
         least = min(chosen.least_size for chosen, _ in choices)
@@ -104,9 +110,9 @@ def make_candidates(
     return tuple(found)
 
 
-def _name(chosen: Architecture, size: int, keep: float) -> str:
-    whole = f"{chosen.name}-{size}"
-    return whole if keep == 1 else f"{whole}-keep-{keep:g}"
+def _candidate(chosen: Architecture, weights: str, size: int, keep: float) -> Candidate:
+    whole = Candidate(f"{chosen.name}-{size}", chosen.name, weights, size)
+    return whole if keep == 1 else replace(whole, name=f"{whole.name}-keep-{keep:g}", keep=keep)
 
 
 def parse_budget(text: str) -> float:

@@ -11,12 +11,13 @@ from ...edge_runtime.command_line.option_types import SEED, FiniteRange
 from ...edge_runtime.errors import EdgeclfError, Interrupted
 from ...edge_runtime.files import check_folder, write_text
 from ...models.networks.architectures import Architecture
+from ...train.command import train
 from .candidates import (
     architecture_options,
     budget_option,
     check_epochs,
     make_candidates,
-    train_default,
+    option_default,
 )
 
 _PATH = click.Path(path_type=Path)
@@ -78,9 +79,10 @@ _PAGE_NAME = "fit.html"
 )
 @click.option(
     "--epochs",
-    default=train_default("epochs"),
+    default=option_default(train, "epochs"),
     type=click.IntRange(min=0),
-    help="Epochs of the whole network in the last rung; 0 trains heads alone.",
+    help="Epochs of the whole network in the last rung, and of a slim one at most; 0 trains heads "
+    "alone.",
 )
 @click.option("--seed", default=0, type=SEED, help="Seed of every training.")
 def fit(

@@ -14,6 +14,10 @@ from .place import Measure
 from .results import Latency
 
 
+class UnavailableError(EdgeclfError):
+    """A candidate has no weights to start from, or cannot be built or slimmed so."""
+
+
 @contextmanager
 def measure_untrained(
     measure_file: Measure, *, labels: Sequence[str], out: Path
@@ -26,6 +30,10 @@ def measure_untrained(
         measure_file: measures a file.
         labels: classes of the data.
         out: folder of the fit; the file is removed once it is timed.
+
+    Raises:
+        UnavailableError: when asked: there is no file of the candidate.
+        EdgeclfError: when asked: its file cannot be measured.
     """
     with ExitStack() as stack:
         started: list[Process] = []
@@ -47,7 +55,7 @@ def measure_untrained(
             try:
                 answer, _ = started[0].ask(message)
                 if "refused" in answer:
-                    raise EdgeclfError(_refusal(answer["refused"], candidate))
+                    raise UnavailableError(_refusal(answer["refused"], candidate))
                 latency = measure_file(file)
             finally:
                 file.unlink(missing_ok=True)

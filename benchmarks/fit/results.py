@@ -120,6 +120,16 @@ class Trial:
         parts = [*self.rungs, *(one for one in (self.latency, self.finished) if one is not None)]
         return sum(part.seconds for part in parts)
 
+    @property
+    def known_latency(self) -> Latency | None:
+        """That of its file, else of its untrained one; None if neither was measured."""
+        return self.finished.latency if self.finished else self.latency
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it was looked at itself, and not judged by another one."""
+        return self.latency is not None or not self.reason.startswith("as ")
+
 
 @dataclass(frozen=True)
 class Search:

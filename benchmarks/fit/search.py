@@ -4,7 +4,7 @@ What is known of a candidate is written to `fit.json` as soon as it is known. Th
 is called again asks for the same steps in the same order, and takes what is known already.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,8 @@ import click
 
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.text import printable
-from .candidates import Candidate, train_default
+from ...train.command import train
+from .candidates import Candidate, option_default
 from .child import warnings_of
 from .halving import RUNGS, has_time, promoted, rung_counts, rung_epochs, seconds_left
 from .measuring import measure_untrained
@@ -22,13 +23,13 @@ from .place import Measure
 from .results import (
     SCHEMA,
     Fit,
-    Latency,
     Search,
     Trial,
     busiest,
     recommended_trial,
     write_fit,
 )
+from .shortlist import Shortlist
 from .work import finish, recommended_command, train_rung
 
 _LAST = RUNGS - 1
@@ -79,11 +80,9 @@ class Searcher:
         self._measure = measure
         earlier = [known.get(one.name, Trial(one)) for one in candidates]
         self._trials = {
-            one.name: replace(trial, outcome="open", reason="")
+            one.name: before if before.candidate == one else Trial(one)
             for one, before in zip(candidates, earlier, strict=True)
-            for trial in [before if before.candidate == one else Trial(one)]
         }
-        self._durations: list[list[float]] = [[] for _ in range(RUNGS)]
         self._has_warned = False
 
     @property
@@ -96,41 +95,48 @@ class Searcher:
         Raises:
             EdgeclfError: no candidate is within the budget, or none can be trained.
         """
+        slow = self._slow_files()
         self._measure_all()
         self._warn_of_load()
-        names = self._within_budget()
-        with _progress(sum(rung_counts(len(names))), "Training") as bar:
-            for rung in range(RUNGS):
-                names = self._climb(rung, names, bar)
+        self._train_all()
+        # A file that came out too slow makes room for a smaller share, and for who was behind.
+        while slow != (now := self._slow_files()):
+            slow = now
+            self._measure_all()
+            if any(trial.outcome == "open" for trial in self._trials.values()):
+                self._train_all()
         fit = self._fit(is_over=True)
         write_fit(self._out, fit)
         return fit
 
     def _measure_all(self) -> None:
-        fitting: dict[tuple[str, int], Trial] = {}
-        refused: list[Trial] = []
         with (
             measure_untrained(self._measure, labels=self._labels, out=self._out) as measure,
             _progress(len(self._trials), "Latencies", show_eta=True) as bar,
         ):
+            shortlist = Shortlist(measure, budget_ms=self._limits.budget_ms)
             for trial in list(self._trials.values()):
-                candidate = trial.candidate
-                bar.label = f"Latency of {candidate.name}"
+                bar.label = f"Latency of {trial.candidate.name}"
                 bar.update(0)
-                place = (candidate.architecture, candidate.input_size)
-                decisive = next((one for one in refused if _decides(one, candidate)), None)
-                if place in fitting:
-                    trial = _beside(trial, fitting[place])  # noqa: PLW2901
-                elif trial.latency is None and decisive is not None:
-                    trial = _as(trial, decisive)  # noqa: PLW2901
-                else:
-                    trial = self._timed(trial, measure)  # noqa: PLW2901
-                    if trial.outcome == "open":
-                        fitting[place] = trial
-                    else:
-                        refused.append(trial)
-                self._put(trial)
+                self._put(shortlist.judged(replace(trial, outcome="open", reason="")))
                 bar.update(1)
+
+    def _train_all(self) -> None:
+        self._durations: list[list[float]] = [[] for _ in range(RUNGS)]
+        names = self._within_budget()
+        with _progress(sum(rung_counts(len(names))), "Training") as bar:
+            for rung in range(RUNGS):
+                names = self._climb(rung, names, bar)
+
+    def _slow_files(self) -> set[str]:
+        """Return the candidates whose file came out slower than the budget."""
+        budget_ms = self._limits.budget_ms
+        trials = self._trials.items()
+        return {
+            name
+            for name, trial in trials
+            if trial.finished and trial.finished.latency.p50_ms.value > budget_ms
+        }
 
     def _warn_of_load(self) -> None:
         latencies = [one.latency for one in self._trials.values() if one.latency]
@@ -141,18 +147,11 @@ class Searcher:
                 err=True,
             )
 
-    def _timed(self, trial: Trial, measure: Callable[[Candidate], Latency]) -> Trial:
-        try:
-            latency = trial.latency or measure(trial.candidate)
-        except EdgeclfError as error:
-            return replace(trial, outcome="failed", reason=str(error))
-        is_slow = latency.p50_ms.value > self._limits.budget_ms
-        return replace(trial, latency=latency, outcome="over budget" if is_slow else "open")
-
     def _within_budget(self) -> list[str]:
         """Return the candidates to train, the slowest first: with more computing comes accuracy."""
         trials = self._trials.values()
-        timed = {one.candidate.name: one.latency.p50_ms.value for one in trials if one.latency}
+        known = {one.candidate.name: one.known_latency for one in trials}
+        timed = {name: latency.p50_ms.value for name, latency in known.items() if latency}
         fitting = [name for name in timed if self._trials[name].outcome == "open"]
         if not timed:
             reasons = dict.fromkeys(one.reason for one in trials)
@@ -162,8 +161,8 @@ class Searcher:
             budget = f"{self._limits.budget_ms:g} ms or less on {self._fit(is_over=False).place}"
             raise EdgeclfError(
                 f"no candidate takes {budget}; the fastest, {fastest}, takes "
-                f"{timed[fastest]:.2f} ms: give a larger --budget, or a smaller --input-size or "
-                "--keep"
+                f"{timed[fastest]:.2f} ms: give a larger --budget, a smaller --input-size, or "
+                f"--keep with a smaller share{_refusals(trials)}"
             )
         return sorted(fitting, key=lambda name: -timed[name])
 
@@ -190,12 +189,15 @@ class Searcher:
                 self._durations[rung].append(done.seconds)
             self._put(trial)
             bar.update(1)
-        if not losses:
+        if not losses and not any(one.finished for one in self._trials.values()):
             raise EdgeclfError(f"no candidate can be trained: {self._trials[names[0]].reason}")
         going_on = [] if rung == _LAST else promoted(losses)
         for name in losses.keys() - set(going_on):
-            behind = replace(self._trials[name], outcome="behind", reason=f"in rung {rung + 1}")
-            self._put(behind if rung < _LAST else self._trials[name])
+            trial = self._trials[name]
+            if trial.finished:
+                self._put(replace(trial, outcome="finished"))
+            else:
+                self._put(replace(trial, outcome="behind", reason=f"in rung {rung + 1}"))
         return going_on
 
     def _has_time(self, rung: int) -> bool:
@@ -211,19 +213,24 @@ class Searcher:
     def _trained(self, trial: Trial, rung: int, *, tick: Callable[[], object]) -> Trial:
         """Return the trial after a rung, which is only trained if it is not known."""
         candidate = trial.candidate
-        folder = self._out / candidate.name
-        log = folder / f"rung-{rung + 1}.log"
+        log = self._out / candidate.name / f"rung-{rung + 1}.log"
         if rung == _LAST:
             finished = trial.finished or finish(
-                candidate, self._search,
-                out=folder, root=self._out, measure=self._measure, log=log, tick=tick,
-            )  # fmt: skip
+                candidate,
+                self._search,
+                root=self._out,
+                measure=self._measure,
+                log=log,
+                tick=tick,
+            )
             return replace(trial, outcome="finished", finished=finished)
         if _is_done(trial, rung):
             return trial
-        head = 0 if candidate.weights == "none" else train_default("head_epochs")
+        head = 0 if candidate.weights == "none" else option_default(train, "head_epochs")
         epochs = rung_epochs(self._search.epochs, head_epochs=head)[rung]
-        reached = train_rung(candidate, self._search, out=folder, epochs=epochs, log=log, tick=tick)
+        reached = train_rung(
+            candidate, self._search, root=self._out, epochs=epochs, log=log, tick=tick
+        )
         if not self._has_warned:
             for line in warnings_of(log):
                 click.echo(printable(line), err=True)
@@ -255,23 +262,11 @@ def _is_done(trial: Trial, rung: int) -> bool:
     return trial.finished is not None if rung == _LAST else len(trial.rungs) > rung
 
 
-def _decides(refused: Trial, candidate: Candidate) -> bool:
-    """Return whether a refused trial says all of a candidate that comes later: a larger input, or
-    of what cannot be had a smaller share."""
-    theirs = refused.candidate
-    if theirs.architecture != candidate.architecture:
-        return False
-    return theirs.keep == candidate.keep or (
-        refused.outcome == "failed" and theirs.keep > candidate.keep
-    )
-
-
-def _as(trial: Trial, decisive: Trial) -> Trial:
-    return replace(trial, outcome=decisive.outcome, reason=f"as {decisive.candidate.name}")
-
-
-def _beside(trial: Trial, wider: Trial) -> Trial:
-    return replace(trial, outcome="not needed", reason=f"beside {wider.candidate.name}")
+def _refusals(trials: Iterable[Trial]) -> str:
+    """Return why candidates could not be measured, in brackets; empty if all could."""
+    failed = [one for one in trials if one.outcome == "failed" and one.is_measured]
+    reasons = "; ".join(f"{one.candidate.name} failed: {one.reason}" for one in failed)
+    return f" ({reasons})" if reasons else ""
 
 
 @contextmanager

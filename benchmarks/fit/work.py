@@ -5,9 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
+import click
+
 from ...edge_runtime.files import read_json
 from ...models.run import METRICS_NAME
-from .candidates import Candidate, train_default
+from ...train.command import train
+from ...train.slim.command import slim
+from .candidates import Candidate, option_default
 from .child import failure, run_child
 from .place import Measure
 from .results import Finished, Rung, Search
@@ -28,22 +32,26 @@ def train_arguments(candidate: Candidate, search: Search, run: Path) -> list[str
         "--weights": None if candidate.weights == "imagenet" else candidate.weights,
         "--groups": search.groups,
         "--input-size": str(candidate.input_size),
-        **_epochs_and_seed(search),
+        "--epochs": _unless_default(train, "epochs", search.epochs),
+        "--seed": _unless_default(train, "seed", search.seed),
     }
     return ["train", search.data, *_words(options)]
 
 
 def slim_arguments(candidate: Candidate, search: Search, *, run: Path, out: Path) -> list[str]:
     """Return the command line that slims the candidate's run, after `edgeclf`."""
-    options = {"--out": str(out), "--keep": f"{candidate.keep:g}", **_epochs_and_seed(search)}
+    epochs = min(search.epochs, option_default(slim, "epochs"))
+    options = {
+        "--out": str(out),
+        "--keep": f"{candidate.keep:g}",
+        "--epochs": _unless_default(slim, "epochs", epochs),
+        "--seed": _unless_default(slim, "seed", search.seed),
+    }
     return ["slim", str(run), *_words(options)]
 
 
-def _epochs_and_seed(search: Search) -> dict[str, str | None]:
-    return {
-        "--epochs": None if search.epochs == train_default("epochs") else str(search.epochs),
-        "--seed": None if search.seed == 0 else str(search.seed),
-    }
+def _unless_default(command: click.Command, name: str, value: int) -> str | None:
+    return None if value == option_default(command, name) else str(value)
 
 
 def _words(options: dict[str, str | None]) -> list[str]:
@@ -51,14 +59,14 @@ def _words(options: dict[str, str | None]) -> list[str]:
 
 
 def train_rung(
-    candidate: Candidate, search: Search, *, out: Path, epochs: int, log: Path, tick: Tick
+    candidate: Candidate, search: Search, *, root: Path, epochs: int, log: Path, tick: Tick
 ) -> Rung:
     """Train a candidate up to `epochs` epochs of all phases.
 
     Args:
         candidate: the network.
         search: what decides the figures.
-        out: folder of the candidate.
+        root: folder of the fit.
         epochs: where to stop.
         log: file that gets all that the training says.
         tick: is called about every second.
@@ -67,9 +75,8 @@ def train_rung(
         EdgeclfError: the training fails.
     """
     started = perf_counter()
-    run = out / "run"
-    answer = out / "rung.json"
-    arguments = [epochs, answer, *train_arguments(candidate, search, run)[1:]]
+    answer = root / candidate.name / "rung.json"
+    arguments = [epochs, answer, *train_arguments(candidate, search, _run(candidate, root))[1:]]
     if run_child("edgeclf.benchmarks.fit.rung", arguments, log=log, tick=tick):
         raise failure(log)
     best = read_json(answer)
@@ -85,7 +92,6 @@ def finish(
     candidate: Candidate,
     search: Search,
     *,
-    out: Path,
     root: Path,
     measure: Measure,
     log: Path,
@@ -97,7 +103,6 @@ def finish(
     Args:
         candidate: the network.
         search: what decides the figures.
-        out: folder of the candidate.
         root: folder of the fit.
         measure: measures a file.
         log: file that gets all that the training says.
@@ -107,12 +112,12 @@ def finish(
         EdgeclfError: one of the steps fails.
     """
     started = perf_counter()
-    run, models = out / "run", out / "models"
+    run, models = _run(candidate, root), root / candidate.name / "models"
     arguments = [*train_arguments(candidate, search, run), "--resume"]
     if run_child("edgeclf", arguments, log=log, tick=tick):
         raise failure(log)
     if candidate.keep < 1:
-        whole, run = run, out / _SLIM
+        whole, run = run, root / candidate.name / _SLIM
         # One that was interrupted is made anew.
         arguments = [*slim_arguments(candidate, search, run=whole, out=run), "--overwrite"]
         log = log.with_name("slim.log")
@@ -143,6 +148,11 @@ def finish(
         gate=None if converted["gate"] is None else converted["gate"]["verdict"],
         seconds=round(perf_counter() - started, 1),
     )
+
+
+def _run(candidate: Candidate, root: Path) -> Path:
+    """Return the folder of the whole network's training, which its shares have in common."""
+    return root / candidate.whole / "run"
 
 
 def recommended_command(candidate: Candidate, search: Search) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from edgeclf.benchmarks.fit import search as search_module
 from edgeclf.benchmarks.fit.candidates import Candidate
+from edgeclf.benchmarks.fit.measuring import UnavailableError
 from edgeclf.benchmarks.fit.results import Finished, Fit, Latency, Rung, Search, read_known
 from edgeclf.benchmarks.fit.search import Limits, Searcher
 from edgeclf.edge_runtime.errors import EdgeclfError
@@ -32,7 +33,8 @@ class Simulation:
         self.ms: dict[str, float] = {}
         self.file_ms: dict[str, float] = {}  # of the trained file, where that is another
         self.losses: dict[str, float] = {}
-        self.broken: dict[str, str] = {}
+        self.broken: dict[str, str] = {}  # at any step, by reason
+        self.unavailable: dict[str, str] = {}
         self.dies_after = 10_000
         self.seconds = 10.0
         self.background_load = 0.0
@@ -77,6 +79,8 @@ class Simulation:
         pass
 
     def __call__(self, candidate: Candidate) -> Latency:
+        if candidate.name in self.unavailable:
+            raise UnavailableError(self.unavailable[candidate.name])
         self._ask("measure", candidate.name)
         return latency(self.ms[candidate.name], background_load=self.background_load)
 

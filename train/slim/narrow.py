@@ -31,29 +31,23 @@ def narrow(model: keras.Model, layout: Layout, kept: Kept) -> keras.Model:
 
 
 def narrow_evenly(model: keras.Model, *, keep: float) -> keras.Model:
-    """Return `model` with about a share of its multiply-accumulates, its weights not solved again:
-    for latency, which weights do not decide. All layers keep the same share of their channels.
+    """Return `model` with a share of its multiply-accumulates, its weights not solved again: for
+    latency, which weights do not decide. Its layers keep about the same share of their channels.
 
     Args:
         model: the network.
-        keep: share of the multiply-accumulates, above 0, at most 1.
+        keep: share of the multiply-accumulates that stays at most, which `check_keep` allows.
     """
     layout = read_layout(model)
-    tried = [_even_widths(layout, part) for part in np.linspace(0.05, 1, 96)]
-    wanted = keep * layout.multiplications()
-    widths = min(tried, key=lambda widths: abs(layout.multiplications(widths) - wanted))
-    kept = {name: np.arange(layout.widths[name]) < widths[name] for name in layout.removable}
+    widths = dict(layout.widths)
+    budget = int(keep * layout.multiplications())
+    steps = {source: channel_step(widths[source]) for source in layout.removable}
+    while layout.multiplications(widths) > budget:
+        wide = [source for source, step in steps.items() if widths[source] > step]
+        widest = max(wide, key=lambda source: widths[source] / layout.widths[source])
+        widths[widest] -= steps[widest]
+    kept = {source: np.arange(layout.widths[source]) < widths[source] for source in steps}
     return narrow(model, layout, kept)
-
-
-def _even_widths(layout: Layout, part: float) -> dict[str, int]:
-    """Return the widths of layers that keep a part of their channels, a multiple of their step."""
-    steps = {source: channel_step(layout.widths[source]) for source in layout.removable}
-    narrow = {
-        source: max(round(layout.widths[source] * part / step), 1) * step
-        for source, step in steps.items()
-    }
-    return layout.widths | narrow
 
 
 def channels_read(layout: Layout, name: str, kept: Kept) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from ....models.report.templates import Tile, render_page
 from ...report.charts.points import Point, draw_points
 from ..halving import RUNGS, pareto_front
 from ..results import Fit, Trial
-from .terminal import cautions, counts_line, failures, is_measured, ordered, outcome_text, sentence
+from .terminal import cautions, counts_line, failures, ordered, outcome_text, sentence
 
 _TEMPLATE = Path(__file__).with_name("fit.html")
 
@@ -132,7 +132,7 @@ def _candidates_table(fit: Fit) -> Table:
         *(f"validation loss, rung {rung + 1}" for rung in range(RUNGS - 1)),
         "outcome",
     )
-    shown = [one for one in ordered(fit.trials) if is_measured(one)]
+    shown = [one for one in ordered(fit.trials) if one.is_measured]
     rows = [(one.candidate.name, *_cells(one), outcome_text(one)) for one in shown]
     others = len(fit.trials) - len(shown)
     note = (

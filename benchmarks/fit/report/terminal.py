@@ -35,14 +35,8 @@ def outcome_text(trial: Trial) -> str:
     return f"{trial.outcome} {reason}".strip()
 
 
-def is_measured(trial: Trial) -> bool:
-    """Return whether a candidate was looked at itself, and not judged by another one."""
-    return not trial.reason.startswith(("as ", "beside "))
-
-
 def _row(trial: Trial, fit: Fit) -> list[str]:
-    done = trial.finished
-    latency = done.latency if done else trial.latency
+    done, latency = trial.finished, trial.known_latency
     outcome = outcome_text(trial)
     if done and done.latency.p50_ms.value > fit.budget_ms:
         outcome = "finished, over budget"
@@ -72,7 +66,9 @@ def sentence(fit: Fit) -> str:
     if best is None or best.finished is None:
         return f"No finished file is within {budget}"
     network, done = best.candidate, best.finished
-    slim = "" if network.keep == 1 else f", slimmed to {network.keep:g},"
+    slim = (
+        "" if network.keep == 1 else f", slimmed to {network.keep:g} of its multiply-accumulates,"
+    )
     return (
         f"{network.architecture} at {network.input_size} pixels{slim} reaches an accuracy of "
         f"{figure(done.accuracy)} in {value(done.latency.p50_ms, at_most=2)} ms, within {budget}"
@@ -99,7 +95,7 @@ def failures(fit: Fit) -> list[str]:
     return [
         f"{one.candidate.name} failed: {one.reason}"
         for one in fit.trials
-        if one.outcome == "failed" and is_measured(one)
+        if one.outcome == "failed" and one.is_measured
     ]
 
 

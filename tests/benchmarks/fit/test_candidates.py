@@ -63,6 +63,11 @@ def test_chosen_architectures_and_sizes() -> None:
         ("densenet-tiny-48-keep-0.75", 0.75),
         ("densenet-tiny-48-keep-0.5", 0.5),
     ]
+    alike = make_candidates(choices[:1], (24,), (1 / 3, 0.3333333, 0.99999999))
+    assert [(one.name, one.keep) for one in alike] == [
+        ("densenet-tiny-24", 1.0),
+        ("densenet-tiny-24-keep-0.333333", 0.333333),
+    ]
     with pytest.raises(EdgeclfError, match="--input-size 20 is too small"):
         make_candidates([choices[1]], (20,))
     with pytest.raises(EdgeclfError, match="resnet50v2 is given twice"):

@@ -32,9 +32,11 @@ class Converter:
     """The process that makes untrained files, in this process."""
 
     made: ClassVar[list[Counter[str]]] = []
+    sizes: ClassVar[list[int]] = []
 
     def __init__(self, *_: object, **__: object) -> None:
         self.made.clear()
+        self.sizes.clear()
 
     def __enter__(self) -> "Converter":
         return self
@@ -48,6 +50,7 @@ class Converter:
         assert spec.labels == ("good", "oil", "scratch", "stain")
         assert spec.input_hw == (32, 32)
         self.made.append(operators(Path(message["file"])))
+        self.sizes.append(Path(message["file"]).stat().st_size)
         return {"done": True}, b""
 
 
@@ -107,7 +110,7 @@ def test_from_photographs_to_the_page(
     again = cli(*command, "--budget", "900ms").output
     assert in_process == []
     assert "within 900 ms on this machine" in again
-    fastest = trial["latency"]["p50_ms"]["value"]
+    fastest = trial["finished"]["latency"]["p50_ms"]["value"]
     refused = cli(*command, "--budget", "0.001us", code=1).output
     assert f"the fastest, densenet-tiny-32, takes {fastest:.2f} ms" in refused
     other = cli(*command, "--budget", "1s", "--seed", 1, code=1).output
@@ -124,16 +127,18 @@ def test_a_network_that_is_too_slow_is_slimmed(
 
     monkeypatch.setattr(place, "local_place", slow_for_the_whole)
     out = tmp_path / "fit"
-    folder = out / "densenet-tiny-32-keep-0.6"
-    shutil.copytree(tiny_run, folder / "run")
+    shutil.copytree(tiny_run, out / "densenet-tiny-32" / "run")
     command = (
         *("fit", surfaces, "--out", out, "--arch", "densenet-tiny=none", "--input-size", 32),
         *("--keep", 0.3, "--keep", 0.6, "--epochs", 2),
     )
     refused = cli(*command, "--keep", 0.01, "--budget", "1us", code=1).output
     trials = json.loads((out / "fit.json").read_text())["trials"]
-    assert "can be slimmed to 0.195 of its multiply-accumulates" in trials[-1]["reason"]
+    assert trials[-1]["reason"].endswith("0.195 of its multiply-accumulates, no further; give more")
     assert "the fastest, densenet-tiny-32-keep-0.6, takes 4.00 ms" in refused
+    assert "densenet-tiny-32-keep-0.01 failed: --keep 0.01" in refused
+    assert Converter.sizes == sorted(Converter.sizes, reverse=True)
+    assert len(set(Converter.sizes)) == 3
     said = cli(*command, "--budget", "5ms").output
     fit = valid_file("training/fit", out / "fit.json")
     assert [(one["candidate"]["name"], one["outcome"]) for one in fit["trials"]] == [
@@ -142,8 +147,9 @@ def test_a_network_that_is_too_slow_is_slimmed(
         ("densenet-tiny-32-keep-0.3", "not needed"),
     ]
     assert in_process == ["edgeclf.benchmarks.fit.rung"] * 2 + ["train", "slim", "convert"]
-    assert "densenet-tiny at 32 pixels, slimmed to 0.6, reaches an accuracy of" in said
+    assert "at 32 pixels, slimmed to 0.6 of its multiply-accumulates, reaches" in said
     assert "&& edgeclf slim run --out slim --keep 0.6 --epochs 2 && edgeclf convert slim" in said
+    folder = out / "densenet-tiny-32-keep-0.6"
     slim = json.loads((folder / "slim" / "config.json").read_text())["slim"]
     assert slim["after"] <= 0.6 * slim["before"]
     spec = Classifier(folder / "models" / "int8.tflite").spec

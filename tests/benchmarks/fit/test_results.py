@@ -92,7 +92,10 @@ def test_the_page_counts_what_another_candidate_decides(simulation) -> None:
 def test_a_slim_answer_says_so(simulation) -> None:
     simulation.add("net-96-keep-0.5", ms=1.0)
     said = summary(_fit(simulation, 9.0))
-    assert "net at 96 pixels, slimmed to 0.5, reaches an accuracy of" in said
+    assert (
+        "net at 96 pixels, slimmed to 0.5 of its multiply-accumulates, reaches an accuracy of"
+        in said
+    )
     assert "2 candidates: 1 finished, 1 over budget" in said
 
 

@@ -11,7 +11,7 @@ from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.models.networks.architectures import architecture
 from edgeclf.models.networks.classifier import build_classifier
 from edgeclf.train.slim.layout import read_layout
-from edgeclf.train.slim.narrow import narrow
+from edgeclf.train.slim.narrow import narrow, narrow_evenly
 from edgeclf.train.slim.network import SlimNetwork, check_keep, slim_network
 from edgeclf.train.slim.statistics import observe_readers
 
@@ -98,6 +98,14 @@ def test_the_share_that_was_asked_for_is_kept(model: keras.Model, half: SlimNetw
     assert half.after == read_layout(half.model).multiplications()
     assert 0.4 < half.after / half.before <= 0.5
     assert all(count % 4 == 0 for count in half.channels.values())
+
+
+@pytest.mark.parametrize("keep", [0.9, 0.6, 0.5, 0.25])
+def test_an_even_network_has_the_share_at_most_and_hardly_less(keep: float) -> None:
+    model = build_classifier(architecture("densenet-small"), classes=4, input_hw=(32, 32))
+    slim = narrow_evenly(model, keep=keep)
+    share = read_layout(slim).multiplications() / read_layout(model).multiplications()
+    assert keep - 0.05 < share <= keep
 
 
 def test_the_same_seed_gives_the_same_network(model: keras.Model, half: SlimNetwork) -> None:
