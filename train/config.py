@@ -19,7 +19,8 @@ class PhaseConfig:
     """One stretch of training.
 
     Attributes:
-        name: `head` (backbone frozen), `fine-tune` (BatchNorm frozen) or `scratch` (nothing is).
+        name: `head` (backbone frozen), `fine-tune` (BatchNorm frozen), `scratch` (nothing is), or
+            `slim` (all is: an epoch that says how good a slimmed network is as it comes).
         epochs: at most so many.
         learning_rate: Adam's, once it has warmed up.
         schedule: how the learning rate falls: where the validation loss no longer does (`plateau`,
@@ -27,7 +28,7 @@ class PhaseConfig:
         layer_decay: share of it that the first layer gets; the last has all of it.
     """
 
-    name: Literal["head", "fine-tune", "scratch"]
+    name: Literal["head", "fine-tune", "scratch", "slim"]
     epochs: int
     learning_rate: float
     schedule: Schedule = "cosine"

@@ -107,6 +107,8 @@ def slim_run(config: SlimConfig) -> Evaluation:
 
 def _training(config: SlimConfig, run: Run) -> TrainConfig:
     """Return the fine-tuning: the images, split and augmentation are those of the run."""
+    # Few images may teach less than the solved weights know: the network as it comes is kept, too.
+    as_it_comes = PhaseConfig("slim", 1, 0.0)
     phase = PhaseConfig("fine-tune", config.epochs, config.learning_rate)
     return TrainConfig(
         data=config.data or run.data,
@@ -121,7 +123,7 @@ def _training(config: SlimConfig, run: Run) -> TrainConfig:
         test_fraction=len(run.split("test")) / len(run.images),
         batch_size=run.batch_size,
         precision="float32",
-        phases=(phase,) if config.epochs else (),
+        phases=(as_it_comes, phase) if config.epochs else (),
         head_draws=1,
         patience=1,
         label_smoothing=0.0,

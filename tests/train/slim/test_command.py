@@ -14,6 +14,7 @@ from small_networks import drawn_images
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.models.float_model import FloatModel
 from edgeclf.models.good_only import GOOD_ONLY_LABELS
+from edgeclf.models.networks.weights import read_weights
 from edgeclf.models.run import read_run
 from edgeclf.train.slim.layout import read_layout
 
@@ -44,9 +45,21 @@ def test_the_run_is_built_again_as_it_was_left(tiny_run: Path, slim_run: Path) -
     assert config["weights"] == "none"
     assert (slim_run / "split.csv").read_bytes() == (tiny_run / "split.csv").read_bytes()
     rows = (slim_run / "history.csv").read_text().splitlines()
-    assert len(rows) == 2
-    assert rows[1].startswith("fine-tune,1,")
+    assert [row.split(",")[:2] for row in rows[1:]] == [["slim", "1"], ["fine-tune", "1"]]
     assert "slim" in (slim_run / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
+def test_fine_tuning_that_harms_is_not_kept(eager_cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
+    common = ("slim", tiny_run, "--keep", 0.7, "--images", 20)
+    eager_cli(*common, "--epochs", 1, "--learning-rate", 0.3, "--out", tmp_path / "tuned")
+    eager_cli(*common, "--epochs", 0, "--out", tmp_path / "plain")
+    metrics = valid_file("training/metrics", tmp_path / "tuned" / "metrics.json")
+    assert (metrics["best_epoch"]["phase"], metrics["best_epoch"]["epoch"]) == ("slim", 1)
+    tuned, plain = (read_weights(tmp_path / name / "model.keras") for name in ("tuned", "plain"))
+    assert tuned.keys() == plain.keys()
+    for name, arrays in tuned.items():
+        for one, other in zip(arrays, plain[name], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
 def test_it_is_converted_and_slimmed_again(
