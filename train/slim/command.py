@@ -34,7 +34,7 @@ from ...edge_runtime.command_line.option_types import SEED, FiniteRange
 )
 @click.option(
     "--learning-rate",
-    default=1e-4,
+    default=1e-5,
     type=FiniteRange(0, min_open=True),
     help="Learning rate of fine-tuning.",
 )
