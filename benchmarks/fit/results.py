@@ -188,6 +188,15 @@ class Fit:
         return "this machine" if self.search.on is None else self.search.on
 
 
+def failures(trials: Iterable[Trial]) -> list[str]:
+    """Return which candidates could not be measured or trained, and why, a line each."""
+    return [
+        f"{one.candidate.name} failed: {one.reason}"
+        for one in trials
+        if one.outcome == "failed" and one.is_measured
+    ]
+
+
 def recommended_trial(trials: tuple[Trial, ...], *, budget_ms: float) -> Trial | None:
     """Return the trial whose file has the lowest validation loss within the budget, if any has."""
     fitting = [

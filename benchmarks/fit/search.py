@@ -4,7 +4,7 @@ What is known of a candidate is written to `fit.json` as soon as it is known. Th
 is called again asks for the same steps in the same order, and takes what is known already.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from .results import (
     Search,
     Trial,
     busiest,
+    failures,
     recommended_trial,
     write_fit,
 )
@@ -157,12 +158,13 @@ class Searcher:
             reasons = dict.fromkeys(one.reason for one in trials)
             raise EdgeclfError("no candidate can be measured: " + "; ".join(reasons))
         if not fitting:
+            failed = "; ".join(failures(trials))
             fastest = min(timed, key=lambda name: timed[name])
             budget = f"{self._limits.budget_ms:g} ms or less on {self._fit(is_over=False).place}"
             raise EdgeclfError(
                 f"no candidate takes {budget}; the fastest, {fastest}, takes "
                 f"{timed[fastest]:.2f} ms: give a larger --budget, a smaller --input-size, or "
-                f"--keep with a smaller share{_refusals(trials)}"
+                f"--keep with a smaller share{f' ({failed})' if failed else ''}"
             )
         return sorted(fitting, key=lambda name: -timed[name])
 
@@ -260,13 +262,6 @@ class Searcher:
 
 def _is_done(trial: Trial, rung: int) -> bool:
     return trial.finished is not None if rung == _LAST else len(trial.rungs) > rung
-
-
-def _refusals(trials: Iterable[Trial]) -> str:
-    """Return why candidates could not be measured, in brackets; empty if all could."""
-    failed = [one for one in trials if one.outcome == "failed" and one.is_measured]
-    reasons = "; ".join(f"{one.candidate.name} failed: {one.reason}" for one in failed)
-    return f" ({reasons})" if reasons else ""
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from ....models.report.table import Table
 from ....models.report.templates import Tile, render_page
 from ...report.charts.points import Point, draw_points
 from ..halving import RUNGS, pareto_front
-from ..results import Fit, Trial
-from .terminal import cautions, counts_line, failures, ordered, outcome_text, sentence
+from ..results import Fit, Trial, failures
+from .terminal import cautions, counts_line, ordered, outcome_text, sentence
 
 _TEMPLATE = Path(__file__).with_name("fit.html")
 
@@ -36,7 +36,7 @@ def fit_page(fit: Fit) -> str:
         command=fit.command,
         finished=_finished_table(fit),
         candidates=_candidates_table(fit),
-        failures=failures(fit),
+        failures=failures(fit.trials),
         recommended=fit.recommended,
     )
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 from ....edge_runtime.command_line.table import format_table
 from ....models.report.figures import NONE, count, figure, value
-from ..results import Fit, Outcome, Trial, busiest
+from ..results import Fit, Outcome, Trial, busiest, failures
 
 _ORDER: list[Outcome] = [
     "finished", "behind", "no time", "failed", "over budget", "not needed", "open",
@@ -90,15 +90,6 @@ def cautions(fit: Fit) -> list[str]:
     return found
 
 
-def failures(fit: Fit) -> list[str]:
-    """Return which candidates could not be measured or trained, and why, a line each."""
-    return [
-        f"{one.candidate.name} failed: {one.reason}"
-        for one in fit.trials
-        if one.outcome == "failed" and one.is_measured
-    ]
-
-
 def summary(fit: Fit) -> str:
     """Return the lines below the table: the answer, its command, and what became of the others."""
     images = max((done.images for _, done in fit.finished), default=0)
@@ -106,7 +97,7 @@ def summary(fit: Fit) -> str:
         counts_line(fit),
         f"{sentence(fit)} ({count(images, 'test image')}, which no choice used)",
         *(f"Warning: {caution}" for caution in cautions(fit)),
-        *(f"Warning: {failure}" for failure in failures(fit)),
+        *(f"Warning: {failure}" for failure in failures(fit.trials)),
     ]
     done = dict(fit.finished).get(fit.recommended or "")
     if done:
