@@ -5,7 +5,7 @@ import click
 from ..edge_runtime.text import printable
 from .config import RunOptions, TrainConfig
 from .data.dataset import read_dataset
-from .fitting.checkpoint import is_finished, training_key
+from .fitting.checkpoint import is_finished, training_key, weights_digest
 from .fitting.fit import build_model
 from .fitting.history import read_history
 from .training import check_out, fit_dataset, plain_config
@@ -26,7 +26,7 @@ def train_until(config: TrainConfig, *, epochs: int) -> list[dict[str, str]]:
     for warning in dataset.warnings:
         click.echo(f"Warning: {printable(warning)}", err=True)
     model = build_model(config, classes=len(dataset.labels))
-    key = training_key(plain_config(config), dataset, model)
+    key = training_key(plain_config(config), dataset, start_weights=weights_digest(model))
     if not is_finished(config.out, key):
         fit_dataset(model, key, dataset, config, options, None, pause_after=epochs)
     return read_history(config.out)

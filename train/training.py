@@ -34,7 +34,14 @@ from .data.dataset import Dataset, read_dataset
 from .data.features import FEATURES_FILE
 from .evaluation.evaluate import Evaluation, evaluate
 from .evaluation.saliency import find_masks
-from .fitting.checkpoint import CHECKPOINT_NAME, Checkpoint, Key, is_finished, training_key
+from .fitting.checkpoint import (
+    CHECKPOINT_NAME,
+    Checkpoint,
+    Key,
+    is_finished,
+    training_key,
+    weights_digest,
+)
 from .fitting.distribute import find_strategy, is_chief
 from .fitting.event_log import LOGS_NAME, EventLog, remove_events
 from .fitting.fit import FitResult, build_model, fit
@@ -58,10 +65,13 @@ class StartNetwork:
     Attributes:
         model: the network; of `config.channels`.
         settings: what the run's config.json shall hold of where it comes from.
+        digest: of the weights that the training began with, if a checkpoint has those of `model`;
+            None if they are its own.
     """
 
     model: keras.Model
     settings: dict[str, Any]
+    digest: str | None = None
 
 
 def run_training(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Metrics:
@@ -124,12 +134,13 @@ def train_on(
         rule=config.resize,
     )
     model = start.model if start else build_model(config, classes=len(dataset.labels))
-    key = training_key(plain_config(config), dataset, model)
+    settings = start.settings if start else {}
+    digest = (start.digest if start else None) or weights_digest(model)
+    key = training_key(plain_config(config) | settings, dataset, start_weights=digest)
     result = None
     if options.resume and is_finished(out, key):
         click.echo(f"{out}: finished already{_thresholds_elsewhere(out, options)}")
     else:
-        settings = start.settings if start else {}
         result = fit_dataset(model, key, dataset, config, options, strategy, settings=settings)
     run = read_run(out)
     evaluation = evaluate(

@@ -27,32 +27,52 @@ _REMEMBERED = ("best", "wait", "cooldown_counter", "steps_done", "_ema_weights_i
 # Paths may change with the place; what lies there is in the digests.
 _PLACES = ("data", "groups", "weights")
 
+START_WEIGHTS = "start weights"
+
 Key = dict[str, Any]
 
 
-def training_key(settings: dict[str, Any], dataset: Dataset, model: keras.Model) -> Key:
+def training_key(settings: dict[str, Any], dataset: Dataset, *, start_weights: str) -> Key:
     """Return all that decides a training, by name, so that none goes on from another's.
 
     Args:
         settings: the run's config as it is written.
         dataset: with its splits.
-        model: with the weights that it starts from.
+        start_weights: what `weights_digest` returned of the network that it starts from.
     """
     images = hashlib.sha256(repr(dataset.labels).encode())
     for name, split in sorted(dataset.splits.items()):
         images.update(name.encode())
         images.update(np.ascontiguousarray(split.pixels).data)
         images.update(np.ascontiguousarray(split.classes).data)
-    start = hashlib.sha256()
-    for array in model.get_weights():
-        start.update(np.ascontiguousarray(array).data)
     key = {name: value for name, value in settings.items() if name not in _PLACES} | {
         "images": images.hexdigest()[:16],
-        "start weights": start.hexdigest()[:16],
+        START_WEIGHTS: start_weights,
         "software": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
     }
     plain: Key = json.loads(json.dumps(key))
     return plain
+
+
+def weights_digest(model: keras.Model) -> str:
+    """Return the digest of a network's weights, 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for array in model.get_weights():
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]
+
+
+def recorded_key(folder: Path) -> Key | None:
+    """Return the key of the training in `folder`, interrupted or finished; None without one.
+
+    Raises:
+        EdgeclfError: its file is damaged.
+    """
+    path = folder / CHECKPOINT_NAME
+    if path.exists():
+        return _read(path).state["key"]  # type: ignore[no-any-return]
+    path = folder / METRICS_NAME
+    return _finished_key(path) if path.exists() else None
 
 
 def is_finished(folder: Path, key: Key) -> bool:
@@ -64,15 +84,19 @@ def is_finished(folder: Path, key: Key) -> bool:
     path = folder / METRICS_NAME
     if (folder / CHECKPOINT_NAME).exists() or not path.exists():
         return False
+    _check_same(path, _finished_key(path), key)
+    return True
+
+
+def _finished_key(path: Path) -> Key:
     metrics = read_json(path)
-    theirs = metrics.get("trained_with") if isinstance(metrics, dict) else None
-    if not isinstance(theirs, dict):
+    key = metrics.get("trained_with") if isinstance(metrics, dict) else None
+    if not isinstance(key, dict):
         raise EdgeclfError(
             f"{path}: does not say what it was trained with; start anew with --overwrite and "
             "without --resume"
         )
-    _check_same(path, theirs, key)
-    return True
+    return key
 
 
 def _check_same(path: Path, theirs: Key, ours: Key) -> None:
@@ -99,6 +123,24 @@ class _Saved:
     state: dict[str, Any]
     variables: tuple[NDArray[Any], ...]
     best: tuple[NDArray[Any], ...]
+
+
+def _read(path: Path) -> _Saved:
+    try:
+        with np.load(path) as archive:
+            state = json.loads(str(archive["state"]))
+            state |= {
+                "key": dict(state["key"]),
+                "rows": list(state["rows"]),
+                "seconds": float(state["seconds"]),
+            }
+            return _Saved(state, _numbered(archive, "variable"), _numbered(archive, "best"))
+    except DAMAGED_ARRAYS as error:
+        reason = " ".join(str(error).split())
+        raise EdgeclfError(
+            f"{path}: no readable checkpoint ({reason}); start anew with --overwrite and "
+            "without --resume"
+        ) from None
 
 
 class TrainingPaused(Exception):  # noqa: N818, nothing has gone wrong
@@ -134,22 +176,12 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         Raises:
             EdgeclfError: it is damaged, or another training's.
         """
-        try:
-            with np.load(self.path) as archive:
-                state = json.loads(str(archive["state"]))
-                theirs = state["key"]
-                saved = _Saved(state, _numbered(archive, "variable"), _numbered(archive, "best"))
-                self.history.rows = list(state["rows"])
-                self.history.seconds_before = float(state["seconds"])
-        except DAMAGED_ARRAYS as error:
-            reason = " ".join(str(error).split())
-            raise EdgeclfError(
-                f"{self.path}: no readable checkpoint ({reason}); start anew with --overwrite and "
-                "without --resume"
-            ) from None
-        _check_same(self.path, theirs, self.key)
+        saved = _read(self.path)
+        _check_same(self.path, saved.state["key"], self.key)
         self._saved = saved
-        self.phase = state["phase"]
+        self.phase = saved.state["phase"]
+        self.history.rows = saved.state["rows"]
+        self.history.seconds_before = saved.state["seconds"]
 
     def begin(self, model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]) -> bool:
         """Bring the compiled `model` to where the checkpoint stands in this phase, if it does.

@@ -102,9 +102,11 @@ def fit(
             raise
         checkpoint.save_best()
         interrupted = True
-        # A network that was slimmed would not be slimmed to the very same bits again.
-        further = "" if config.channels else "; the same command with --resume goes on"
-        click.echo(f"\nInterrupted: the best epoch so far is kept and scored{further}.", err=True)
+        click.echo(
+            "\nInterrupted: the best epoch so far is kept and scored; the same command with "
+            "--resume goes on.",
+            err=True,
+        )
     return FitResult(tuple(history.rows), history.best, interrupted, history.seconds)
 
 

@@ -45,6 +45,11 @@ from ...edge_runtime.command_line.option_types import SEED, FiniteRange
 )
 @click.option("--seed", default=0, type=SEED, help="Seed of images, order and augmentation.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Continue the fine-tuning in --out if interrupted; needs the same options.",
+)
 def slim(**options: Any) -> None:
     """Make RUN, the folder that `edgeclf train` left, a run that computes less.
 

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,11 +15,12 @@ from ...models.data.examples import Split, draw_order
 from ...models.data.mix import MixConfig
 from ...models.float_model import FloatModel
 from ...models.good_only import is_good_only
+from ...models.networks.channels import with_channels
 from ...models.run import CONFIG_NAME, Run, read_run
 from ..config import DistillConfig, PhaseConfig, RunOptions, TrainConfig
 from ..data.dataset import read_dataset
 from ..evaluation.evaluate import Evaluation
-from ..fitting.checkpoint import CHECKPOINT_NAME
+from ..fitting.checkpoint import START_WEIGHTS, Key, recorded_key
 from ..training import StartNetwork, check_out, train_on
 from .layout import read_layout
 from .network import check_keep, slim_network
@@ -37,6 +40,7 @@ class SlimConfig:
         data: folder of the run's images; None where it has not moved.
         seed: of the choice of images and of the fine-tuning.
         overwrite: whether a run in `out` may be replaced.
+        resume: whether to go on with a fine-tuning that was interrupted, if `out` holds one.
     """
 
     run: Path
@@ -48,6 +52,7 @@ class SlimConfig:
     data: Path | None
     seed: int
     overwrite: bool
+    resume: bool
 
 
 def slim_run(config: SlimConfig) -> Evaluation:
@@ -66,7 +71,10 @@ def slim_run(config: SlimConfig) -> Evaluation:
     if config.out.resolve() == config.run.resolve():
         raise EdgeclfError(f"{config.out}: --out is RUN's own folder; choose another")
     options = RunOptions(
-        overwrite=config.overwrite, recall=run.info.calibration.recall, good=run.info.good
+        overwrite=config.overwrite,
+        resume=config.resume,
+        recall=run.info.calibration.recall,
+        good=run.info.good,
     )
     check_out(config.out, options)
     model = FloatModel(run.info).keras_model  # calibrated, as it teaches
@@ -75,34 +83,50 @@ def slim_run(config: SlimConfig) -> Evaluation:
     assert training.distill is not None
     dataset = read_dataset(training)
     inputs = _choose(dataset.splits["train"], count=config.images, seed=config.seed)
-    slim = slim_network(
-        model,
-        inputs,
-        keep=config.keep,
-        temperature=training.distill.temperature,
-        seed=config.seed,
-    )
-    click.echo(
-        f"{slim.after / 1e6:.1f} of {slim.before / 1e6:.1f} million multiply-accumulates stay "
-        f"({slim.after / slim.before:.3f}): {slim.removed} of {slim.removable} channels that may "
-        "leave have left"
-    )
-    settings = {
-        "slim": {
-            "keep": config.keep,
-            "images": len(inputs),
-            "before": slim.before,
-            "after": slim.after,
-        }
-    }
-    evaluation = train_on(
-        dataset,
-        replace(training, channels={**run.info.channels, **slim.channels}),
-        options,
-        start=StartNetwork(slim.model, settings),
-    )
-    (config.out / CHECKPOINT_NAME).unlink(missing_ok=True)  # of a fine-tuning that was interrupted
-    return evaluation
+    asked = {"keep": config.keep, "images": len(inputs)}
+    begun = recorded_key(config.out) if config.resume else None
+    if begun is not None:
+        channels, start = _slimmed_before(model, begun, asked, out=config.out)
+    else:
+        slim = slim_network(
+            model,
+            inputs,
+            keep=config.keep,
+            temperature=training.distill.temperature,
+            seed=config.seed,
+        )
+        click.echo(
+            f"{slim.after / 1e6:.1f} of {slim.before / 1e6:.1f} million multiply-accumulates stay "
+            f"({slim.after / slim.before:.3f}): {slim.removed} of {slim.removable} channels that "
+            "may leave have left"
+        )
+        channels = {**run.info.channels, **slim.channels}
+        counts = {"before": slim.before, "after": slim.after}
+        start = StartNetwork(slim.model, {"slim": asked | counts})
+    return train_on(dataset, replace(training, channels=channels), options, start=start)
+
+
+def _slimmed_before(
+    model: keras.Model, begun: Key, asked: dict[str, Any], *, out: Path
+) -> tuple[dict[str, int], StartNetwork]:
+    """Return the channels of a slimming that was begun in `out`, and its network without weights.
+
+    Those are in the checkpoint: to solve them again would not give the very same bits.
+
+    Args:
+        model: the network that is slimmed.
+        begun: the key of what was begun.
+        asked: what is asked for now, of which the key tells whether it is the same.
+        out: the folder.
+    """
+    channels, known = begun.get("channels"), begun.get("slim")
+    if not isinstance(channels, dict) or not isinstance(known, dict):
+        raise EdgeclfError(
+            f"{out}: holds what `edgeclf train` left, and `edgeclf slim` does not go on with that; "
+            "choose another --out, or replace it with --overwrite and without --resume"
+        )
+    network = with_channels(model, channels, where=f"{out}: its checkpoint")
+    return channels, StartNetwork(network, {"slim": known | asked}, begun[START_WEIGHTS])
 
 
 def _training(config: SlimConfig, run: Run) -> TrainConfig:

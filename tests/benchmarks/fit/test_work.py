@@ -75,7 +75,7 @@ def test_a_slim_network_begins_with_the_training_of_the_whole(
     assert commands.lines == [
         f"train photographs --out {run} --arch net --weights none --input-size 96 --epochs 16 "
         "--resume",
-        f"slim {run} --out {folder / 'slim'} --keep 0.5 --overwrite",
+        f"slim {run} --out {folder / 'slim'} --keep 0.5 --resume --overwrite",
         f"convert {folder / 'slim'} --out {folder / 'models'} --recipes int8",
     ]
     assert (done.file, done.bytes) == (f"{SLIM.name}/models/int8.tflite", 5)
@@ -93,7 +93,7 @@ def test_a_slim_network_begins_with_the_training_of_the_whole(
     ]
 
 
-def test_a_slim_run_that_was_interrupted_is_made_anew(commands: Commands, tmp_path: Path) -> None:
+def test_a_slim_run_that_was_interrupted_goes_on(commands: Commands, tmp_path: Path) -> None:
     commands.failing = "slim"
     with pytest.raises(EdgeclfError, match=r"no such channel .*slim\.log"):
         finish(SLIM, tmp_path)
@@ -104,7 +104,7 @@ def test_a_slim_run_that_was_interrupted_is_made_anew(commands: Commands, tmp_pa
     assert [line.split()[0] for line in commands.lines] == [
         "train", "slim", "train", "slim", "convert",
     ]  # fmt: skip
-    assert commands.lines[-2].endswith(" --overwrite")
+    assert commands.lines[-2].endswith(" --resume --overwrite")
 
 
 @pytest.mark.parametrize(
