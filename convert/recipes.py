@@ -54,8 +54,13 @@ class Recipe:
 _ALL = (
     Recipe("float32", "float32", "float32", "the float model, without BatchNorm"),
     Recipe("float16", "float16", "float32", "half the size, computes in float32"),
-    Recipe("dynamic", "int8", "float32", "a quarter of the size, quantizes activations on the fly"),
-    Recipe("int8", "int8", "int8", "full integer: a quarter of the size, and the fastest"),
+    Recipe(
+        "dynamic",
+        "int8",
+        "float32",
+        "weights a quarter of the size, quantizes activations on the fly",
+    ),
+    Recipe("int8", "int8", "int8", "full integer: weights a quarter of the size, and the fastest"),
     Recipe("int16x8", "int8", "int16", "int8 weights, int16 activations: exact, but slow anywhere"),
     Recipe("int8-qat", "int8", "int8", "int8, fine-tuned until it agrees with float", trains=True),
 )

@@ -18,13 +18,13 @@ from ...edge_runtime.command_line.option_types import FiniteRange
 from ...edge_runtime.command_line.table import format_table
 from ...edge_runtime.quiet import quiet_tensorflow
 from ...edge_runtime.tflite.interpreter import Interpreter, open_interpreter
-from ...models.metrics.statistics import student_interval
 from ...models.networks.architectures import ARCHITECTURES, architecture
 from ..measure.machine import BackgroundLoad
-from ..results.estimates import median
+from ..results.estimates import median, ratio_estimate
 
 _CLASSES, _IMAGES = 5, 4
 _INFERENCES = 3  # of each file in a round
+_BLOCKS = 10  # of rounds, in each of which a median is taken: what disturbs a round does not count
 
 
 @click.command(context_settings={"show_default": True})
@@ -48,11 +48,13 @@ def slim_latency(arch: str, keep: str, zeros: float, rounds: int, threads: int) 
     ]
     background = BackgroundLoad()
     ms = time_by_turns(opened, rounds)
+    blocks = [block.T for block in np.array_split(ms, min(_BLOCKS, rounds))]
+    whole = [block[0] for block in blocks]
     rows = []
-    for name, part, file, times in zip(names, parts, files, ms.T, strict=True):
-        ratios = times / ms[:, 0]
-        interval = student_interval([float(ratio) for ratio in ratios])
-        ends = f"{ratios.mean():.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+    for index, (name, part, file) in enumerate(zip(names, parts, files, strict=True)):
+        times = ms[:, index]
+        ratio = ratio_estimate([block[index] for block in blocks], reference=whole)
+        ends = f"{ratio.value:.3f} [{ratio.interval.low:.3f}, {ratio.interval.high:.3f}]"
         row = [name, f"{part:.3f}", f"{len(file) / 1e6:.2f}", f"{median(list(times)):.2f}", ends]
         rows.append(row)
     header = ["network", "multiply-accumulates", "MB", "p50 ms", "latency / whole"]

@@ -21,6 +21,8 @@ from .subjects import model_file, photographs
 
 _PROBE = Path(__file__).with_name("probe.py")
 
+_INFERENCES = 3
+
 # Two inferences of one process do the same; more than this apart, something else was counted.
 _REPEATABLE = 0.001
 
@@ -97,6 +99,24 @@ def measure(
         different=int(np.count_nonzero(differences)),
         largest_difference=float(differences.max()),
     )
+
+
+def count_inference(emulator: Emulator, board: Board, *, file: Path, image: Path) -> int:
+    """Return the instructions of one inference of a model file on the board, on one thread.
+
+    Args:
+        emulator: the system.
+        board: as which it runs.
+        file: of any model.
+        image: what it sees.
+
+    Raises:
+        EdgeclfError: it cannot be run there, or another processor was emulated.
+    """
+    where = f"{file} on {board.title}"
+    probed = emulator.python(board, _PROBE, file, *[image] * _INFERENCES)
+    _check_processor(where, board, json.loads(probed.stdout))
+    return _inference(where, probed.instructions)
 
 
 def _check_answer(where: str, answer: dict[str, Any], expected: Prediction) -> None:

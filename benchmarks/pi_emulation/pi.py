@@ -1,6 +1,7 @@
 """A Raspberry Pi without a Raspberry Pi: the wheel on an emulated Pi 4 and Pi 5.
 
     python benchmarks/pi_emulation/pi.py [--model NAME] [--update-budgets]
+    python benchmarks/pi_emulation/pi.py --file MODEL.tflite [--file OTHER.tflite]
 
 Builds the wheel, sets up an arm64 system under QEMU in --work, installs the wheel there, makes the
 models, and runs them. The system and the models are kept for later runs. See docs/develop/pi.md.
@@ -15,6 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
+import cv2
+import numpy as np
 
 from edgeclf.benchmarks.pi_emulation.boards import BOARDS, Board
 from edgeclf.benchmarks.pi_emulation.budgets import (
@@ -26,7 +29,7 @@ from edgeclf.benchmarks.pi_emulation.budgets import (
 from edgeclf.benchmarks.pi_emulation.cache import alone_in, keep_folder
 from edgeclf.benchmarks.pi_emulation.debian import UnavailableError
 from edgeclf.benchmarks.pi_emulation.emulator import Emulator
-from edgeclf.benchmarks.pi_emulation.measure import Measurement, measure
+from edgeclf.benchmarks.pi_emulation.measure import Measurement, count_inference, measure
 from edgeclf.benchmarks.pi_emulation.report import markdown_table, text_table
 from edgeclf.benchmarks.pi_emulation.subjects import (
     MODELS,
@@ -42,6 +45,7 @@ from edgeclf.benchmarks.pi_emulation.system import (
     install,
     keep_system,
 )
+from edgeclf.edge_runtime.command_line.table import format_table
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import write_json
 from edgeclf.edge_runtime.tflite.interpreter import runtime_name
@@ -58,6 +62,13 @@ _PATH = click.Path(path_type=Path)
     type=click.Choice(MODELS),
     help="Model to measure; repeatable.",
 )
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Model file of which only the instructions are counted, in place of --model; repeatable.",
+)
 @click.option("--json", "json_file", type=_PATH, help="JSON file to write all figures to.")
 @click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
 @click.option(
@@ -73,7 +84,12 @@ _PATH = click.Path(path_type=Path)
     help="Folder for the emulated system and the models, used again by later runs.",
 )
 def main(
-    models: tuple[str, ...], json_file: Path | None, markdown: bool, updates: bool, work: Path
+    models: tuple[str, ...],
+    files: tuple[Path, ...],
+    json_file: Path | None,
+    markdown: bool,
+    updates: bool,
+    work: Path,
 ) -> None:
     """Run the models on an emulated Pi 4 and Pi 5, check them there and count instructions."""
     check_machine()
@@ -84,6 +100,9 @@ def main(
         wheel = build_wheel(Path(installed))
         install("--no-deps", "--offline", wheel, into=Path(installed) / "site")
         emulator = Emulator(system, Path(installed) / "site")
+        if files:
+            click.echo(_counted(emulator, files))
+            return
         subjects = {model: _subject(work, model) for model in models}
         measured = _measure(emulator, subjects)
     click.echo((markdown_table if markdown else text_table)(measured))
@@ -96,6 +115,25 @@ def main(
     exceeded = over_budget(measured, read_budgets())
     if exceeded:
         raise EdgeclfError("\nError: ".join(exceeded))
+
+
+def _counted(emulator: Emulator, files: Sequence[Path]) -> str:
+    """Return a table of the instructions of files, and of their ratios to those of the first."""
+    rows = []
+    with TemporaryDirectory(prefix="edgeclf-pi-") as folder:
+        image = Path(folder) / "noise.png"
+        pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+        cv2.imwrite(str(image), pixels)
+        for board in BOARDS:
+            counts = [
+                count_inference(emulator, board, file=file.absolute(), image=image)
+                for file in files
+            ]
+            rows += [
+                [str(file), board.title, f"{count / 1e6:.2f}", f"{count / counts[0]:.3f}"]
+                for file, count in zip(files, counts, strict=True)
+            ]
+    return format_table(["file", "board", "M instructions", "to the first"], rows)
 
 
 def _subject(work: Path, model: str) -> Path:

@@ -129,8 +129,8 @@ def cautions(evaluation: Evaluation, history: Sequence[dict[str, str]]) -> list[
     found = [*_chance(evaluation), *_unfinished(history)]
     if temperature.at_bound:
         found.append(
-            f"The temperature, {temperature.value:.2f}, is the furthest that is allowed: the "
-            "validation images would have it further, and may not be like others."
+            f"The temperature, by which logits are divided, is at its limit of "
+            f"{temperature.value:.2f}: the validation images may not be like others."
         )
     if 0 < temperature.images < FEW_IMAGES:
         found.append(

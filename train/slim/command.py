@@ -18,7 +18,7 @@ from ...edge_runtime.command_line.option_types import SEED, FiniteRange
     required=True,
     type=FiniteRange(0, 1, min_open=True),
     metavar="SHARE",
-    help="Share of RUN's multiply-accumulates to keep at most; latency falls about as much.",
+    help="Share of RUN's multiply-accumulates to keep at most; a smaller share is faster.",
 )
 @click.option(
     "--images",

@@ -46,7 +46,10 @@ class V4l2Camera:
         path = Path(self._device)
         if not path.exists():
             found = " ".join(sorted(str(found) for found in Path("/dev").glob("video*")))
-            raise LostError(f"no such camera (found: {found or 'none'})")
+            raise LostError(
+                f"no such camera (found: {found or 'none'}); `edgeclf doctor --camera "
+                f"{self._device}` says more"
+            )
         if not os.access(path, os.R_OK | os.W_OK):
             raise RefusedError("no right to use the camera; join its group: usermod -aG video USER")
         # OpenCV's own wait for a frame, 10 s, is longer than ours.

@@ -23,7 +23,7 @@ from edgeclf.benchmarks.pi_emulation.boards import BOARDS, Board
 from edgeclf.benchmarks.pi_emulation.budgets import over_budget, read_budgets, update_budgets
 from edgeclf.benchmarks.pi_emulation.cache import keep_folder
 from edgeclf.benchmarks.pi_emulation.emulator import Emulator, Ran
-from edgeclf.benchmarks.pi_emulation.measure import Measurement, measure
+from edgeclf.benchmarks.pi_emulation.measure import Measurement, count_inference, measure
 from edgeclf.benchmarks.pi_emulation.probe import probe
 from edgeclf.benchmarks.pi_emulation.report import markdown_table, text_table
 from edgeclf.benchmarks.pi_emulation.subjects import MODELS, RECIPES
@@ -68,7 +68,7 @@ def emulation() -> None:
 
 
 @pytest.mark.usefixtures("emulation")
-def test_the_wheel_runs_on_both_boards_as_it_does_here(tmp_path: Path) -> None:
+def test_the_wheel_runs_on_both_boards_as_it_does_here(tiny_models: Path, tmp_path: Path) -> None:
     done = run_pi("--model", "densenet-tiny", "--json", tmp_path / "pi.json")
     if done.returncode == os.EX_UNAVAILABLE:
         line = done.stderr.strip().splitlines()[-1]
@@ -86,6 +86,11 @@ def test_the_wheel_runs_on_both_boards_as_it_does_here(tmp_path: Path) -> None:
     # Only the Pi 5 has the dot product, which is what makes int8 cheap.
     assert seen["pi5", "int8"]["inference"] < 0.8 * seen["pi4", "int8"]["inference"]
     assert all(f"{board.title} ({board.cpu})" in done.stdout for board in BOARDS)
+    done = run_pi("--file", tiny_models / "int8.tflite")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()[2:]]
+    assert [row[1:3] for row in rows] == [board.title.split() for board in BOARDS]
+    assert all(0.1 < float(row[3]) < 1 and row[4] == "1.000" for row in rows)
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,12 @@ def measure_pretended(board: PretendedBoard, subject: Path) -> Measurement:
 def test_the_second_inference_is_what_counts(subject: Path) -> None:
     measured = measure_pretended(PretendedBoard(), subject)
     assert (measured.inference, measured.start, measured.different) == (50, 1000, 0)
+    emulator, file = cast(Emulator, PretendedBoard()), subject / "models" / "int8.tflite"
+    image = next((subject / "photographs").rglob("*.png"))
+    assert count_inference(emulator, BOARDS[0], file=file, image=image) == 50
+    elsewhere = cast(Emulator, PretendedBoard(seen={"cpu_part": 0xD0B}))
+    with pytest.raises(EdgeclfError, match="is no cortex-a72"):
+        count_inference(elsewhere, BOARDS[0], file=file, image=image)
 
 
 @pytest.mark.parametrize(
