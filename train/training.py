@@ -133,15 +133,16 @@ def train_on(
         size_hw=config.input_hw,
         rule=config.resize,
     )
-    model = start.model if start else build_model(config, classes=len(dataset.labels))
-    settings = start.settings if start else {}
-    digest = (start.digest if start else None) or weights_digest(model)
-    key = training_key(plain_config(config) | settings, dataset, start_weights=digest)
+    start = start or StartNetwork(build_model(config, classes=len(dataset.labels)), {})
+    digest = start.digest or weights_digest(start.model)
+    key = training_key(plain_config(config) | start.settings, dataset, start_weights=digest)
     result = None
     if options.resume and is_finished(out, key):
         click.echo(f"{out}: finished already{_thresholds_elsewhere(out, options)}")
     else:
-        result = fit_dataset(model, key, dataset, config, options, strategy, settings=settings)
+        result = fit_dataset(
+            start.model, key, dataset, config, options, strategy, settings=start.settings
+        )
     run = read_run(out)
     evaluation = evaluate(
         run.info,

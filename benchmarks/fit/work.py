@@ -119,8 +119,8 @@ def finish(
     if candidate.keep < 1:
         whole, run = run, root / candidate.name / _SLIM
         # Before its first epoch there is nothing to go on from: then it is made anew.
-        arguments = [*slim_arguments(candidate, search, run=whole, out=run)]
-        arguments += ["--resume", "--overwrite"]
+        slimming = slim_arguments(candidate, search, run=whole, out=run)
+        arguments = [*slimming, "--resume", "--overwrite"]
         log = log.with_name("slim.log")
         if not (run / METRICS_NAME).is_file() and run_child(
             "edgeclf", arguments, log=log, tick=tick

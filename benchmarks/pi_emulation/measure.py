@@ -78,11 +78,7 @@ def measure(
     words = ("edgeclf", "run", file, images[0], "--json", "--threads", "1")
     run = emulator.python(board, "-m", *words)
     _check_answer(where, json.loads(run.stdout), classifier.classify(read_image(images[0])))
-    probed = emulator.python(board, _PROBE, file, *images)
-    seen = json.loads(probed.stdout)
-    _check_processor(where, board, seen)
-    if not seen["delegated_parts"]:
-        raise EdgeclfError(f"{where}: XNNPACK is not active; {seen['runtime']} ran plain kernels")
+    seen, inference = _probed(emulator, board, where, file=file, images=images)
     if not seen["self_test"]:
         raise EdgeclfError(f"{where}: the self-test that the file carries fails")
     differences = np.abs(np.subtract(seen["outputs"], probe(file, images)["outputs"]))
@@ -91,7 +87,7 @@ def measure(
         model=model,
         recipe=recipe,
         board=board.name,
-        inference=_inference(where, probed.instructions),
+        inference=inference,
         start=run.instructions[-1],
         peak_bytes=seen["peak_bytes"],
         delegated_parts=seen["delegated_parts"],
@@ -111,12 +107,22 @@ def count_inference(emulator: Emulator, board: Board, *, file: Path, image: Path
         image: what it sees.
 
     Raises:
-        EdgeclfError: it cannot be run there, or another processor was emulated.
+        EdgeclfError: it cannot be run there, without XNNPACK, or another processor was emulated.
     """
     where = f"{file} on {board.title}"
-    probed = emulator.python(board, _PROBE, file, *[image] * _INFERENCES)
-    _check_processor(where, board, json.loads(probed.stdout))
-    return _inference(where, probed.instructions)
+    return _probed(emulator, board, where, file=file, images=[image] * _INFERENCES)[1]
+
+
+def _probed(
+    emulator: Emulator, board: Board, where: str, *, file: Path, images: list[Path]
+) -> tuple[dict[str, Any], int]:
+    """Return what the probe sees of a model file on the board, and instructions of an inference."""
+    probed = emulator.python(board, _PROBE, file, *images)
+    seen = json.loads(probed.stdout)
+    _check_processor(where, board, seen)
+    if not seen["delegated_parts"]:
+        raise EdgeclfError(f"{where}: XNNPACK is not active; {seen['runtime']} ran plain kernels")
+    return seen, _inference(where, probed.instructions)
 
 
 def _check_answer(where: str, answer: dict[str, Any], expected: Prediction) -> None:

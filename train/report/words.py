@@ -129,7 +129,7 @@ def cautions(evaluation: Evaluation, history: Sequence[dict[str, str]]) -> list[
     found = [*_chance(evaluation), *_unfinished(history)]
     if temperature.at_bound:
         found.append(
-            f"The temperature, by which logits are divided, is at its limit of "
+            "The temperature, by which logits are divided, is at its limit of "
             f"{temperature.value:.2f}: the validation images may not be like others."
         )
     if 0 < temperature.images < FEW_IMAGES:
