@@ -118,7 +118,7 @@ def take_good_only(options: dict[str, Any]) -> GoodOnlyConfig | None:
 
 def train_config(data: Path, out: Path, **options: Any) -> TrainConfig:
     """Return the training that the options of `edgeclf train` ask for, within its context."""
-    _check_together(out, options)
+    _check_together(options)
     chosen = architecture(options["arch"])
     size = options["input_size"] or chosen.input_size
     final = options["fine_size"] or size
@@ -166,7 +166,7 @@ def _phases(options: dict[str, Any]) -> tuple[PhaseConfig, ...]:
     return head, PhaseConfig("fine-tune", epochs, rate or 1e-4, schedule, decay)
 
 
-def _check_together(out: Path, options: dict[str, Any]) -> None:
+def _check_together(options: dict[str, Any]) -> None:
     """Refuse options that contradict one another."""
     source = click.get_current_context().get_parameter_source
     given = [name for name in options if source(name) == ParameterSource.COMMANDLINE]
@@ -179,8 +179,6 @@ def _check_together(out: Path, options: dict[str, Any]) -> None:
         )
     if options["sampling"] == "balanced" and "class_weights" in given:
         raise click.UsageError("give --sampling balanced or --class-weights, not both")
-    if options["distill_from"] and out.resolve() == options["distill_from"].resolve():
-        raise click.UsageError("--out is the teacher's own folder; choose another")
     if options["unlabelled"]:
         if not options["distill_from"]:
             raise click.UsageError("--unlabelled needs a teacher; add --distill-from RUN")

@@ -55,6 +55,9 @@ PREVIOUS_NAME = "previous"
 
 CURVES_NAME = "curves.png"
 
+# Of the files that a training writes whole.
+_SUFFIXES = (".csv", ".html", ".json", ".keras", ".md", ".npz", ".png", ".txt")
+
 _DEFAULTS = RunOptions()
 
 
@@ -84,7 +87,7 @@ def run_training(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Metric
     """
     strategy = find_strategy()
     if is_chief(strategy):
-        check_out(config.out, options)
+        check_out(config.out, options, teacher=config.distill and config.distill.teacher)
         return train_on(read_dataset(config), config, options, strategy=strategy).plain
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder)
@@ -97,10 +100,15 @@ def run_training(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Metric
         return train_on(read_dataset(elsewhere), elsewhere, quiet, strategy=strategy).plain
 
 
-def check_out(out: Path, options: RunOptions) -> None:
-    """Raise EdgeclfError if `out` holds what `options` do not allow to replace or to finish, or
-    cannot be a folder."""
+def check_out(out: Path, options: RunOptions, *, teacher: Path | None = None) -> None:
+    """Raise EdgeclfError if `out` holds what `options` do not allow to replace or to finish, holds
+    the run that teaches, or cannot be a folder."""
     check_folder(out)
+    previous = out / PREVIOUS_NAME
+    if teacher is not None and teacher.resolve() in (out.resolve(), previous.resolve()):
+        raise EdgeclfError(
+            f"{teacher}: is the teacher, and would go once {out} is written; choose another --out"
+        )
     unfinished = (out / CHECKPOINT_NAME).exists()
     if unfinished and not options.resume and not options.overwrite:
         raise EdgeclfError(
@@ -221,29 +229,36 @@ def _photographs(dataset: Dataset, split: str, data: Path) -> Photographs:
 def make_room(out: Path, *, resume: bool) -> None:
     """Remove what an earlier training has left, but nothing that is needed to go on.
 
-    A run that is finished is set aside until the new one is.
+    A run that is finished is kept aside until the new one is.
     """
     if not resume and all((out / name).is_file() for name in (MODEL_NAME, METRICS_NAME)):
-        _set_aside(out)
+        # An interrupted one has scores, too: then what lies aside is the one that is finished.
+        if not (out / CHECKPOINT_NAME).exists():
+            _keep_aside(out)
+        if (out / PREVIOUS_NAME).is_dir():
+            where = out / PREVIOUS_NAME
+            click.echo(f"The run before is in {where} until this one is finished", err=True)
     drawn = (HISTORY_NAME, CURVES_NAME)
     own = (MODEL_NAME, METRICS_NAME, CHECKPOINT_NAME, FEATURES_FILE, *drawn)
     of_another = () if resume else own
-    for name in (CALIBRATION_NAME, *of_another):
+    for name in (*of_another, CALIBRATION_NAME):
         (out / name).unlink(missing_ok=True)
     if not resume:
         remove_events(out / LOGS_NAME)
-    for suffix in {Path(MODEL_NAME).suffix, Path(CHECKPOINT_NAME).suffix}:
+    for suffix in _SUFFIXES:
         remove_leftovers(out, suffix)
 
 
-def _set_aside(out: Path) -> None:
-    previous = out / PREVIOUS_NAME
-    shutil.rmtree(previous, ignore_errors=True)  # older than the one that is finished here
-    previous.mkdir()
+def _keep_aside(out: Path) -> None:
+    """Copy the run: at no time is there none that is whole, even if the process is killed."""
+    previous, unfinished = out / PREVIOUS_NAME, out / f".{PREVIOUS_NAME}"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
     for name in RUN_NAMES:
         if (out / name).is_file():
-            (out / name).replace(previous / name)
-    click.echo(f"The run before is in {previous} until this one is finished", err=True)
+            shutil.copy2(out / name, unfinished)
+    shutil.rmtree(previous, ignore_errors=True)
+    unfinished.replace(previous)
 
 
 def _training_json(result: FitResult, dataset: Dataset, key: Key) -> dict[str, Any]:
@@ -253,7 +268,7 @@ def _training_json(result: FitResult, dataset: Dataset, key: Key) -> dict[str, A
         "warnings": list(dataset.warnings),
     }
     if not result.history:
-        return known
+        return known | {"trained_with": key}
     return known | {
         "best_epoch": result.best,
         "epochs": len(result.history),
@@ -271,6 +286,7 @@ def plain_config(config: TrainConfig) -> dict[str, Any]:
         teacher = config.distill.teacher
         values["distill"]["teacher"] = str(teacher.resolve())
         values["distill"]["teacher_sha256"] = sha256_of(teacher / MODEL_NAME)
+        values["distill"]["teacher_calibration"] = read_run(teacher).info.calibration.temperature
         if (unlabelled := config.distill.unlabelled) is not None:
             values["distill"]["unlabelled"] = str(unlabelled.resolve())
     del values["out"]

@@ -20,7 +20,6 @@ from edgeclf.models.networks import weights
 from edgeclf.models.photographs import load_photographs, run_photographs
 from edgeclf.models.run import read_run
 from edgeclf.models.score_calibration import Calibration
-from edgeclf.train import training
 from edgeclf.train.fitting.history import History
 
 LEFT = {
@@ -295,27 +294,6 @@ def test_a_run_does_not_lie_in_its_data(train_quick, data: Path, inside: str) ->
     result = train_quick(data, out, code=1)
     assert "lies in the data folder" in result.output
     assert sorted(data.rglob("*")) == before
-
-
-def test_the_run_before_stands_until_the_new_one_does(
-    train_quick, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = tmp_path / "run"
-    train_quick(data, run)
-    model = (run / "model.keras").read_bytes()
-
-    def fail(*_arguments: object, **_options: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(training, "fit", fail)
-        result = train_quick(data, run, "--overwrite", "--seed", 1, code=1)
-    assert f"The run before is in {run / 'previous'}" in result.output
-    assert (run / "previous" / "model.keras").read_bytes() == model
-    assert read_run(run / "previous").seed == 0
-    train_quick(data, run, "--overwrite", "--seed", 1)
-    assert not (run / "previous").exists()
-    assert read_run(run).seed == 1
 
 
 def test_unknown_names_list_the_valid_ones(cli, data: Path, tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_a_damaged_checkpoint_is_one_line(
         }[damage]
     )
     result = cli(*options(tiny_run, surfaces, copy), "--resume", code=1)
-    assert f"{path}: no readable checkpoint (" in result.stderr.splitlines()[-1]
+    assert f"{path}: no readable checkpoint, damaged" in result.stderr.splitlines()[-1]
 
 
 def test_the_curves_are_those_of_the_history(whole: Path) -> None:

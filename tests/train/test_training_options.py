@@ -135,7 +135,6 @@ def test_everything_at_once_is_trained_and_written_down(
         (("--epochs", 0, "--fine-size", 48), "--fine-size needs a head and a fine-tune"),
         (("--sampling", "balanced", "--class-weights", "sqrt"), "--sampling balanced or"),
         (("--distill-from", "x", "--test-fraction", 0.3), "leave --test-fraction"),
-        (("--distill-from", "run"), "--out is the teacher's own folder"),
         (("--weights", "none", "--epochs", 0), "nothing to train"),
     ],
 )

@@ -26,6 +26,7 @@ _REMEMBERED = ("best", "wait", "cooldown_counter", "steps_done", "_ema_weights_i
 
 # Paths may change with the place; what lies there is in the digests.
 _PLACES = ("data", "groups", "weights")
+_PLACES_OF_DISTILL = ("teacher", "unlabelled")
 
 START_WEIGHTS = "start weights"
 
@@ -45,13 +46,18 @@ def training_key(settings: dict[str, Any], dataset: Dataset, *, start_weights: s
         images.update(name.encode())
         images.update(np.ascontiguousarray(split.pixels).data)
         images.update(np.ascontiguousarray(split.classes).data)
-    key = {name: value for name, value in settings.items() if name not in _PLACES} | {
+    key = _without(settings, _PLACES) | {
+        "distill": settings["distill"] and _without(settings["distill"], _PLACES_OF_DISTILL),
         "images": images.hexdigest()[:16],
         START_WEIGHTS: start_weights,
         "software": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
     }
     plain: Key = json.loads(json.dumps(key))
     return plain
+
+
+def _without(settings: dict[str, Any], places: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in places}
 
 
 def weights_digest(model: keras.Model) -> str:
@@ -100,13 +106,27 @@ def _finished_key(path: Path) -> Key:
 
 
 def _check_same(path: Path, theirs: Key, ours: Key) -> None:
-    for name in sorted(theirs.keys() | ours.keys()):
-        if theirs.get(name) != ours.get(name):
-            raise EdgeclfError(
-                f"{path}: of a training with {name} {theirs.get(name)}, now it is "
-                f"{ours.get(name)}; repeat that command with --resume, or start anew with "
-                "--overwrite and without --resume"
-            )
+    found = _first_difference(theirs, ours)
+    if found is not None:
+        name, was, now = found
+        raise EdgeclfError(
+            f"{path}: of a training with {name} {was}, now it is {now}; repeat that command with "
+            "--resume, or start anew with --overwrite and without --resume"
+        )
+
+
+def _first_difference(theirs: Any, ours: Any, name: str = "") -> tuple[str, Any, Any] | None:
+    """Return the name of the first value that differs, and both values; None if none does."""
+    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
+        theirs, ours = dict(enumerate(theirs)), dict(enumerate(ours))
+    if not isinstance(theirs, dict) or not isinstance(ours, dict):
+        return None if theirs == ours else (name, theirs, ours)
+    for key in sorted(theirs.keys() | ours.keys()):
+        place = f"{name}.{key}" if name else str(key)
+        found = _first_difference(theirs.get(key), ours.get(key), place)
+        if found is not None:
+            return found
+    return None
 
 
 @dataclass(frozen=True)
@@ -135,11 +155,10 @@ def _read(path: Path) -> _Saved:
                 "seconds": float(state["seconds"]),
             }
             return _Saved(state, _numbered(archive, "variable"), _numbered(archive, "best"))
-    except DAMAGED_ARRAYS as error:
-        reason = " ".join(str(error).split())
+    except DAMAGED_ARRAYS:
         raise EdgeclfError(
-            f"{path}: no readable checkpoint ({reason}); start anew with --overwrite and "
-            "without --resume"
+            f"{path}: no readable checkpoint, damaged or of something else; start anew with "
+            "--overwrite and without --resume"
         ) from None
 
 

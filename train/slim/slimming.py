@@ -68,15 +68,13 @@ def slim_run(config: SlimConfig) -> Evaluation:
             f"{config.run}: has learnt from good images only, and nothing fine-tunes its memory; "
             "slim a run of `edgeclf train` with classes"
         )
-    if config.out.resolve() == config.run.resolve():
-        raise EdgeclfError(f"{config.out}: --out is RUN's own folder; choose another")
     options = RunOptions(
         overwrite=config.overwrite,
         resume=config.resume,
         recall=run.info.calibration.recall,
         good=run.info.good,
     )
-    check_out(config.out, options)
+    check_out(config.out, options, teacher=config.run)
     model = FloatModel(run.info).keras_model  # calibrated, as it teaches
     check_keep(read_layout(model), config.keep, name=run.info.architecture)
     training = _training(config, run)

@@ -90,7 +90,10 @@ def test_what_is_refused(cli: Cli, tiny_run: Path, slim_run: Path, tmp_path: Pat
     result = cli("slim", tiny_run, "--out", slim_run, "--keep", 0.7, code=1)
     assert "holds a run already" in result.output
     result = cli("slim", tiny_run, "--out", tiny_run, "--keep", 0.7, "--overwrite", code=1)
-    assert "--out is RUN's own folder" in result.output
+    assert "is the teacher, and would go" in result.output
+    before = Path(shutil.copytree(tiny_run, tmp_path / "new" / "previous"))
+    result = cli("slim", before, "--out", before.parent, "--keep", 0.7, code=1)
+    assert "is the teacher, and would go" in result.output
     result = cli("slim", tmp_path, "--out", out, "--keep", 0.7, code=1)
     assert "no run" in result.output
     assert not out.exists()

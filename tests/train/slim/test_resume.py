@@ -75,15 +75,43 @@ def losses(run: Path) -> list[float]:
 def test_it_goes_on_from_no_other_slimming(cli: Cli, tiny_run: Path, copy: Path) -> None:
     files = {path: path.read_bytes() for path in copy.iterdir()}
     for other, expected in (
-        (("--keep", 0.8), "of a training with slim {'keep': 0.7, "),
-        (("--images", 10), "now it is {'keep': 0.7, 'images': 10, "),
-        (("--epochs", 3), "of a training with phases "),
+        (("--keep", 0.8), "of a training with slim.keep 0.7, now it is 0.8; repeat"),
+        (("--images", 10), "of a training with slim.images 20, now it is 10; repeat"),
+        (("--epochs", 3), "of a training with phases.1.epochs 2, now it is 3; repeat"),
         (("--seed", 1), "of a training with seed 0, now it is 1; repeat"),
     ):
         result = cli(*command(tiny_run, copy), "--resume", *other, code=1)
         assert expected in result.stderr
         assert len(result.stderr.splitlines()[-1].split("Error: ")) == 2
     assert {path: path.read_bytes() for path in copy.iterdir()} == files
+
+
+def test_it_goes_on_with_a_run_that_has_moved(
+    cli: Cli, tiny_run: Path, copy: Path, tmp_path: Path
+) -> None:
+    moved = Path(shutil.copytree(tiny_run, tmp_path / "moved"))
+    result = cli(*command(moved, copy), "--resume")
+    assert "Going on after epoch 1 of" in result.output
+    result = cli(*command(tiny_run, copy), "--resume")
+    assert f"{copy}: finished already" in result.output
+
+
+def test_it_goes_on_with_no_run_that_says_something_else(
+    cli: Cli, tiny_run: Path, copy: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(tiny_run, tmp_path / "other"))
+    calibration = json.loads((other / "calibration.json").read_text())
+    was = calibration["temperature"]
+    (other / "calibration.json").write_text(json.dumps(calibration | {"temperature": 9.0}))
+    result = cli(*command(other, copy), "--resume", code=1)
+    assert f"distill.teacher_calibration {was}, now it is 9.0; repeat" in result.stderr
+
+
+def test_without_fine_tuning_it_is_finished(cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    asked = (*command(tiny_run, out), "--epochs", 0, "--resume")
+    assert "multiply-accumulates stay" in cli(*asked).output
+    assert f"{out}: finished already" in cli(*asked).output
 
 
 def test_it_goes_on_from_no_training(cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
