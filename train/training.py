@@ -87,7 +87,7 @@ def run_training(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Metric
     """
     strategy = find_strategy()
     if is_chief(strategy):
-        check_out(config.out, options, teacher=config.distill and config.distill.teacher)
+        check_out(config.out, options, teacher=config.distill.teacher if config.distill else None)
         return train_on(read_dataset(config), config, options, strategy=strategy).plain
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder)

@@ -24,7 +24,7 @@ from ...edge_runtime.command_line.option_types import SEED, FiniteRange
     "--images",
     default=200,
     type=click.IntRange(min=1),
-    help="Number of training images on which channels are chosen and weights solved again.",
+    help="Number of training images on which channels are chosen.",
 )
 @click.option(
     "--epochs",

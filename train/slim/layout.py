@@ -139,6 +139,11 @@ def norms_behind(layout: Layout, name: str) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(norms)) or None
 
 
+def takes_constant(layout: Layout, name: str) -> bool:
+    """Return whether something can be added to what the layer `name` makes."""
+    return layout.layers[name].keras.use_bias or norms_behind(layout, name) is not None
+
+
 def read_layout(model: keras.Model) -> Layout:
     """Return the layout of a functional model."""
     reads = _reads(model)

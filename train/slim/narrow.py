@@ -25,7 +25,7 @@ def narrow(model: keras.Model, layout: Layout, kept: Kept) -> keras.Model:
     channels = {source: int(stay.sum()) for source, stay in kept.items()}
     narrowed = with_channels(model, channels, where=model.name)
     for name, layer in layout.layers.items():
-        if layer.keras.weights:
+        if getattr(layer.keras, "weights", ()):  # arithmetic has no such attribute
             narrowed.get_layer(name).set_weights(_narrow_layer(layout, name, kept))
     return narrowed
 

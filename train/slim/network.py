@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge_runtime.errors import EdgeclfError
-from .layout import Layout, norms_behind, read_layout
-from .narrow import Kept, channels_read, narrow
+from .in_turn import solve_in_turn
+from .layout import Layout, read_layout, takes_constant
+from .narrow import Kept, narrow
 from .removal import ReaderWeights, remove_channels, smallest_widths
-from .statistics import ReaderStatistics, Values, observe_readers
+from .statistics import ReaderStatistics, observe_readers
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,7 @@ class SlimNetwork:
 def slim_network(
     model: keras.Model,
     inputs: NDArray[np.uint8],
+    solve_on: NDArray[np.uint8],
     *,
     keep: float,
     temperature: float,
@@ -57,6 +59,7 @@ def slim_network(
     Args:
         model: a classifier that ends in a dense layer with a softmax.
         inputs: RGB uint8 of shape (images, height, width, 3), on which channels are chosen.
+        solve_on: more of them, on which weights are solved.
         keep: share of the multiply-accumulates that stays at most, above 0, at most 1.
         temperature: by which logits are divided to see how much the scores depend on a channel.
         seed: of what is looked at.
@@ -68,7 +71,6 @@ def slim_network(
     check_keep(layout, keep, name=model.name)
     names = [name for name in layout.layers if _reads_removable(layout, name)]
     seen = observe_readers(model, layout, names, inputs, temperature=temperature, seed=seed)
-    means = {name: seen[name].mean for name in names}
     # Their moments are let go one by one: those of a large network take gigabytes.
     readers = {name: _weights(layout, name, seen.pop(name)) for name in names}
     before = layout.multiplications()
@@ -77,8 +79,11 @@ def slim_network(
         kept = remove_channels(layout, readers, budget=budget, advance=bar.update)
     kept = {source: stays for source, stays in kept.items() if not stays.all()}
     slim = narrow(model, layout, kept)
-    for name in names:
-        _set_solved(slim, layout, name, readers[name], means[name], kept)
+    for name, reader in readers.items():
+        made = kept.get(name, slice(None))
+        kernel = slim.get_layer(name).kernel
+        kernel.assign(reader.kernel()[..., made].reshape(kernel.shape))
+    solve_in_turn(model, slim, kept, solve_on, seed=seed)
     return SlimNetwork(
         model=slim,
         kept=kept,
@@ -110,45 +115,7 @@ def _reads_removable(layout: Layout, name: str) -> bool:
 
 def _weights(layout: Layout, name: str, seen: ReaderStatistics) -> ReaderWeights:
     kernel = layout.layers[name].keras.get_weights()[0]
-    constant = _takes_constant(layout, name)
-    moments = seen.covariance if constant else seen.moments / seen.windows
+    moments = seen.covariance if takes_constant(layout, name) else seen.moments / seen.windows
     return ReaderWeights(
         kernel.reshape(-1, *kernel.shape[-2:]), moments, sensitivity=seen.sensitivity
     )
-
-
-def _takes_constant(layout: Layout, name: str) -> bool:
-    """Return whether something can be added to what the layer makes."""
-    return layout.layers[name].keras.use_bias or norms_behind(layout, name) is not None
-
-
-def _set_solved(
-    slim: keras.Model,
-    layout: Layout,
-    name: str,
-    solved: ReaderWeights,
-    mean: Values,
-    kept: Kept,
-) -> None:
-    """Give a layer of the slim network its solved weights, and the mean of what it made before."""
-    layer = slim.get_layer(name)
-    made = kept.get(name, np.ones(layout.widths[name], np.bool_))
-    kernel = solved.kernel()[..., made].reshape(layer.kernel.shape)
-    if not _takes_constant(layout, name):
-        layer.set_weights([kernel])
-        return
-    original = layout.layers[name].keras.get_weights()[0]
-    original = np.moveaxis(original.reshape(-1, *original.shape[-2:]), 1, 0)
-    lost = mean @ (original.reshape(solved.weights.shape) - solved.weights)
-    if layer.use_bias:
-        layer.set_weights([kernel, layer.get_weights()[1] + lost[made]])
-        return
-    layer.set_weights([kernel])
-    for norm in norms_behind(layout, name) or ():
-        parts = [
-            lost if source == name else np.zeros(layout.widths[source])
-            for source in layout.layers[norm].sources
-        ]
-        shift = np.concatenate(parts)[channels_read(layout, norm, kept)]
-        moving_mean = slim.get_layer(norm).moving_mean
-        moving_mean.assign(moving_mean - shift.astype(np.float32))

@@ -8,6 +8,7 @@ how much the scores depend on each output, is the cost of the channel.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from .layout import Layout
 from .statistics import Values
 
-# Shares that are added to the diagonal of the second moments: of each of its values, as few images
-# make what channels share look larger than it is; and of their mean, so that there is an inverse.
+# Share of each second moment that is added to it, as few images make what channels share look
+# larger than it is; and of their mean, so that there is an inverse.
 _DAMPING = 0.01
 _LEAST_DAMPING = 1e-6
 
@@ -45,7 +46,7 @@ class ReaderWeights:
         self.weights = by_channel.astype(np.float64)
         self.stays = np.ones(channels, np.bool_)
         self._sensitivity = sensitivity.copy()
-        self._inverse = np.linalg.inv(damped(second_moments))
+        self._inverse = np.linalg.inv(damped(second_moments, _DAMPING))
 
     def costs(self) -> Values:
         """Return what each channel would cost, of shape (channels,); infinite where it has left."""
@@ -81,10 +82,10 @@ class ReaderWeights:
         return np.ascontiguousarray(by_channel.swapaxes(0, 1), np.float32)
 
 
-def damped(second_moments: Values) -> Values:
-    """Return second moments with more on the diagonal, so that they can be inverted."""
-    diagonal = np.diagonal(second_moments)
-    more = _DAMPING * diagonal + (_LEAST_DAMPING * diagonal.mean() or 1.0)
+def damped(second_moments: NDArray[Any], share: float) -> Values:
+    """Return second moments with a share more on the diagonal, so that they can be inverted."""
+    diagonal = np.diagonal(second_moments).astype(np.float64)
+    more = share * diagonal + (_LEAST_DAMPING * diagonal.mean() or 1.0)
     return np.asarray(second_moments + np.diag(more))
 
 

@@ -1,5 +1,6 @@
 """From a run to a run with fewer channels, fine-tuned towards the one that it was."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ from ..training import StartNetwork, check_out, train_on
 from .layout import read_layout
 from .network import check_keep, slim_network
 
+# Of the images on which weights are solved: what a DenseNet121 makes of so many pixels, whole and
+# slim, takes about 3 GB.
+_MOST_PIXELS = 2**24
+
 
 @dataclass(frozen=True)
 class SlimConfig:
@@ -34,7 +39,7 @@ class SlimConfig:
         run: its folder.
         out: folder of the new run.
         keep: share of the multiply-accumulates that stays at most, above 0, at most 1.
-        images: training images on which channels are chosen and weights solved, at most.
+        images: training images on which channels are chosen, at most.
         epochs: of the fine-tuning; 0 for none.
         learning_rate: of the fine-tuning.
         data: folder of the run's images; None where it has not moved.
@@ -89,6 +94,11 @@ def slim_run(config: SlimConfig) -> Evaluation:
         slim = slim_network(
             model,
             inputs,
+            _choose(
+                dataset.splits["train"],
+                count=_MOST_PIXELS // math.prod(run.info.input_hw),
+                seed=config.seed,
+            ),
             keep=config.keep,
             temperature=training.distill.temperature,
             seed=config.seed,

@@ -18,8 +18,8 @@ Values = NDArray[np.float64]
 
 _BATCH = 8
 
-# Windows of all images together, for each input of a layer: so many that its moments are known.
-_WINDOWS_FOR_INPUT = 6
+# Of all images together, for each weight of an output: so many that the moments are known.
+_ROWS_FOR_INPUT = 6
 
 
 @dataclass
@@ -95,7 +95,9 @@ def observe_readers(
             gradients = tape.gradient(moved, [made for _, made in values])
             for layer, (read, _), gradient in zip(layers, values, gradients, strict=True):
                 moving = drawn if layer is head else np.asarray(gradient)
-                places = _places(layer, read.shape, images=len(inputs))
+                places = places_of_each(
+                    layer, read.shape, rows_for_input=_ROWS_FOR_INPUT, images=len(inputs)
+                )
                 seen = _observe(layer, read.numpy(), moving, places, rng)
                 _add(found, layer.name, seen, images=len(inputs))
     return found
@@ -109,19 +111,34 @@ def _draw_directions(logits: NDArray[Any], rng: np.random.Generator) -> NDArray[
     return np.asarray(normal - root**2 * normal.sum(1, keepdims=True), np.float32)
 
 
-def _places(layer: Any, shape: Sequence[int], *, images: int) -> int:
+def places_of_each(layer: Any, shape: Sequence[int], *, rows_for_input: int, images: int) -> int:
+    """Return at how many places of each image to look at what a layer reads.
+
+    Args:
+        layer: a convolution or dense layer.
+        shape: of what it reads.
+        rows_for_input: how many rows there shall be for each weight that an output has.
+        images: how many there are.
+    """
     taps = math.prod(getattr(layer, "kernel_size", (1,)))
-    wanted = _WINDOWS_FOR_INPUT * taps * shape[-1]
+    wanted = rows_for_input * taps * shape[-1]
     return max(1, min(math.prod(shape[1:-1]), -(-wanted // images)))
 
 
-def _observe(
-    layer: Any,
-    read: NDArray[np.float32],
-    gradient: NDArray[np.float32],
-    places: int,
-    rng: np.random.Generator,
-) -> ReaderStatistics:
+def draw_rows(
+    layer: Any, read: NDArray[np.float32], places: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return what a layer multiplies its weights with, at places that are drawn.
+
+    Args:
+        layer: a convolution or dense layer.
+        read: what it reads, of shape (images, ..., channels).
+        places: of each image.
+        rng: draws them.
+
+    Returns:
+        Of shape (rows, channels * taps), a channel's taps side by side.
+    """
     windows = read[:, np.newaxis, np.newaxis]
     if is_convolution(layer):
         windows = draw_windows(
@@ -133,7 +150,17 @@ def _observe(
             places=places,
             rng=rng,
         )
-    rows = np.moveaxis(windows, -1, 1).reshape(len(windows), -1)
+    return np.asarray(np.moveaxis(windows, -1, 1).reshape(len(windows), -1))
+
+
+def _observe(
+    layer: Any,
+    read: NDArray[np.float32],
+    gradient: NDArray[np.float32],
+    places: int,
+    rng: np.random.Generator,
+) -> ReaderStatistics:
+    rows = draw_rows(layer, read, places, rng)
     outputs = gradient.reshape(-1, gradient.shape[-1]).astype(np.float64)
     return ReaderStatistics(
         windows=len(rows),

@@ -10,6 +10,7 @@ from small_networks import drawn_images, small_densenet, with_drawn_statistics
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.models.networks.architectures import architecture
 from edgeclf.models.networks.classifier import build_classifier
+from edgeclf.train.slim import network
 from edgeclf.train.slim.layout import read_layout
 from edgeclf.train.slim.narrow import narrow, narrow_evenly
 from edgeclf.train.slim.network import SlimNetwork, check_keep, slim_network
@@ -28,7 +29,7 @@ def error(model: keras.Model, slim: keras.Model) -> float:
 
 
 def slim_half(model: keras.Model) -> SlimNetwork:
-    return slim_network(model, TRAIN, keep=0.5, temperature=4.0, seed=0)
+    return slim_network(model, TRAIN, TRAIN, keep=0.5, temperature=4.0, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_channels_that_are_dead_leave_first_and_nothing_changes() -> None:
         norm.beta.assign(beta)
     fewer = {source: layout.widths[source] - 40 for source in dead}
     keep = layout.multiplications(layout.widths | fewer) / layout.multiplications()
-    slim = slim_network(model, TRAIN, keep=keep + 1e-9, temperature=4.0, seed=0)
+    slim = slim_network(model, TRAIN, TRAIN, keep=keep + 1e-9, temperature=4.0, seed=0)
     assert slim.channels == fewer
     np.testing.assert_allclose(logits(slim.model), logits(model), atol=1e-5)
 
@@ -72,7 +73,7 @@ def test_a_channel_that_is_constant_is_made_up_for_by_the_norms_behind() -> None
     layout = read_layout(model)
     fewer = layout.widths | {"conv2_block1_2_conv": 8}
     keep = layout.multiplications(fewer) / layout.multiplications()
-    slim = slim_network(model, TRAIN, keep=keep + 1e-9, temperature=4.0, seed=0)
+    slim = slim_network(model, TRAIN, TRAIN, keep=keep + 1e-9, temperature=4.0, seed=0)
     assert slim.channels == {"conv2_block1_2_conv": 8}
     np.testing.assert_allclose(logits(slim.model), logits(model), atol=1e-4)
 
@@ -80,6 +81,16 @@ def test_a_channel_that_is_constant_is_made_up_for_by_the_norms_behind() -> None
 def test_the_weights_that_are_solved_again_err_less(model: keras.Model, half: SlimNetwork) -> None:
     plain = narrow(model, read_layout(model), half.kept)
     assert error(model, half.model) < 0.3 * error(model, plain)
+
+
+def test_weights_that_are_solved_in_turn_err_less(
+    model: keras.Model, half: SlimNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On photographs that they were not solved on."""
+    monkeypatch.setattr(network, "solve_in_turn", lambda *_, **__: None)
+    once = slim_half(model)
+    assert once.channels == half.channels
+    assert error(model, half.model) < 0.3 * error(model, once.model)
 
 
 def test_channels_that_are_chosen_err_less_than_others(
@@ -125,9 +136,20 @@ def test_inverted_residuals_lose_expanded_channels() -> None:
     scores = layers.Dense(4, activation="softmax")(layers.GlobalAveragePooling2D()(y))
     keras.utils.set_random_seed(0)
     model = with_drawn_statistics(keras.Model(image, scores), 0)
-    slim = slim_network(model, TRAIN, keep=0.6, temperature=4.0, seed=0)
+    slim = slim_network(model, TRAIN, TRAIN, keep=0.6, temperature=4.0, seed=0)
     assert set(slim.channels) == {"expand"}
     assert error(model, slim.model) < error(model, narrow(model, read_layout(model), slim.kept))
+
+
+def test_layers_that_are_arithmetic_are_computed_as_they_are() -> None:
+    keras.utils.set_random_seed(0)
+    model = build_classifier(
+        architecture("mobilenetv3-small"), classes=4, input_hw=(32, 32), bn_momentum=0.0
+    )
+    model(TRAIN.astype(np.float32), training=True)  # its statistics are those of the images
+    slim = slim_network(model, TRAIN, TRAIN, keep=0.8, temperature=4.0, seed=0)
+    assert slim.after <= 0.8 * slim.before
+    assert error(model, slim.model) < 0.1 * logits(model).var(0).mean()
 
 
 def test_the_head_depends_on_its_logits_by_the_fisher_matrix(model: keras.Model) -> None:

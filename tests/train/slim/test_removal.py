@@ -34,7 +34,7 @@ def test_the_weights_that_stay_are_those_of_least_squares(
         reader.remove(channel)
     stay = rows([0, 2, 3, 5])
     every = kernel.swapaxes(0, 1).reshape(-1, OUTPUTS)
-    system = damped(moments)
+    system = damped(moments, 0.01)
     solved = np.linalg.solve(system[np.ix_(stay, stay)], system[stay] @ every)
     expected = solved.reshape(4, TAPS, OUTPUTS).swapaxes(0, 1)
     np.testing.assert_allclose(reader.kernel(), expected, rtol=1e-4, atol=1e-5)
@@ -51,7 +51,7 @@ def test_a_cost_is_by_how_much_the_weighed_error_grows(
         total += reader.costs()[channel]
         reader.remove(channel)
         off = reader.weights - before
-        error = np.einsum("io,ij,jo,o->", off, damped(moments), off, sensitivity)
+        error = np.einsum("io,ij,jo,o->", off, damped(moments, 0.01), off, sensitivity)
         assert total == pytest.approx(error)
         assert np.isinf(reader.costs()[channel])
 
