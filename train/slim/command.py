@@ -30,7 +30,7 @@ from ...edge_runtime.command_line.option_types import SEED, FiniteRange
     "--epochs",
     default=10,
     type=click.IntRange(min=0),
-    help="Epochs of fine-tuning towards RUN's scores; 0 for none.",
+    help="Limit of epochs of fine-tuning towards RUN's scores; 0 for none.",
 )
 @click.option(
     "--learning-rate",

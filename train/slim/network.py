@@ -83,6 +83,7 @@ def slim_network(
         made = kept.get(name, slice(None))
         kernel = slim.get_layer(name).kernel
         kernel.assign(reader.kernel()[..., made].reshape(kernel.shape))
+    readers.clear()  # as large as their moments were
     solve_in_turn(model, slim, kept, solve_on, seed=seed)
     return SlimNetwork(
         model=slim,

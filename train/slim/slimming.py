@@ -141,7 +141,7 @@ def _training(config: SlimConfig, run: Run) -> TrainConfig:
     """Return the fine-tuning: the images, split and augmentation are those of the run."""
     # Few images may teach less than the solved weights know: the network as it comes is kept, too.
     as_it_comes = PhaseConfig("slim", 1, 0.0)
-    phase = PhaseConfig("fine-tune", config.epochs, config.learning_rate)
+    phase = PhaseConfig("fine-tune", config.epochs, config.learning_rate, schedule="plateau")
     return TrainConfig(
         data=config.data or run.data,
         out=config.out,
@@ -157,7 +157,7 @@ def _training(config: SlimConfig, run: Run) -> TrainConfig:
         precision="float32",
         phases=(as_it_comes, phase) if config.epochs else (),
         head_draws=1,
-        patience=1,
+        patience=2,
         label_smoothing=0.0,
         class_weights="sqrt",
         dropout=0.0,
