@@ -357,6 +357,20 @@ def test_an_interrupt_keeps_the_best_epoch(
     assert {path.name for path in (tmp_path / "run").iterdir()} == LEFT
 
 
+def test_an_interrupt_in_the_first_epoch_says_what_goes_on(
+    train_quick, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "on_epoch_begin", interrupted)
+        result = train_quick(data, tmp_path / "run", code=130)
+    assert "The same command with --resume goes on." in result.stderr
+    train_quick(data, tmp_path / "run", "--resume")
+    assert (tmp_path / "run" / "metrics.json").exists()
+
+
 def test_a_loss_that_explodes_is_named(train_quick, data: Path, tmp_path: Path) -> None:
     result = train_quick(data, tmp_path / "run", "--learning-rate", 1e30, code=1)
     assert "use a lower learning rate" in result.output
