@@ -85,20 +85,18 @@ def slim_run(config: SlimConfig) -> Evaluation:
     training = _training(config, run)
     assert training.distill is not None
     dataset = read_dataset(training)
-    inputs = _choose(dataset.splits["train"], count=config.images, seed=config.seed)
+    train = dataset.splits["train"]
+    inputs = _choose(train, count=config.images, seed=config.seed)
     asked = {"keep": config.keep, "images": len(inputs)}
     begun = recorded_key(config.out) if config.resume else None
     if begun is not None:
         channels, start = _slimmed_before(model, begun, asked, out=config.out)
     else:
+        most = _MOST_PIXELS // math.prod(run.info.input_hw)
         slim = slim_network(
             model,
             inputs,
-            _choose(
-                dataset.splits["train"],
-                count=_MOST_PIXELS // math.prod(run.info.input_hw),
-                seed=config.seed,
-            ),
+            _choose(train, count=most, seed=config.seed),
             keep=config.keep,
             temperature=training.distill.temperature,
             seed=config.seed,
