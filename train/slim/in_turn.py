@@ -47,7 +47,7 @@ def solve_in_turn(
     """
     layout, slim_layout = read_layout(model), read_layout(slim)
     whole, less = _Computed(layout, inputs), _Computed(slim_layout, inputs)
-    computed = [name for name in layout.widths if layout.layers[name].reads]
+    computed = [name for name in whole.stored if layout.layers[name].reads]
     with click.progressbar(computed, label="Solving weights in turn") as bar:
         for index, name in enumerate(bar):
             layer = layout.layers[name]
@@ -70,18 +70,28 @@ def solve_in_turn(
 class _Computed:
     """What those layers of a network make of images that others still read.
 
-    Layers that work channel by channel are computed again by each that reads them: of large
-    images, all that a network makes would not fit into memory.
+    Layers that work channel by channel, but for those that shrink images, are computed again by
+    each that reads them: all that a network makes would not fit into memory.
+
+    Attributes:
+        stored: names of the layers that are not, in the order in which they are computed.
     """
 
     def __init__(self, layout: Layout, inputs: NDArray[np.uint8]) -> None:
         self._layers = layout.layers
         self._images = len(inputs)
+        self._needs: dict[str, tuple[str, ...]] = {}  # of each layer, those stored that it is of
+        stored: list[str] = []
+        for name, layer in self._layers.items():
+            needs = (n for r in layer.reads for n in ([r] if r in stored else self._needs[r]))
+            self._needs[name] = tuple(dict.fromkeys(needs))
+            shrinks = any(self._layers[read].places > layer.places for read in layer.reads)
+            if name in layout.widths or shrinks:
+                stored.append(name)
+        self.stored = tuple(stored)
         pixels = inputs.astype(np.float32)
-        self._made = {name: pixels for name in layout.widths if not self._layers[name].reads}
-        self._last_reader = {
-            source: name for name in layout.widths for source in self._layers[name].sources
-        }
+        self._made = {name: pixels for name in stored if not self._layers[name].reads}
+        self._last_reader = {need: name for name in stored for need in self._needs[name]}
 
     def rows_read_by(self, name: str, places: int, *, seed: tuple[int, ...]) -> Array:
         """Return what a layer multiplies its weights with, at places of each image.
@@ -99,17 +109,17 @@ class _Computed:
         for start, batch in enumerate(self._batches(name, tensor)):
             made[start * _BATCH :][: len(batch)] = batch
         self._made[name] = made
-        for source in set(self._layers[name].sources):
-            if self._last_reader[source] == name:
-                del self._made[source]
+        for need in self._needs[name]:
+            if self._last_reader[need] == name:
+                del self._made[need]
 
     def _batches(self, name: str, tensor: Any) -> Iterator[Array]:
-        """Yield batches of a tensor of the layer `name`, which is made of that layer's sources."""
-        sources = [*dict.fromkeys(self._layers[name].sources)]
-        tensors = [self._layers[source].keras.output for source in sources]
+        """Yield batches of a tensor of the layer `name`: what it reads or makes."""
+        needs = self._needs[name]
+        tensors = [self._layers[need].keras.output for need in needs]
         compute = None if tensor is tensors[0] else keras.Model(tensors, tensor)
         for start in range(0, self._images, _BATCH):
-            read = [self._made[source][start : start + _BATCH] for source in sources]
+            read = [self._made[need][start : start + _BATCH] for need in needs]
             yield read[0] if compute is None else np.asarray(compute(read, training=False))
 
 
