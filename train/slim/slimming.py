@@ -27,7 +27,7 @@ from .layout import read_layout
 from .network import check_keep, slim_network
 
 # Of the images on which weights are solved: what a DenseNet121 makes of so many pixels, whole and
-# slim, takes about 3 GB.
+# slim, takes about 4 GB.
 _MOST_PIXELS = 2**24
 
 
