@@ -265,15 +265,15 @@ def _training_json(result: FitResult, dataset: Dataset, key: Key) -> dict[str, A
     known = {
         "images": {name: len(split.classes) for name, split in dataset.splits.items()},
         "seconds": round(result.seconds, 1),
+        "trained_with": key,
         "warnings": list(dataset.warnings),
     }
     if not result.history:
-        return known | {"trained_with": key}
+        return known
     return known | {
         "best_epoch": result.best,
         "epochs": len(result.history),
         "interrupted": result.interrupted,
-        "trained_with": key,
     }
 
 

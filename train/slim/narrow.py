@@ -50,7 +50,7 @@ def narrow_evenly(model: keras.Model, *, keep: float) -> keras.Model:
     return narrow(model, layout, kept)
 
 
-def channels_read(layout: Layout, name: str, kept: Kept) -> NDArray[np.bool_]:
+def _channels_read(layout: Layout, name: str, kept: Kept) -> NDArray[np.bool_]:
     """Return which of the channels that the layer `name` reads stay."""
     parts = [
         kept.get(source, np.ones(layout.widths[source], np.bool_))
@@ -61,7 +61,7 @@ def channels_read(layout: Layout, name: str, kept: Kept) -> NDArray[np.bool_]:
 
 def _narrow_layer(layout: Layout, name: str, kept: Kept) -> list[NDArray[Any]]:
     layer = layout.layers[name]
-    read = channels_read(layout, name, kept)
+    read = _channels_read(layout, name, kept)
     arrays = layer.keras.get_weights()
     if not layer.is_reader:
         if read.all():
