@@ -81,6 +81,8 @@ class Finished:
         drop_points: accuracy lost against the float network on the test images, in points.
         gate: verdict of the conversion.
         seconds: what the last rung took: training, conversion and measurement.
+        largest_class: accuracy on the test images of who always names the same class, the most
+            frequent one; None in the file of an older version.
     """
 
     file: str
@@ -92,6 +94,7 @@ class Finished:
     drop_points: float | None
     gate: str | None
     seconds: float
+    largest_class: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What a finished file is worth: on the validation images, which choose, and on the test images."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,25 @@ from ...train.evaluation.temperature import log_losses
 _LEAST_SCORE = 1 / 512
 
 
-def score_file(path: Path, *, run: Path, split: str) -> tuple[float, Estimate, int]:
-    """Return mean log-loss in nats, accuracy with Wilson's interval, and number of images.
+@dataclass(frozen=True)
+class FileScore:
+    """What a file is worth on some images.
+
+    Attributes:
+        log_loss: mean negative log-likelihood, in nats.
+        accuracy: with Wilson's interval.
+        images: their number.
+        largest_class: share of the images that are of the most frequent class, 0 to 1.
+    """
+
+    log_loss: float
+    accuracy: Estimate
+    images: int
+    largest_class: float
+
+
+def score_file(path: Path, *, run: Path, split: str) -> FileScore:
+    """Return what a file is worth on the images of one side of the split.
 
     Args:
         path: a .tflite file.
@@ -35,4 +53,9 @@ def score_file(path: Path, *, run: Path, split: str) -> tuple[float, Estimate, i
     scores: NDArray[np.float32] = np.stack([classifier.scores(image) for image in loaded.pixels])
     hits = int((scores.argmax(1) == truth).sum())
     losses = log_losses(np.maximum(scores, np.float32(_LEAST_SCORE)), truth)
-    return float(losses.mean()), share_estimate(hits, images=len(truth)), len(truth)
+    return FileScore(
+        log_loss=float(losses.mean()),
+        accuracy=share_estimate(hits, images=len(truth)),
+        images=len(truth),
+        largest_class=float(np.bincount(truth).max() / len(truth)),
+    )

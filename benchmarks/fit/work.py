@@ -136,15 +136,15 @@ def finish(
             raise failure(log)
     [converted] = [one for one in read_json(report)["models"] if one["recipe"] == "int8"]
     file = models / _INT8
-    val_loss, _, _ = score_file(file, run=run, split="val")
-    _, accuracy, images = score_file(file, run=run, split="test")
+    test = score_file(file, run=run, split="test")
     return Finished(
         file=file.relative_to(root).as_posix(),
         bytes=file.stat().st_size,
         latency=measure(file),
-        val_loss=val_loss,
-        accuracy=accuracy,
-        images=images,
+        val_loss=score_file(file, run=run, split="val").log_loss,
+        accuracy=test.accuracy,
+        images=test.images,
+        largest_class=test.largest_class,
         drop_points=converted["drop_points"],
         gate=None if converted["gate"] is None else converted["gate"]["verdict"],
         seconds=round(perf_counter() - started, 1),

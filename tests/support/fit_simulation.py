@@ -104,4 +104,5 @@ class Simulation:
             drop_points=0.0,
             gate="passed",
             seconds=self.seconds,
+            largest_class=0.5,
         )

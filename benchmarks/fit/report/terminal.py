@@ -84,6 +84,12 @@ def cautions(fit: Fit) -> list[str]:
             "holds for that load alone"
         )
     done = dict(fit.finished).get(fit.recommended or "")
+    if done and done.largest_class is not None and done.accuracy.interval.low <= done.largest_class:
+        found.append(
+            f"Who always names the same class reaches {done.largest_class:.3f} on these images, "
+            "and the interval of the recommended file is not above it: it needs more photographs "
+            "or epochs"
+        )
     if done and done.gate not in {None, "passed"}:
         word = "failed" if done.gate == "failed" else "cannot decide on so few images"
         found.append(f"The gate of the conversion {word}: int8 lost {done.drop_points:.1f} points")

@@ -59,6 +59,19 @@ def test_what_makes_the_answer_less_sure_is_said(failed_gate: Fit) -> None:
         assert "gate of the conversion failed: int8 lost 3.0 points" in said
 
 
+def test_a_recommended_file_that_may_be_no_better_than_one_class_is_called_so(
+    finished_fit: Fit,
+) -> None:
+    assert "always names the same class" not in summary(finished_fit)
+    trials = tuple(
+        replace(one, finished=one.finished and replace(one.finished, largest_class=0.85))
+        for one in finished_fit.trials
+    )
+    hardly_better = replace(finished_fit, trials=trials)
+    for said in (summary(hardly_better), fit_page(hardly_better)):
+        assert "Who always names the same class reaches 0.850" in said
+
+
 def test_the_page_shows_points_front_and_budget(finished_fit: Fit) -> None:
     root = parsed(fit_page(finished_fit))
     wide, narrow = (

@@ -12,6 +12,7 @@ from fit_simulation import SEARCH, latency
 from edgeclf.benchmarks.fit import work
 from edgeclf.benchmarks.fit.candidates import Candidate
 from edgeclf.benchmarks.fit.results import Finished
+from edgeclf.benchmarks.fit.scoring import FileScore
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.models.metrics.statistics import share_estimate
 
@@ -51,7 +52,7 @@ class Commands:
 def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     done = Commands()
     monkeypatch.setattr(work, "run_child", done)
-    scores = (0.25, share_estimate(9, images=10), 10)
+    scores = FileScore(0.25, share_estimate(9, images=10), images=10, largest_class=0.5)
     monkeypatch.setattr(work, "score_file", lambda *_, **__: scores)
     return done
 
@@ -80,6 +81,7 @@ def test_a_slim_network_begins_with_the_training_of_the_whole(
     ]
     assert (done.file, done.bytes) == (f"{SLIM.name}/models/int8.tflite", 5)
     assert (done.val_loss, done.drop_points, done.gate) == (0.25, 0.5, None)
+    assert (done.images, done.largest_class) == (10, 0.5)
     commands.lines.clear()
     finish(SLIM, tmp_path)
     shutil.rmtree(folder / "models")
