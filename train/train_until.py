@@ -8,7 +8,8 @@ from .data.dataset import read_dataset
 from .fitting.checkpoint import is_finished, training_key, weights_digest
 from .fitting.fit import build_model
 from .fitting.history import read_history
-from .training import check_out, fit_dataset, plain_config
+from .run_folder import check_out
+from .training import fit_dataset, plain_config
 
 
 def train_until(config: TrainConfig, *, epochs: int) -> list[dict[str, str]]:

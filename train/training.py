@@ -12,8 +12,7 @@ import click
 import keras
 import tensorflow as tf
 
-from ..edge_runtime.errors import EdgeclfError
-from ..edge_runtime.files import check_folder, remove_leftovers, sha256_of, write_text
+from ..edge_runtime.files import sha256_of, write_text
 from ..edge_runtime.model_file.spec import check_good
 from ..edge_runtime.text import printable
 from ..models.metrics.scoring import Metrics
@@ -22,16 +21,13 @@ from ..models.run import (
     LABELS_NAME,
     METRICS_NAME,
     MODEL_NAME,
-    RUN_NAMES,
     read_run,
     write_config,
     write_split,
 )
-from ..models.score_calibration import CALIBRATION_NAME
 from .config import RunOptions, TrainConfig
 from .data.batch_streams import prepare_training_data
 from .data.dataset import Dataset, read_dataset
-from .data.features import FEATURES_FILE
 from .evaluation.evaluate import Evaluation, evaluate
 from .evaluation.saliency import find_masks
 from .fitting.checkpoint import (
@@ -43,20 +39,19 @@ from .fitting.checkpoint import (
     weights_digest,
 )
 from .fitting.distribute import find_strategy, is_chief
-from .fitting.event_log import LOGS_NAME, EventLog, remove_events
+from .fitting.event_log import LOGS_NAME, EventLog
 from .fitting.fit import FitResult, build_model, fit
-from .fitting.history import HISTORY_NAME, History
+from .fitting.history import History
 from .fitting.plots import draw_curves
 from .further_scores import draw_averaged_scores, unseen_scores
 from .report.writing import write_evaluation
-
-# Where a run lies that is replaced, until the new one is finished.
-PREVIOUS_NAME = "previous"
-
-CURVES_NAME = "curves.png"
-
-# Of the files that a training writes whole.
-_SUFFIXES = (".csv", ".html", ".json", ".keras", ".md", ".npz", ".png", ".txt")
+from .run_folder import (
+    CURVES_NAME,
+    check_out,
+    interruption_says_how_to_go_on,
+    make_room,
+    remove_intermediate,
+)
 
 _DEFAULTS = RunOptions()
 
@@ -88,7 +83,8 @@ def run_training(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Metric
     strategy = find_strategy()
     if is_chief(strategy):
         check_out(config.out, options, teacher=config.distill.teacher if config.distill else None)
-        return train_on(read_dataset(config), config, options, strategy=strategy).plain
+        with interruption_says_how_to_go_on(config.out):
+            return train_on(read_dataset(config), config, options, strategy=strategy).plain
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder)
         if options.resume and (config.out / CHECKPOINT_NAME).exists():
@@ -98,26 +94,6 @@ def run_training(config: TrainConfig, options: RunOptions = _DEFAULTS) -> Metric
         elsewhere = replace(config, out=own)
         quiet = replace(options, tensorboard=False)
         return train_on(read_dataset(elsewhere), elsewhere, quiet, strategy=strategy).plain
-
-
-def check_out(out: Path, options: RunOptions, *, teacher: Path | None = None) -> None:
-    """Raise EdgeclfError if `out` holds what `options` do not allow to replace or to finish, holds
-    the run that teaches, or cannot be a folder."""
-    check_folder(out)
-    previous = out / PREVIOUS_NAME
-    if teacher is not None and teacher.resolve() in (out.resolve(), previous.resolve()):
-        raise EdgeclfError(
-            f"{teacher}: is the teacher, and would go once {out} is written; choose another --out"
-        )
-    unfinished = (out / CHECKPOINT_NAME).exists()
-    if unfinished and not options.resume and not options.overwrite:
-        raise EdgeclfError(
-            f"{out}: holds a training that was interrupted; go on with --resume, or start anew "
-            "with --overwrite"
-        )
-    asked = options.overwrite or (options.resume and (out / METRICS_NAME).exists())
-    if (out / MODEL_NAME).exists() and not unfinished and not asked:
-        raise EdgeclfError(f"{out}: holds a run already; choose another --out, or add --overwrite")
 
 
 def train_on(
@@ -168,9 +144,7 @@ def train_on(
     val = _photographs(dataset, "val", config.data)
     write_evaluation(run, evaluation, further, val=val, test=photographs, data=config.data)
     if not result.interrupted:
-        shutil.rmtree(out / PREVIOUS_NAME, ignore_errors=True)
-        for name in (CHECKPOINT_NAME, FEATURES_FILE):
-            (out / name).unlink(missing_ok=True)
+        remove_intermediate(out)
     return evaluation
 
 
@@ -224,41 +198,6 @@ def _thresholds_elsewhere(out: Path, options: RunOptions) -> str:
 def _photographs(dataset: Dataset, split: str, data: Path) -> Photographs:
     images = [image for image in dataset.images if image.split == split]
     return Photographs(tuple(data / i.path for i in images), tuple(i.label for i in images))
-
-
-def make_room(out: Path, *, resume: bool) -> None:
-    """Remove what an earlier training has left, but nothing that is needed to go on.
-
-    A run that is finished is kept aside until the new one is.
-    """
-    if not resume and all((out / name).is_file() for name in (MODEL_NAME, METRICS_NAME)):
-        # An interrupted one has scores, too: then what lies aside is the one that is finished.
-        if not (out / CHECKPOINT_NAME).exists():
-            _keep_aside(out)
-        if (out / PREVIOUS_NAME).is_dir():
-            where = out / PREVIOUS_NAME
-            click.echo(f"The run before is in {where} until this one is finished", err=True)
-    drawn = (HISTORY_NAME, CURVES_NAME)
-    own = (MODEL_NAME, METRICS_NAME, CHECKPOINT_NAME, FEATURES_FILE, *drawn)
-    of_another = () if resume else own
-    for name in (*of_another, CALIBRATION_NAME):
-        (out / name).unlink(missing_ok=True)
-    if not resume:
-        remove_events(out / LOGS_NAME)
-    for suffix in _SUFFIXES:
-        remove_leftovers(out, suffix)
-
-
-def _keep_aside(out: Path) -> None:
-    """Copy the run: at no time is there none that is whole, even if the process is killed."""
-    previous, unfinished = out / PREVIOUS_NAME, out / f".{PREVIOUS_NAME}"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    for name in RUN_NAMES:
-        if (out / name).is_file():
-            shutil.copy2(out / name, unfinished)
-    shutil.rmtree(previous, ignore_errors=True)
-    unfinished.replace(previous)
 
 
 def _training_json(result: FitResult, dataset: Dataset, key: Key) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from edgeclf.models.networks import weights
 from edgeclf.models.photographs import load_photographs, run_photographs
 from edgeclf.models.run import read_run
 from edgeclf.models.score_calibration import Calibration
+from edgeclf.train import training
 from edgeclf.train.fitting.history import History
 
 LEFT = {
@@ -366,9 +367,23 @@ def test_an_interrupt_in_the_first_epoch_says_what_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(History, "on_epoch_begin", interrupted)
         result = train_quick(data, tmp_path / "run", code=130)
-    assert "The same command with --resume goes on." in result.stderr
+    assert "Interrupted: the same command with --resume goes on" in result.stderr
     train_quick(data, tmp_path / "run", "--resume")
     assert (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_an_interrupt_while_it_is_scored_says_what_goes_on(
+    train_quick, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "evaluate", interrupted)
+        result = train_quick(data, tmp_path / "run", code=130)
+    assert "Interrupted: the same command with --resume goes on" in result.stderr
+    train_quick(data, tmp_path / "run", "--resume")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == LEFT
 
 
 def test_a_loss_that_explodes_is_named(train_quick, data: Path, tmp_path: Path) -> None:

@@ -99,8 +99,6 @@ def fit(
         interrupted = True
     except KeyboardInterrupt:
         if not history.rows or not checkpoint.model:
-            if checkpoint.path.exists():
-                click.echo("\nThe same command with --resume goes on.", err=True)
             raise
         checkpoint.save_best()
         interrupted = True

@@ -1,6 +1,5 @@
 """A training on good images only, from the data folder to the finished run."""
 
-import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -30,7 +29,8 @@ from ..evaluation.evaluate import Evaluation, evaluate
 from ..evaluation.saliency import find_masks
 from ..fitting.fit import build_model
 from ..report.writing import write_evaluation
-from ..training import PREVIOUS_NAME, check_out, make_room, plain_config
+from ..run_folder import check_out, make_room, remove_intermediate
+from ..training import plain_config
 from .images import GoodOnlyImages, read_good_only
 from .memory import HeldOut, fit_memory
 from .summary import defects_text, score_defects
@@ -86,7 +86,7 @@ def train_good_only(
     }
     val = _photographs(found, "val", config.data)
     write_evaluation(run, evaluation, further, val=val, test=test, data=config.data)
-    shutil.rmtree(out / PREVIOUS_NAME, ignore_errors=True)
+    remove_intermediate(out)
     click.echo(defects_text(defects))
     return evaluation
 

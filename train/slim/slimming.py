@@ -22,7 +22,8 @@ from ..config import DistillConfig, PhaseConfig, RunOptions, TrainConfig
 from ..data.dataset import read_dataset
 from ..evaluation.evaluate import Evaluation
 from ..fitting.checkpoint import START_WEIGHTS, Key, recorded_key
-from ..training import StartNetwork, check_out, train_on
+from ..run_folder import check_out, interruption_says_how_to_go_on
+from ..training import StartNetwork, train_on
 from .layout import read_layout
 from .network import check_keep, slim_network
 
@@ -109,7 +110,8 @@ def slim_run(config: SlimConfig) -> Evaluation:
         channels = {**run.info.channels, **slim.channels}
         counts = {"before": slim.before, "after": slim.after}
         start = StartNetwork(slim.model, {"slim": asked | counts})
-    return train_on(dataset, replace(training, channels=channels), options, start=start)
+    with interruption_says_how_to_go_on(config.out):
+        return train_on(dataset, replace(training, channels=channels), options, start=start)
 
 
 def _slimmed_before(
