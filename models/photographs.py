@@ -31,15 +31,25 @@ class Photographs:
     labels: tuple[str, ...]
 
 
-def run_photographs(run: Run, split: str, *, data: Path | None = None) -> Photographs:
-    """Return the photographs of a split of `run`, below `data` if its folder has moved."""
-    images = run.split(split)
+def run_data(run: Run, *, data: Path | None = None) -> Path:
+    """Return the folder of the images of `run`: `data`, if that is given, as it has moved.
+
+    Raises:
+        EdgeclfError: it is not there.
+    """
     root = data or run.data
     if not root.is_dir():
         raise EdgeclfError(
             f"{root}: no such folder, though the run was trained on it; "
             "give the folder's new place with --data"
         )
+    return root
+
+
+def run_photographs(run: Run, split: str, *, data: Path | None = None) -> Photographs:
+    """Return the photographs of a split of `run`, below `data` if its folder has moved."""
+    images = run.split(split)
+    root = run_data(run, data=data)
     there = [(root / image.path).exists() for image in images]
     if not all(there):
         left = {image.label for image, is_there in zip(images, there, strict=True) if is_there}

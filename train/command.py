@@ -93,6 +93,9 @@ _OF_GOOD_ONLY = {
 }  # fmt: skip
 
 
+_OF_DISTILLATION = ("distill_temperature", "distill_weight")
+
+
 def take_good_only(options: dict[str, Any]) -> GoodOnlyConfig | None:
     """Take the options of --good-only out of `options`, and return what they ask for.
 
@@ -179,9 +182,15 @@ def _check_together(options: dict[str, Any]) -> None:
         )
     if options["sampling"] == "balanced" and "class_weights" in given:
         raise click.UsageError("give --sampling balanced or --class-weights, not both")
+    lonely = [name for name in ("unlabelled", *_OF_DISTILLATION) if name in given]
+    if lonely and not options["distill_from"]:
+        name = lonely[0].replace("_", "-")
+        raise click.UsageError(f"--{name} needs a teacher; add --distill-from RUN")
     if options["unlabelled"]:
-        if not options["distill_from"]:
-            raise click.UsageError("--unlabelled needs a teacher; add --distill-from RUN")
+        if not options["distill_weight"]:
+            raise click.UsageError(
+                "--unlabelled is learned from the teacher alone; give a --distill-weight above 0"
+            )
         if options["sampling"] == "balanced":
             raise click.UsageError("--sampling balanced needs labels; leave out --unlabelled")
         if not options["unlabelled"].is_dir():

@@ -198,7 +198,7 @@ _OPTIONS = (
     click.option(
         "--distill-temperature",
         default=4.0,
-        type=FiniteRange(0, min_open=True),
+        type=FiniteRange(0.1, 100),  # beyond, float32 rounds the loss away
         help="Temperature by which teacher's and student's logits are divided.",
     ),
     click.option(

@@ -33,7 +33,7 @@ def check_out(out: Path, options: RunOptions, *, teacher: Path | None = None) ->
     previous = out / PREVIOUS_NAME
     if teacher is not None and teacher.resolve() in (out.resolve(), previous.resolve()):
         raise EdgeclfError(
-            f"{teacher}: is the teacher, and would go once {out} is written; choose another --out"
+            f"{teacher}: is learned from, and would go once {out} is written; choose another --out"
         )
     unfinished = (out / CHECKPOINT_NAME).exists()
     if unfinished and not options.resume and not options.overwrite:

@@ -1,13 +1,11 @@
 """The first epochs of a training, which can be taken up again from where they end."""
 
-import click
-
-from ..edge_runtime.text import printable
 from .config import RunOptions, TrainConfig
 from .data.dataset import read_dataset
-from .fitting.checkpoint import is_finished, training_key, weights_digest
+from .fitting.checkpoint import is_finished
 from .fitting.fit import build_model
 from .fitting.history import read_history
+from .fitting.training_key import training_key, weights_digest
 from .run_folder import check_out
 from .training import fit_dataset, plain_config
 
@@ -24,8 +22,6 @@ def train_until(config: TrainConfig, *, epochs: int) -> list[dict[str, str]]:
     options = RunOptions(resume=True)
     check_out(config.out, options)
     dataset = read_dataset(config)
-    for warning in dataset.warnings:
-        click.echo(f"Warning: {printable(warning)}", err=True)
     model = build_model(config, classes=len(dataset.labels))
     key = training_key(plain_config(config), dataset, start_weights=weights_digest(model))
     if not is_finished(config.out, key):

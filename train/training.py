@@ -14,7 +14,6 @@ import tensorflow as tf
 
 from ..edge_runtime.files import sha256_of, write_text
 from ..edge_runtime.model_file.spec import check_good
-from ..edge_runtime.text import printable
 from ..models.metrics.scoring import Metrics
 from ..models.photographs import Photographs
 from ..models.run import (
@@ -30,19 +29,13 @@ from .data.batch_streams import prepare_training_data
 from .data.dataset import Dataset, read_dataset
 from .evaluation.evaluate import Evaluation, evaluate
 from .evaluation.saliency import find_masks
-from .fitting.checkpoint import (
-    CHECKPOINT_NAME,
-    Checkpoint,
-    Key,
-    is_finished,
-    training_key,
-    weights_digest,
-)
+from .fitting.checkpoint import CHECKPOINT_NAME, Checkpoint, is_finished
 from .fitting.distribute import find_strategy, is_chief
 from .fitting.event_log import LOGS_NAME, EventLog
 from .fitting.fit import FitResult, build_model, fit
 from .fitting.history import History
 from .fitting.plots import draw_curves
+from .fitting.training_key import Key, training_key, weights_digest
 from .further_scores import draw_averaged_scores, unseen_scores
 from .report.writing import write_evaluation
 from .run_folder import (
@@ -107,8 +100,6 @@ def train_on(
     """Train on `dataset`, from `start` if there is one; otherwise as `run_training`."""
     out = config.out
     check_good(options.good, dataset.labels)
-    for warning in dataset.warnings:
-        click.echo(f"Warning: {printable(warning)}", err=True)
     photographs = _photographs(dataset, "test", config.data)
     masked = find_masks(
         photographs,

@@ -293,7 +293,7 @@ def test_a_run_does_not_lie_in_its_data(train_quick, data: Path, inside: str) ->
     out = data.parent / inside if inside.startswith("link") else data / inside
     before = sorted(data.rglob("*"))
     result = train_quick(data, out, code=1)
-    assert "lies in the data folder" in result.output
+    assert "lies in the folder of images" in result.output
     assert sorted(data.rglob("*")) == before
 
 

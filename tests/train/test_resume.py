@@ -157,8 +157,8 @@ def test_no_training_goes_on_from_another_s(cli, tiny_run, surfaces: Path, copy:
     before = contents(copy)
     for other, expected in (
         (("--dropout", 0.3), "of a training with dropout 0.2, now it is 0.3; repeat"),
-        (("--val-fraction", 0.2), "of a training with images "),
-        (("--seed", 1), "of a training with images "),
+        (("--val-fraction", 0.2), "of a training with val_fraction 0.15, now it is 0.2; repeat"),
+        (("--seed", 1), "of a training with seed 0, now it is 1; repeat"),
     ):
         result = cli(*options(tiny_run, surfaces, copy), "--resume", *other, code=1)
         assert expected in result.stderr

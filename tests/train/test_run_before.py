@@ -102,5 +102,5 @@ def test_it_is_not_its_own_teacher(
     before = digest(teacher)
     more = ("--overwrite", "--distill-from", teacher)
     result = train_quick(surfaces, finished, *more, code=1)
-    assert f"{teacher}: is the teacher, and would go once {finished} is written" in result.output
+    assert f"{teacher}: is learned from, and would go once {finished} is written" in result.output
     assert digest(teacher) == before

@@ -84,7 +84,7 @@ def test_a_student_learns_from_photographs_without_labels(
     assert "finished already" in again
     write_surfaces(more / "new", per_class=1, size=48, seed=10)
     other = train_quick(surfaces, out, *command, "--resume", code=1).output
-    assert "of a training with images" in other
+    assert "of a training with other unlabelled images than now; bring those back" in other
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,20 @@ def test_a_student_learns_from_photographs_without_labels(
     [
         (("--unlabelled", "more"), 2, "--unlabelled needs a teacher; add --distill-from RUN"),
         (("--unlabelled", "none", "--distill-from"), 1, "none: no such folder"),
-        (("--unlabelled", "more", "--distill-from"), 1, "none of its 0 photographs can be read"),
+        (("--unlabelled", "more", "--distill-from"), 1, "more: holds no photograph that can be"),
+        (("--distill-temperature", "2"), 2, "--distill-temperature needs a teacher; add --distill"),
+        (
+            ("--unlabelled", "more", "--distill-weight", "0", "--distill-from"),
+            *(2, "give a --distill-weight above 0"),
+        ),
+        (
+            ("--distill-temperature", "1000", "--distill-from"),
+            *(2, "1000.0 is not in the range 0.1<=x<=100"),
+        ),
+        (
+            ("--unlabelled", "more", "--out", "more/run", "--distill-from"),
+            *(1, "more/run: lies in the folder of images more"),
+        ),
         (
             ("--unlabelled", "more", "--sampling", "balanced", "--distill-from"),
             *(2, "--sampling balanced needs labels; leave out --unlabelled"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.prediction import UNKNOWN
-from ...edge_runtime.text import alike
+from ...edge_runtime.text import alike, printable
 from ...models.data.class_folders import SPLITS, LabelledImage, scan_labelled_folder
 from ...models.data.examples import Split
 from ...models.data.labelled_images import LoadedImages, load_images
@@ -54,7 +54,8 @@ class Dataset:
 
 
 def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) -> Dataset:
-    """Read the images of `config.data`, skip what is unreadable, and split the rest.
+    """Read the images of `config.data`, skip what is unreadable, split the rest, and print the
+    warnings.
 
     Args:
         config: the training.
@@ -65,6 +66,8 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
         EdgeclfError: the folder cannot serve for training; every reason is named.
     """
     check_apart(config.data, config.out)
+    if config.distill is not None and config.distill.unlabelled is not None:
+        check_apart(config.distill.unlabelled, config.out)
     folder = scan_labelled_folder(config.data)
     found = folder.images
     labels = tuple(sorted({image.label for image in found}))
@@ -88,6 +91,15 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
     skipped: tuple[str, ...] = ()
     if unlabelled is not None:
         dataset_splits["unlabelled"], skipped = unlabelled.new_to(splits, pairs)
+    warnings = [
+        *folder.warnings,
+        *(f"skipped {error}" for error in loaded.errors),
+        *warnings,
+        *skipped,
+        *_leak_warnings(splits, seen),
+    ]
+    for warning in warnings:
+        click.echo(f"Warning: {printable(warning)}", err=True)
     return Dataset(
         labels=labels,
         images=tuple(
@@ -96,13 +108,7 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
         ),
         splits=dataset_splits,
         seen=seen[np.asarray(splits) == "test"],
-        warnings=(
-            *folder.warnings,
-            *(f"skipped {error}" for error in loaded.errors),
-            *warnings,
-            *skipped,
-            *_leak_warnings(splits, seen),
-        ),
+        warnings=tuple(warnings),
     )
 
 
@@ -127,12 +133,12 @@ def read_images(
 
 
 def check_apart(data: Path, out: Path) -> None:
-    """Refuse a run in the data folder: its pictures would be data of the next training."""
+    """Refuse a run in a folder of images: its pictures would be data of the next training."""
     inside = out.resolve()
     if data.is_dir() and data.resolve() in (inside, *inside.parents):
         raise EdgeclfError(
-            f"{out}: lies in the data folder {data}, where the next training would take it for a "
-            "class; choose another --out"
+            f"{out}: lies in the folder of images {data}, and the next training would learn from "
+            "the run's pictures; choose another --out"
         )
 
 
@@ -171,6 +177,7 @@ def _groups_and_splits(
         return groups, _split(images, groups, config, fold), warnings
     known, warnings = teacher_split(
         config.distill.teacher,
+        data=config.data,
         paths=paths,
         labels=[image.label for image in images],
         resize=config.resize,

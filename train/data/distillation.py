@@ -33,7 +33,7 @@ class TeacherModel:
 
 
 def teacher_split(
-    teacher: Path, *, paths: list[str], labels: list[str], resize: ResizeRule
+    teacher: Path, *, data: Path, paths: list[str], labels: list[str], resize: ResizeRule
 ) -> tuple[tuple[SplitImage, ...], list[str]]:
     """Return the images with their groups and splits as in the teacher's run, and warnings.
 
@@ -42,7 +42,8 @@ def teacher_split(
 
     Args:
         teacher: folder of the run.
-        paths: the images, relative to the data folder.
+        data: the data folder.
+        paths: the images, relative to it.
         labels: the class of each.
         resize: how photographs are brought to the student's size.
 
@@ -54,8 +55,8 @@ def teacher_split(
     if classes != run.info.labels:
         odd = sorted(set(classes) ^ set(run.info.labels))
         raise EdgeclfError(
-            f"{teacher}: its {len(run.info.labels)} classes are not the data's {len(classes)}: "
-            f"only one has {', '.join(odd) or 'them in this order'}; distil from a run on this data"
+            f"{teacher}: has {len(run.info.labels)} classes, and {data} has {len(classes)}: only "
+            f"one of them {', '.join(odd)}; give the data that this run was trained on"
         )
     if resize != run.info.resize:
         raise EdgeclfError(

@@ -22,13 +22,11 @@ class Unlabelled:
 
     Attributes:
         folder: where they are, at any depth.
-        files: how many there are.
         pixels: of those that can be read, uint8 of shape (images, height, width, 3).
         warnings: what was skipped, one line each.
     """
 
     folder: Path
-    files: int
     pixels: NDArray[np.uint8]
     warnings: tuple[str, ...]
 
@@ -54,8 +52,8 @@ class Unlabelled:
         new = [place for place in range(len(self.pixels)) if place not in known]
         if not new:
             raise EdgeclfError(
-                f"{self.folder}: none of its {self.files} photographs can be read and is not in "
-                "the data already; give others, or leave --unlabelled out"
+                f"{self.folder}: each of its {len(self.pixels)} photographs is a near-duplicate of "
+                "an image of the data; give others, or leave --unlabelled out"
             )
         left_out = [
             f"{self.folder}: near-duplicates of {split} images left out: "
@@ -70,7 +68,7 @@ def read_unlabelled(config: TrainConfig) -> Unlabelled | None:
     """Return the photographs of the folder that `config` names, if it names one.
 
     Raises:
-        EdgeclfError: the folder cannot be read.
+        EdgeclfError: the folder, or all of its photographs, cannot be read.
     """
     folder = None if config.distill is None else config.distill.unlabelled
     if folder is None:
@@ -81,4 +79,7 @@ def read_unlabelled(config: TrainConfig) -> Unlabelled | None:
             scan.files, size_hw=config.input_hw, rule=config.resize, advance=bar.update
         )
     warnings = (*scan.warnings(folder), *(f"skipped {error}" for error in loaded.errors))
-    return Unlabelled(folder, len(scan.files), loaded.pixels, warnings)
+    if not len(loaded.pixels):
+        nothing = f"{folder}: holds no photograph that can be read; give others"
+        raise EdgeclfError("\n".join([*warnings, f"{nothing}, or leave --unlabelled out"]))
+    return Unlabelled(folder, loaded.pixels, warnings)

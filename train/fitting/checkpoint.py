@@ -1,6 +1,5 @@
 """What a training needs to go on: one file in the run's folder, renewed whole after each epoch."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,62 +9,18 @@ from typing import Any
 import click
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.files import DAMAGED_ARRAYS, read_json, whole_file
 from ...models.run import METRICS_NAME
-from ..data.dataset import Dataset
 from .history import History
+from .training_key import Key, check_same
 
 CHECKPOINT_NAME = "checkpoint.npz"
 
 # What the callbacks of a schedule remember from one epoch to the next.
 _REMEMBERED = ("best", "wait", "cooldown_counter", "steps_done", "_ema_weights_in_model")
-
-# Paths may change with the place; what lies there is in the digests.
-_PLACES = ("data", "groups", "weights")
-_PLACES_OF_DISTILL = ("teacher", "unlabelled")
-
-START_WEIGHTS = "start weights"
-
-Key = dict[str, Any]
-
-
-def training_key(settings: dict[str, Any], dataset: Dataset, *, start_weights: str) -> Key:
-    """Return all that decides a training, by name, so that none goes on from another's.
-
-    Args:
-        settings: the run's config as it is written.
-        dataset: with its splits.
-        start_weights: what `weights_digest` returned of the network that it starts from.
-    """
-    images = hashlib.sha256(repr(dataset.labels).encode())
-    for name, split in sorted(dataset.splits.items()):
-        images.update(name.encode())
-        images.update(np.ascontiguousarray(split.pixels).data)
-        images.update(np.ascontiguousarray(split.classes).data)
-    key = _without(settings, _PLACES) | {
-        "distill": settings["distill"] and _without(settings["distill"], _PLACES_OF_DISTILL),
-        "images": images.hexdigest()[:16],
-        START_WEIGHTS: start_weights,
-        "software": f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
-    }
-    plain: Key = json.loads(json.dumps(key))
-    return plain
-
-
-def _without(settings: dict[str, Any], places: tuple[str, ...]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name not in places}
-
-
-def weights_digest(model: keras.Model) -> str:
-    """Return the digest of a network's weights, 16 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for array in model.get_weights():
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()[:16]
 
 
 def recorded_key(folder: Path) -> Key | None:
@@ -90,7 +45,7 @@ def is_finished(folder: Path, key: Key) -> bool:
     path = folder / METRICS_NAME
     if (folder / CHECKPOINT_NAME).exists() or not path.exists():
         return False
-    _check_same(path, _finished_key(path), key)
+    check_same(path, _finished_key(path), key)
     return True
 
 
@@ -103,30 +58,6 @@ def _finished_key(path: Path) -> Key:
             "without --resume"
         )
     return key
-
-
-def _check_same(path: Path, theirs: Key, ours: Key) -> None:
-    found = _first_difference(theirs, ours)
-    if found is not None:
-        name, was, now = found
-        raise EdgeclfError(
-            f"{path}: of a training with {name} {was}, now it is {now}; repeat that command with "
-            "--resume, or start anew with --overwrite and without --resume"
-        )
-
-
-def _first_difference(theirs: Any, ours: Any, name: str = "") -> tuple[str, Any, Any] | None:
-    """Return the name of the first value that differs, and both values; None if none does."""
-    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
-        theirs, ours = dict(enumerate(theirs)), dict(enumerate(ours))
-    if not isinstance(theirs, dict) or not isinstance(ours, dict):
-        return None if theirs == ours else (name, theirs, ours)
-    for key in sorted(theirs.keys() | ours.keys()):
-        place = f"{name}.{key}" if name else str(key)
-        found = _first_difference(theirs.get(key), ours.get(key), place)
-        if found is not None:
-            return found
-    return None
 
 
 @dataclass(frozen=True)
@@ -196,7 +127,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             EdgeclfError: it is damaged, or another training's.
         """
         saved = _read(self.path)
-        _check_same(self.path, saved.state["key"], self.key)
+        check_same(self.path, saved.state["key"], self.key)
         self._saved = saved
         self.phase = saved.state["phase"]
         self.history.rows = saved.state["rows"]

@@ -22,6 +22,9 @@ Array = NDArray[np.float32]
 
 _BATCH = 32
 
+# Of fewer images, places that lie side by side say too much alike to solve anything by.
+_LEAST_IMAGES = 4
+
 # Of all images together, for each input of a layer: so many that few photographs decide nothing.
 _ROWS_FOR_INPUT = 30
 
@@ -36,7 +39,7 @@ def solve_in_turn(
     """Solve the weights of `slim` again, from its first layer to its last, in place.
 
     Of what it reads in `slim`, each convolution and dense layer shall make what it makes in
-    `model`.
+    `model`. Fewer than 4 images change nothing.
 
     Args:
         model: the network that was slimmed.
@@ -45,6 +48,8 @@ def solve_in_turn(
         inputs: RGB uint8 of shape (images, height, width, 3).
         seed: of the places that are looked at.
     """
+    if len(inputs) < _LEAST_IMAGES:
+        return
     layout, slim_layout = read_layout(model), read_layout(slim)
     whole, less = _Computed(layout, inputs), _Computed(slim_layout, inputs)
     computed = [name for name in whole.stored if layout.layers[name].reads]

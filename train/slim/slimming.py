@@ -17,11 +17,13 @@ from ...models.data.mix import MixConfig
 from ...models.float_model import FloatModel
 from ...models.good_only import is_good_only
 from ...models.networks.channels import with_channels
+from ...models.photographs import run_data
 from ...models.run import CONFIG_NAME, Run, read_run
 from ..config import DistillConfig, PhaseConfig, RunOptions, TrainConfig
 from ..data.dataset import read_dataset
 from ..evaluation.evaluate import Evaluation
-from ..fitting.checkpoint import START_WEIGHTS, Key, recorded_key
+from ..fitting.checkpoint import recorded_key
+from ..fitting.training_key import START_WEIGHTS, Key
 from ..run_folder import check_out, interruption_says_how_to_go_on
 from ..training import StartNetwork, train_on
 from .layout import read_layout
@@ -143,7 +145,7 @@ def _training(config: SlimConfig, run: Run) -> TrainConfig:
     as_it_comes = PhaseConfig("slim", 1, 0.0)
     phase = PhaseConfig("fine-tune", config.epochs, config.learning_rate, schedule="plateau")
     return TrainConfig(
-        data=config.data or run.data,
+        data=run_data(run, data=config.data),
         out=config.out,
         architecture=run.info.architecture,
         weights=str(read_json(run.folder / CONFIG_NAME).get("weights")),  # of whose licence it is

@@ -180,7 +180,7 @@ def test_data_that_cannot_serve_is_refused(cli, surfaces: Path, tmp_path: Path) 
     command = ("fit", "--budget", "5ms", "--out")
     assert "no such folder" in cli(*command, tmp_path / "o", tmp_path / "none", code=1).output
     inside = cli(*command, surfaces / "fit", surfaces, code=1).output
-    assert "lies in the data folder" in inside
+    assert "lies in the folder of images" in inside
     (tmp_path / "data" / "good").mkdir(parents=True)
     shutil.copy(next((surfaces / "good").iterdir()), tmp_path / "data" / "good")
     one = cli(*command, tmp_path / "o", tmp_path / "data", code=1).output

@@ -90,13 +90,32 @@ def test_what_is_refused(cli: Cli, tiny_run: Path, slim_run: Path, tmp_path: Pat
     result = cli("slim", tiny_run, "--out", slim_run, "--keep", 0.7, code=1)
     assert "holds a run already" in result.output
     result = cli("slim", tiny_run, "--out", tiny_run, "--keep", 0.7, "--overwrite", code=1)
-    assert "is the teacher, and would go" in result.output
+    assert "is learned from, and would go" in result.output
     before = Path(shutil.copytree(tiny_run, tmp_path / "new" / "previous"))
     result = cli("slim", before, "--out", before.parent, "--keep", 0.7, code=1)
-    assert "is the teacher, and would go" in result.output
+    assert "is learned from, and would go" in result.output
     result = cli("slim", tmp_path, "--out", out, "--keep", 0.7, code=1)
     assert "no run" in result.output
     assert not out.exists()
+
+
+def test_images_that_have_gone_are_named_before_anything_is_computed(
+    cli: Cli, tiny_run: Path, surfaces: Path, tmp_path: Path
+) -> None:
+    run, data, out = tmp_path / "run", tmp_path / "data", tmp_path / "out"
+    shutil.copytree(tiny_run, run)
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(config | {"data": str(data)}))
+    result = cli("slim", run, "--out", out, "--keep", 0.7, code=1)
+    assert f"{data}: no such folder, though the run was trained on it" in result.output
+    shutil.copytree(surfaces, data)
+    next((data / "scratch").iterdir()).unlink()
+    command = ("slim", run, "--out", out, "--keep", 0.7, "--images", 20, "--epochs", 0)
+    said = cli(*command).output
+    assert 0 < said.index(f"1 images of {run} are not in the data") < said.index("Removing")
+    shutil.rmtree(data / "stain")
+    result = cli(*command, "--overwrite", code=1)
+    assert f"{run}: has 4 classes, and {data} has 3: only one of them stain" in result.output
 
 
 def test_a_run_on_good_images_is_refused(cli: Cli, tiny_run: Path, tmp_path: Path) -> None:

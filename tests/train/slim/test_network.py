@@ -93,6 +93,16 @@ def test_weights_that_are_solved_in_turn_err_less(
     assert error(model, half.model) < 0.3 * error(model, once.model)
 
 
+def test_next_to_no_images_solve_nothing_in_turn(
+    model: keras.Model, half: SlimNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = slim_network(model, TRAIN, TRAIN[:3], keep=0.5, temperature=4.0, seed=0)
+    monkeypatch.setattr(network, "solve_in_turn", lambda *_, **__: None)
+    for one, other in zip(few.model.weights, slim_half(model).model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert error(model, half.model) < error(model, few.model)
+
+
 def test_channels_that_are_chosen_err_less_than_others(
     model: keras.Model, half: SlimNetwork
 ) -> None:
