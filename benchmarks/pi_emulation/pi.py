@@ -92,6 +92,10 @@ def main(
     work: Path,
 ) -> None:
     """Run the models on an emulated Pi 4 and Pi 5, check them there and count instructions."""
+    if files and (json_file or markdown or updates):
+        raise click.UsageError(
+            "--file prints its counts alone; leave out --json, --markdown and --update-budgets"
+        )
     check_machine()
     work = work.absolute()
     with alone_in(work), TemporaryDirectory(prefix="edgeclf-pi-") as installed:

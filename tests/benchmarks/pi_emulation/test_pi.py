@@ -240,6 +240,15 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "kept").exists()
 
 
+def test_what_counts_of_files_do_not_have_is_refused(tiny_models: Path, tmp_path: Path) -> None:
+    for option in (("--json", tmp_path / "pi.json"), ("--markdown",), ("--update-budgets",)):
+        result = run_pi("--file", tiny_models / "int8.tflite", *option, work=tmp_path)
+        assert result.returncode == 2
+        assert "leave out --json, --markdown and --update-budgets" in " ".join(
+            result.stderr.split()
+        )
+
+
 def test_a_machine_without_the_tools_is_reported_so(tmp_path: Path) -> None:
     done = run_pi(path=str(tmp_path), work=tmp_path / "work")
     [line] = done.stderr.splitlines()
