@@ -56,7 +56,7 @@ def teacher_split(
         odd = sorted(set(classes) ^ set(run.info.labels))
         raise EdgeclfError(
             f"{teacher}: has {len(run.info.labels)} classes, and {data} has {len(classes)}: only "
-            f"one of them {', '.join(odd)}; give the data that this run was trained on"
+            f"one of them {', '.join(odd) or 'in this order'}; give the data of this run"
         )
     if resize != run.info.resize:
         raise EdgeclfError(
