@@ -48,7 +48,7 @@ class DistillConfig:
 
     teacher: Path
     temperature: float = 4.0
-    weight: float = 0.9
+    weight: float = 0.5
     unlabelled: Path | None = None
 
 

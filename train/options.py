@@ -203,7 +203,7 @@ _OPTIONS = (
     ),
     click.option(
         "--distill-weight",
-        default=0.9,
+        default=0.5,
         type=FiniteRange(0, 1),
         help="Share of the teacher's scores in the loss; the rest is the labels'.",
     ),

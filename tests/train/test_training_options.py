@@ -201,7 +201,7 @@ def test_a_teacher_of_other_images_is_refused(
 
     (data / "oil").rename(data / "grease")
     shown = distil(train_quick, data, tiny_run, tmp_path / "other", code=1).output
-    assert "only one has grease, oil; distil from a run on this data" in shown
+    assert "only one has grease, oil; give the data of this run" in shown
     assert not (tmp_path / "other").exists()
     shown = distil(train_quick, data, tmp_path, tmp_path / "other", code=1).output
     assert "no run: it holds no model.keras" in shown
@@ -211,7 +211,7 @@ def test_images_that_only_the_teacher_knows_are_reported(tiny_run: Path) -> None
     known = read_run(tiny_run).images
     paths, labels = [image.path for image in known], [image.label for image in known]
     images, warnings = teacher_split(
-        tiny_run, paths=paths[:0:-1], labels=labels[:0:-1], resize="stretch"
+        tiny_run, data=Path(), paths=paths[:0:-1], labels=labels[:0:-1], resize="stretch"
     )
     assert images == known[:0:-1]
     assert warnings == [f"1 images of {tiny_run} are not in the data, the first {paths[0]}"]
@@ -219,6 +219,7 @@ def test_images_that_only_the_teacher_knows_are_reported(tiny_run: Path) -> None
     with pytest.raises(EdgeclfError, match="none of its test images is left"):
         teacher_split(
             tiny_run,
+            data=Path(),
             paths=[image.path for image in train],
             labels=[image.label for image in train],
             resize="stretch",

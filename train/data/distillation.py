@@ -55,8 +55,8 @@ def teacher_split(
     if classes != run.info.labels:
         odd = sorted(set(classes) ^ set(run.info.labels))
         raise EdgeclfError(
-            f"{teacher}: has {len(run.info.labels)} classes, and {data} has {len(classes)}: only "
-            f"one of them {', '.join(odd) or 'in this order'}; give the data of this run"
+            f"{teacher}: its {len(run.info.labels)} classes are not the {len(classes)} of {data}: "
+            f"only one has {', '.join(odd) or 'them in this order'}; give the data of this run"
         )
     if resize != run.info.resize:
         raise EdgeclfError(

@@ -115,7 +115,9 @@ def test_images_that_have_gone_are_named_before_anything_is_computed(
     assert 0 < said.index(f"1 images of {run} are not in the data") < said.index("Removing")
     shutil.rmtree(data / "stain")
     result = cli(*command, "--overwrite", code=1)
-    assert f"{run}: has 4 classes, and {data} has 3: only one of them stain" in result.output
+    assert (
+        f"{run}: its 4 classes are not the 3 of {data}: only one has stain; give" in result.output
+    )
 
 
 def test_a_run_on_good_images_is_refused(cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
