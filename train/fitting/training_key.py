@@ -88,7 +88,7 @@ def _digested(name: str) -> str | None:
     if name.startswith("images."):
         return f"{name.removeprefix('images.')} images"
     if name.startswith("distill.teacher_"):
-        return "weights of the run that teaches"
+        return "scores of the run that teaches"  # by its weights or its temperature
     return START_WEIGHTS if name == START_WEIGHTS else None
 
 

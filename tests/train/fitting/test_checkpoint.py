@@ -33,7 +33,7 @@ def test_a_checkpoint_is_read_by_its_own_training_alone(tmp_path: Path) -> None:
     [
         ({"images": {"train": "1"}}, "of a training with other val images than now; bring those"),
         ({"images": {"val": "2"}, "seed": 1}, "of a training with seed 0, now it is 1; repeat"),
-        ({"distill": {"weight": 1.0, "teacher_sha256": "b"}}, "other weights of the run that"),
+        ({"distill": {"weight": 1.0, "teacher_sha256": "b"}}, "other scores of the run that"),
         ({"distill": None}, "of a training with distill.weight 1.0, now it is None; repeat"),
         ({"start weights": "d"}, "of a training with other start weights than now"),
     ],

@@ -101,10 +101,9 @@ def test_it_goes_on_with_no_run_that_says_something_else(
 ) -> None:
     other = Path(shutil.copytree(tiny_run, tmp_path / "other"))
     calibration = json.loads((other / "calibration.json").read_text())
-    was = calibration["temperature"]
     (other / "calibration.json").write_text(json.dumps(calibration | {"temperature": 9.0}))
     result = cli(*command(other, copy), "--resume", code=1)
-    assert f"distill.teacher_calibration {was}, now it is 9.0; repeat" in result.stderr
+    assert "of a training with other scores of the run that teaches than now;" in result.stderr
 
 
 def test_without_fine_tuning_it_is_finished(cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
