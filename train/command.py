@@ -93,9 +93,6 @@ _OF_GOOD_ONLY = {
 }  # fmt: skip
 
 
-_OF_DISTILLATION = ("distill_temperature", "distill_weight")
-
-
 def take_good_only(options: dict[str, Any]) -> GoodOnlyConfig | None:
     """Take the options of --good-only out of `options`, and return what they ask for.
 
@@ -182,7 +179,8 @@ def _check_together(options: dict[str, Any]) -> None:
         )
     if options["sampling"] == "balanced" and "class_weights" in given:
         raise click.UsageError("give --sampling balanced or --class-weights, not both")
-    lonely = [name for name in ("unlabelled", *_OF_DISTILLATION) if name in given]
+    of_distillation = ("unlabelled", "distill_temperature", "distill_weight")
+    lonely = [name for name in of_distillation if name in given]
     if lonely and not options["distill_from"]:
         name = lonely[0].replace("_", "-")
         raise click.UsageError(f"--{name} needs a teacher; add --distill-from RUN")

@@ -358,28 +358,20 @@ def test_an_interrupt_keeps_the_best_epoch(
     assert {path.name for path in (tmp_path / "run").iterdir()} == LEFT
 
 
-def test_an_interrupt_in_the_first_epoch_says_what_goes_on(
-    train_quick, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    ("owner", "step"),
+    [(History, "on_epoch_begin"), (training, "evaluate")],
+    ids=["the first epoch", "the scoring"],
+)
+def test_an_interrupt_before_there_are_scores_says_what_goes_on(
+    train_quick, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    owner: object, step: str,
+) -> None:  # fmt: skip
     def interrupted(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(History, "on_epoch_begin", interrupted)
-        result = train_quick(data, tmp_path / "run", code=130)
-    assert "Interrupted: the same command with --resume goes on" in result.stderr
-    train_quick(data, tmp_path / "run", "--resume")
-    assert (tmp_path / "run" / "metrics.json").exists()
-
-
-def test_an_interrupt_while_it_is_scored_says_what_goes_on(
-    train_quick, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_arguments: object, **_options: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training, "evaluate", interrupted)
+        patch.setattr(owner, step, interrupted)
         result = train_quick(data, tmp_path / "run", code=130)
     assert "Interrupted: the same command with --resume goes on" in result.stderr
     train_quick(data, tmp_path / "run", "--resume")
