@@ -8,6 +8,7 @@ import click
 from ..edge_runtime.classifier import MOST_THREADS
 from ..edge_runtime.command_line.accelerator import accelerator_option
 from ..edge_runtime.command_line.option_types import SEED, FiniteRange, whole_number
+from ..edge_runtime.command_line.warning import echo_warning
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.tflite.interpreter import RUNTIMES, Runtime, default_threads
 from .compare_command import compare
@@ -168,14 +169,13 @@ def measure(
         write_benchmark(json_file, result)
     write_reports(result, report_file=report_file, markdown_file=markdown_file)
     if result.machine.busy:
-        click.echo(
-            f"Warning: other processes kept {result.machine.background_load:.1f} of "
+        echo_warning(
+            f"other processes kept {result.machine.background_load:.1f} of "
             f"{result.machine.cores} cores busy; latencies and their ratios hold for that load "
-            "alone",
-            err=True,
+            "alone"
         )
     if result.void:
-        click.echo(f"Warning: the latencies do not count: {result.void}", err=True)
+        echo_warning(f"the latencies do not count: {result.void}")
     for error in errors:
         click.echo(f"Error: {error}", err=True)
     ctx.exit(1 if errors else 0)

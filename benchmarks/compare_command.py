@@ -7,6 +7,7 @@ import click
 
 from ..edge_runtime.command_line.option_types import FiniteRange
 from ..edge_runtime.command_line.table import format_table
+from ..edge_runtime.command_line.warning import echo_warning
 from ..models.metrics.statistics import Estimate
 from ..models.report.figures import NONE, decimals, figure, number
 from .results.changes import Change, Judgement, find_changes, is_same_data
@@ -48,7 +49,7 @@ def compare(
     changes = find_changes(before, after, tolerance=tolerance, points=points)
     for path, benchmark in ((old, before), (new, after)):
         if benchmark.void:
-            click.echo(f"Warning: {path}: its latencies do not count: {benchmark.void}", err=True)
+            echo_warning(f"{path}: its latencies do not count: {benchmark.void}")
     same_images = is_same_data(before, after)
     if not same_images:
         click.echo("Note: other images, so accuracies are compared as unpaired ones", err=True)

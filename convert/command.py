@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from ..edge_runtime.command_line.option_types import SEED, FiniteRange
+from ..edge_runtime.command_line.warning import echo_warning
 from ..edge_runtime.errors import EdgeclfError, Interrupted
 from ..edge_runtime.files import check_folder, read_labels
 from ..edge_runtime.preprocess import RESIZE_RULES, ResizeRule
@@ -192,10 +193,7 @@ def _without_int8_loss(recipes: Sequence[Recipe], name: str) -> tuple[Recipe, ..
     loss = ARCHITECTURES[name].int8_loss if name in ARCHITECTURES else None
     if loss is None or source != ParameterSource.DEFAULT:
         return tuple(recipes)
-    click.echo(
-        f"Warning: {name}: int8 is left out: {loss}; `--recipes int8` makes the file all the same",
-        err=True,
-    )
+    echo_warning(f"{name}: int8 is left out: {loss}; `--recipes int8` makes the file all the same")
     return tuple(recipe for recipe in recipes if recipe.activations != "int8")
 
 

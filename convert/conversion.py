@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import __version__
 from ..edge_runtime.classifier import Classifier
+from ..edge_runtime.command_line.warning import echo_warning
 from ..edge_runtime.errors import EdgeclfError, ScoresError
 from ..edge_runtime.files import json_text, sha256_of, whole_file
 from ..edge_runtime.heatmap import HeatmapHead
@@ -70,7 +71,7 @@ def run_conversion(
     float_model = FloatModel(info)
     read = read_keras(float_model.keras_model)
     if read.unknown_layers:
-        click.echo(f"Warning: left as they are: {', '.join(read.unknown_layers)}", err=True)
+        echo_warning(f"left as they are: {', '.join(read.unknown_layers)}")
     graph = limit_anomaly(deploy_graph(read))
     _check_finite(graph, info)
     further = _further_output(graph, heatmap=heatmap, features=features)
@@ -228,10 +229,9 @@ def _scoring_set(model: FloatModel, scoring: Photographs | None) -> ScoringSet |
     absent = sorted(set(info.labels) - set(labels))
     if absent:
         others = f" and {len(absent) - 1} others" if len(absent) > 1 else ""
-        click.echo(
-            f"Warning: no image to score on of class {absent[0]!r}{others}; what is lost there is "
-            "not measured",
-            err=True,
+        echo_warning(
+            f"no image to score on of class {absent[0]!r}{others}; what is lost there is "
+            "not measured"
         )
     truth = np.asarray([info.labels.index(label) for label in labels])
     reference = model.scores(inputs)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge_runtime.classifier import Classifier
+from ..edge_runtime.command_line.warning import echo_warning
 from ..edge_runtime.novelty.model import NoveltyModel
 from ..models.float_model import FloatModelInfo
 from ..models.metrics.detection import group_numbers
@@ -77,10 +78,9 @@ def load_novelty_images(
         for split, most in (("train", _MOST_TRAIN), ("val", _MOST_HELD_OUT))
     )
     if len(held_out.pixels) < _FEWEST_HELD_OUT:
-        click.echo(
-            f"Warning: {len(held_out.pixels)} validation image is too few to tell what is unlike "
-            f"the training: the files will not; {_FEWEST_HELD_OUT} or more are needed",
-            err=True,
+        echo_warning(
+            f"{len(held_out.pixels)} validation image is too few to tell what is unlike "
+            f"the training: the files will not; {_FEWEST_HELD_OUT} or more are needed"
         )
         return None
     return NoveltyImages(train, held_out, false_unknown=false_unknown)

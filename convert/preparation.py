@@ -8,6 +8,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from ..edge_runtime.command_line.warning import echo_warning
 from ..edge_runtime.errors import EdgeclfError
 from ..models.float_model import FloatModelInfo
 from ..models.photographs import Photographs, load_photographs
@@ -61,10 +62,9 @@ class Preparation:
         pixels, _ = load_photographs(chosen, size_hw=self._info.input_hw, rule=self._info.resize)
         click.echo(f"Calibrating on {len(pixels)} images")
         if len(pixels) < _FEW_IMAGES:
-            click.echo(
-                f"Warning: ranges from fewer than {_FEW_IMAGES} images may cut off what others "
-                "hold; calibrate on 100 or more, of every class and light",
-                err=True,
+            echo_warning(
+                f"ranges from fewer than {_FEW_IMAGES} images may cut off what others "
+                "hold; calibrate on 100 or more, of every class and light"
             )
         return pin_input_range(pixels)
 

@@ -14,6 +14,7 @@ from .cameras import find_camera
 from .classifier import Classifier
 from .command_line.accelerator import accelerator_option, say_acceleration
 from .command_line.thresholds import threshold_options
+from .command_line.warning import echo_warning
 from .errors import EdgeclfError
 from .files import check_file, check_folder, write_bytes
 from .heatmap import write_heatmap
@@ -152,7 +153,7 @@ def run(
         accelerator=accelerator,
     )  # fmt: skip
     say_acceleration(classifier.acceleration)
-    files = find_files(names, warn=_warn)
+    files = find_files(names, warn=echo_warning)
     if heatmaps is not None:
         check_folder(heatmaps)
         _check_names(files)
@@ -190,7 +191,7 @@ def _classified(
         at = time.time()
         if isinstance(frame, ImageError):
             reason = str(frame).removeprefix(f"{path}: ")
-            _warn(str(frame))
+            echo_warning(str(frame))
             yield error_record(reason, source=str(path), at=at), ""
             continue
         prediction = classifier.classify(
@@ -243,10 +244,6 @@ class _Results:
 
 def _counts(counter: Counter[str]) -> str:
     return ", ".join(f"{label} {count}" for label, count in counter.most_common())
-
-
-def _warn(line: str) -> None:
-    click.echo(f"Warning: {printable(line)}", err=True)
 
 
 def _check_no_live_option() -> None:

@@ -1,6 +1,5 @@
 """Which photographs a model is calibrated or scored on, and their pixels."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,10 +7,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from ..edge_runtime.command_line.warning import echo_warning
 from ..edge_runtime.errors import EdgeclfError
 from ..edge_runtime.images.folders import scan_folder
 from ..edge_runtime.preprocess import ResizeRule
-from ..edge_runtime.text import printable
 from .data.class_folders import LabelledImage, scan_labelled_folder
 from .data.labelled_images import load_images
 from .good_only import DEFECT, GOOD, USUAL_GOOD, is_good_only, usual_good
@@ -74,7 +73,8 @@ def folder_photographs(folder: Path) -> Photographs:
         raise EdgeclfError(f"{folder}: no such folder; give a folder of photographs")
     scan = scan_folder(folder)
     paths = scan.files
-    _warn(scan.warnings(folder))
+    for warning in scan.warnings(folder):
+        echo_warning(warning)
     if not paths:
         raise EdgeclfError(f"{folder}: holds no image; give a folder of photographs")
     return Photographs(paths, ("",) * len(paths))
@@ -87,7 +87,8 @@ def labelled_photographs(folder: Path, labels: tuple[str, ...]) -> Photographs:
     """
     found = scan_labelled_folder(folder)
     images = found.images
-    _warn(found.warnings)
+    for warning in found.warnings:
+        echo_warning(warning)
     if is_good_only(labels):
         images = _good_or_defect(images, folder)
     unknown = sorted({image.label for image in images} - set(labels))
@@ -109,11 +110,6 @@ def _good_or_defect(images: tuple[LabelledImage, ...], folder: Path) -> tuple[La
             f"defects in the others; got {', '.join(names)}"
         )
     return tuple(replace(image, label=GOOD if image.label == good else DEFECT) for image in images)
-
-
-def _warn(lines: Iterable[str]) -> None:
-    for line in lines:
-        click.echo(f"Warning: {printable(line)}", err=True)
 
 
 def load_photographs(
@@ -143,7 +139,8 @@ def readable_photographs(
             f"none of {len(loaded.errors)} images can be read; replace them (the first is "
             f"{loaded.errors[0]})"
         )
-    _warn(f"skipped {error}" for error in loaded.errors)
+    for error in loaded.errors:
+        echo_warning(f"skipped {error}")
     left = np.flatnonzero(loaded.readable)
     return loaded.pixels, Photographs(
         tuple(photographs.paths[i] for i in left), tuple(photographs.labels[i] for i in left)

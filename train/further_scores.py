@@ -6,6 +6,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from ..edge_runtime.command_line.warning import echo_warning
 from ..models.float_model import FloatModel
 from ..models.metrics.scoring import Metrics, score_predictions
 from ..models.report.figures import brief_figures, share
@@ -28,15 +29,14 @@ def unseen_scores(evaluation: Evaluation, dataset: Dataset) -> dict[str, Any]:
     if not dataset.seen.any():
         return {}
     if dataset.seen.all():
-        click.echo("Warning: training has seen a near-duplicate of every test image", err=True)
+        echo_warning("training has seen a near-duplicate of every test image")
         return {"test_unseen": None}
     unseen = _score(dataset, evaluation.guess, of=~dataset.seen)
-    click.echo(
-        f"Warning: accuracy {share(unseen.accuracy, images=unseen.images)} on the {unseen.images} "
+    echo_warning(
+        f"accuracy {share(unseen.accuracy, images=unseen.images)} on the {unseen.images} "
         "test images that have no near-duplicate in train, "
         f"{share(evaluation.plain.accuracy, images=evaluation.plain.images)} on all "
-        f"{evaluation.plain.images}",
-        err=True,
+        f"{evaluation.plain.images}"
     )
     return {"test_unseen": unseen.to_json()}
 

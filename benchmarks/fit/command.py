@@ -110,6 +110,7 @@ def fit(
     if find_spec("tensorflow") is None:  # its processes would need it later
         raise ModuleNotFoundError(name="tensorflow")
     from ...models.data.class_folders import scan_labelled_folder
+    from ...models.run import MODEL_NAME
     from ...train.data.dataset import check_apart, check_labels, read_groups
     from .place import local_place, remote_place
     from .results import Search, read_known
@@ -121,6 +122,8 @@ def fit(
     for candidate in candidates:
         check_epochs(candidate, epochs)
     check_folder(out)
+    if (out / MODEL_NAME).exists():
+        raise EdgeclfError(f"{out}: holds a run of `edgeclf train`; choose another --out")
     check_apart(data, out)
     images = scan_labelled_folder(data).images
     labels = tuple(sorted({image.label for image in images}))

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from ...edge_runtime.command_line.warning import echo_warning
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.text import printable
 from ...train.command import train
@@ -142,10 +143,9 @@ class Searcher:
     def _warn_of_load(self) -> None:
         latencies = [one.latency for one in self._trials.values() if one.latency]
         if (load := busiest(latencies)) is not None:
-            click.echo(
-                f"Warning: other processes kept up to {load:.1f} cores busy while latencies were "
-                "measured; what is too slow may be fast on a quiet machine",
-                err=True,
+            echo_warning(
+                f"other processes kept up to {load:.1f} cores busy while latencies were "
+                "measured; what is too slow may be fast on a quiet machine"
             )
 
     def _within_budget(self) -> list[str]:

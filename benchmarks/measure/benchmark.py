@@ -6,10 +6,9 @@ from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
-import click
-
 from ...edge_runtime.accelerator.selection import choose
 from ...edge_runtime.command_line.accelerator import say_acceleration
+from ...edge_runtime.command_line.warning import echo_warning
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.machine import machine_state
 from ...edge_runtime.tflite.interpreter import Runtime
@@ -62,7 +61,7 @@ def measure_benchmark(
         found = [each for one in found for each in _with_accelerated(one, accelerator, settings)]
     model_files = [one for one in found if one.run is None or find_spec("tensorflow") is not None]
     if len(model_files) < len(found):
-        click.echo("Warning: TensorFlow is not installed, so no float Keras model", err=True)
+        echo_warning("TensorFlow is not installed, so no float Keras model")
     if not model_files:
         raise EdgeclfError("no model is left to compare; give .tflite files")
     check_alike(model_files)
@@ -133,7 +132,7 @@ def _read(
     if not model_files:
         raise EdgeclfError("\n".join(errors.values()))
     for line in errors.values():
-        click.echo(f"Warning: given up: {line}", err=True)
+        echo_warning(f"given up: {line}")
     return model_files, errors
 
 
@@ -185,5 +184,5 @@ def _sustained(
             ),
         )
     except WorkerError as error:
-        click.echo(f"Warning: no sustained work: {error}", err=True)
+        echo_warning(f"no sustained work: {error}")
         return ()

@@ -11,6 +11,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from ...edge_runtime.command_line.warning import echo_warning
 from ...models.photographs import Photographs
 from ..results.conditions import Settings
 from ..results.schema import Delegate
@@ -78,7 +79,7 @@ class Measured:
                 return ask(*arguments, **options)
             except WorkerError as error:
                 self.error = str(error)
-                click.echo(f"Warning: given up: {error}", err=True)
+                echo_warning(f"given up: {error}")
         return None
 
 

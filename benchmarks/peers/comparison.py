@@ -12,6 +12,8 @@ import numpy as np
 from edgeclf.benchmarks.measure.messages import Message
 from edgeclf.benchmarks.measure.processes import Process, WorkerError
 
+from ...edge_runtime.command_line.warning import echo_warning
+
 _BLOCK = 10
 _PATIENCE_S = 300.0
 
@@ -60,7 +62,7 @@ class Comparison:
         """Take out an entry: what it did before is no fair comparison any more."""
         del self.rounds_of[name]
         self.failures[name] = str(error).removeprefix(f"{name}: ")
-        click.echo(f"Warning: given up: {error}", err=True)
+        echo_warning(f"given up: {error}")
 
 
 def compare(

@@ -38,6 +38,8 @@ from edgeclf.edge_runtime.files import check_folder, sha256_of, write_json, writ
 from edgeclf.edge_runtime.machine import machine_state
 from edgeclf.models.metrics.records import to_json
 
+from ...edge_runtime.command_line.warning import echo_warning
+
 SCHEMA = 3
 
 _PATH = click.Path(path_type=Path)
@@ -184,7 +186,7 @@ def _participants(
     try:
         drawn = add_yolo(python, exchange, work=work).drawn
     except EdgeclfError as error:
-        click.echo(f"Warning: given up: {error}", err=True)
+        echo_warning(f"given up: {error}")
         ours = {name: entry for name, entry in ENTRIES.items() if not entry.other}
         return ours, ABSENT | {MODEL: str(error)}
     return {

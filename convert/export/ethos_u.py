@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from ...edge_runtime.command_line.warning import echo_warning
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.files import check_file
 from ...edge_runtime.model_file.container import read_archive, write_model
@@ -73,7 +74,7 @@ def ethos_u(model: Path, out: Path, target: str) -> None:
         f"KiB of SRAM, {compilation.storage_kib:.0f} KiB of flash or DRAM"
     )
     if compilation.cpu_operators:
-        click.echo("Warning: what the CPU computes is slow and needs its own kernels", err=True)
+        echo_warning("what the CPU computes is slow and needs its own kernels")
 
 
 def compile_for(model: Path, *, out: Path, target: str) -> Compilation:

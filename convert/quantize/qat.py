@@ -22,6 +22,7 @@ import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
+from ...edge_runtime.command_line.warning import echo_warning
 from ...edge_runtime.files import DAMAGED_ARRAYS, whole_file
 from ...models.data.augment import AugmentConfig
 from ...models.data.batches import unlabelled_batches
@@ -243,7 +244,7 @@ class _State:
                 saved = dict(archive)  # all of it, before any variable changes
         except DAMAGED_ARRAYS as error:
             reason = " ".join(str(error).split())
-            click.echo(f"Warning: {self._path}: damaged ({reason}); starting anew", err=True)
+            echo_warning(f"{self._path}: damaged ({reason}); starting anew")
             return False
         for name, variables in self._all().items():
             for index, variable in enumerate(variables):

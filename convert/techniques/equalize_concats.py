@@ -10,10 +10,10 @@ is that of cross-layer equalisation (Nagel et al. 2019, https://arxiv.org/abs/19
 where DenseNet needs it.
 """
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
+from ...edge_runtime.command_line.warning import echo_warning
 from ..graph.batch_norm import fold_affine
 from ..graph.nodes import Affine, Array, Concat, Conv, Dense, Depthwise, Graph
 from ..graph.scales import (
@@ -139,10 +139,9 @@ def _identity(channels: int) -> Affine:
 def _apply(graph: Graph, inputs: NDArray[np.uint8]) -> Graph:
     equalized, skipped = equalize_concats(graph, channel_ranges(graph, concat_parts(graph), inputs))
     if skipped:
-        click.echo(
-            f"Warning: {len(skipped)} concatenated tensors cannot be equalised, among them "
-            f"{', '.join(skipped[:3])}",
-            err=True,
+        echo_warning(
+            f"{len(skipped)} concatenated tensors cannot be equalised, among them "
+            f"{', '.join(skipped[:3])}"
         )
     return equalized
 

@@ -5,15 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
 from ... import __version__
 from ..classifier import Classifier
+from ..command_line.warning import echo_warning
 from ..errors import EdgeclfError
 from ..model_file.spec import ModelSpec
 from ..sources import is_video
 from ..teach.teaching import Teaching, taught_before
-from ..text import printable
 from ..tflite.interpreter import Runtime
 from .loop import run_loop, stop_on_signals
 from .observation import Decides, FrameSource, Sink
@@ -174,7 +172,7 @@ def _prepare(
         from .sources.watched_folder import WatchedFolder
 
         folder, written = Path(str(source)), options.written
-        return str(folder), lambda: WatchedFolder(folder, warn=_warn, ignored=written)
+        return str(folder), lambda: WatchedFolder(folder, warn=echo_warning, ignored=written)
     from .sources.cameras import capture_maker
     from .sources.grabber import Grabber
 
@@ -184,7 +182,3 @@ def _prepare(
     else:
         name, connect = source, capture_maker(Path(source))
     return name, lambda: Grabber(connect, name=name, patience=options.patience())
-
-
-def _warn(line: str) -> None:
-    click.echo(f"Warning: {printable(line)}", err=True)

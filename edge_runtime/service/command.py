@@ -13,6 +13,7 @@ import click
 
 from ..cameras import find_camera
 from ..command_line.accelerator import say_acceleration
+from ..command_line.warning import echo_warning
 from ..errors import EdgeclfError
 from ..files import write_text
 from ..images import is_image
@@ -85,7 +86,7 @@ def service(
         if install:
             write_environment(environment, words.secrets)
         text_of_it = warning(words, path=environment, written=install)
-        click.echo(f"Warning: {text_of_it}", err=True)
+        echo_warning(text_of_it)
     if install:
         click.echo(install_unit(text, name=name))
     else:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ..classifier import Classifier
+from ..command_line.warning import echo_warning
 from ..errors import EdgeclfError
 from ..images import ImageError
 from ..sources import find_files, is_video
@@ -57,7 +58,7 @@ def teach(
     before = _count(classifier)
     missing = teaching.teach(label, photographs)
     if missing:
-        _warn(f"{missing} photographs of earlier lessons are missing beside {model}")
+        echo_warning(f"{missing} photographs of earlier lessons are missing beside {model}")
     new = _count(classifier) - before
     skipped = _skipped(damaged, videos)
     remark = f"; skipped: {skipped}" if skipped else ""
@@ -116,7 +117,7 @@ def _read(classifier: Classifier, images: tuple[str, ...]) -> tuple[list[Photogr
     """Return the photographs, how many more cannot be read, and how many files are videos."""
     photographs: list[Photograph] = []
     damaged = videos = 0
-    for path in find_files(images, warn=_warn):
+    for path in find_files(images, warn=echo_warning):
         if is_video(path):
             videos += 1
             continue
@@ -124,7 +125,7 @@ def _read(classifier: Classifier, images: tuple[str, ...]) -> tuple[list[Photogr
             photographs.append(read_photograph(classifier, _bytes(path), name=str(path)))
         except ImageError as error:
             damaged += 1
-            _warn(str(error))
+            echo_warning(str(error))
     if not photographs:
         raise EdgeclfError(
             f"no photograph that can be taught ({_skipped(damaged, videos)}); nothing was changed"
@@ -153,7 +154,3 @@ def _count(classifier: Classifier) -> int:
 
 def _photographs(count: int) -> str:
     return f"{count} photograph{'' if count == 1 else 's'}"
-
-
-def _warn(line: str) -> None:
-    click.echo(f"Warning: {printable(line)}", err=True)

@@ -7,6 +7,7 @@ import click
 
 from ...edge_runtime.classifier import MOST_THREADS
 from ...edge_runtime.command_line.thresholds import threshold_options
+from ...edge_runtime.command_line.warning import echo_warning
 from ...edge_runtime.text import printable
 
 
@@ -90,9 +91,9 @@ def classify(
         top=top, threshold=threshold, novelty_threshold=novelty_threshold,
         rows_per_part=rows_per_part, column=column, threads=threads,
     )  # fmt: skip
-    manifest = run_bulk(job, resume=resume, ray=ray, warn=_warn)
+    manifest = run_bulk(job, resume=resume, ray=ray, warn=echo_warning)
     for line in _warnings(manifest):
-        _warn(line)
+        echo_warning(line)
     click.echo(_summary(manifest))
 
 
@@ -108,10 +109,6 @@ def report(output: str) -> None:
     from .report.page import write_report
 
     click.echo(write_report(OutputFolder(output)))
-
-
-def _warn(line: str) -> None:
-    click.echo(f"Warning: {printable(line)}", err=True)
 
 
 def _warnings(manifest: dict[str, Any]) -> list[str]:

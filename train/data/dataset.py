@@ -10,9 +10,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from ...edge_runtime.command_line.warning import echo_warning
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.prediction import UNKNOWN
-from ...edge_runtime.text import alike, printable
+from ...edge_runtime.text import alike
 from ...models.data.class_folders import SPLITS, LabelledImage, scan_labelled_folder
 from ...models.data.examples import Split
 from ...models.data.labelled_images import LoadedImages, load_images
@@ -99,7 +100,7 @@ def read_dataset(config: TrainConfig, *, fold: tuple[int, int] | None = None) ->
         *_leak_warnings(splits, seen),
     ]
     for warning in warnings:
-        click.echo(f"Warning: {printable(warning)}", err=True)
+        echo_warning(warning)
     return Dataset(
         labels=labels,
         images=tuple(

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
+from ...edge_runtime.command_line.warning import echo_warning
 from ...edge_runtime.errors import EdgeclfError
 from ...edge_runtime.images import RGBImage
 from ...edge_runtime.preprocess import ResizeRule
@@ -86,7 +86,7 @@ def find_masks(
     except EdgeclfError as error:
         if masks is not None:
             raise
-        click.echo(f"Warning: no pointing game: {error}", err=True)
+        echo_warning(f"no pointing game: {error}")
         return None
 
 

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ...edge_runtime.command_line.warning import echo_warning
 from ...edge_runtime.files import write_text
-from ...edge_runtime.text import printable
 from ...models.data.augment import AugmentConfig
 from ...models.data.examples import Split
 from ...models.good_only import GOOD, GOOD_ONLY_LABELS
@@ -53,7 +53,7 @@ def train_good_only(
     check_out(config.out, options)
     found = read_good_only(config, good=options.good)
     for warning in found.warnings:
-        click.echo(f"Warning: {printable(warning)}", err=True)
+        echo_warning(warning)
     test = _photographs(found, "test", config.data)
     masked = find_masks(
         test, data=config.data, masks=options.masks, size_hw=config.input_hw, rule=config.resize

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ...edge_runtime.command_line.warning import echo_warning
 from ...edge_runtime.files import write_json, write_text
 from ...edge_runtime.text import printable
 from ...models.photographs import Photographs
@@ -54,4 +55,4 @@ def write_evaluation(
     if inspection := inspection_sentence(evaluation):
         click.echo(printable(inspection))
     for caution in cautions(evaluation, read_history(run.folder)):
-        click.echo(f"Warning: {printable(caution)}", err=True)
+        echo_warning(caution)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from ....edge_runtime.command_line.warning import echo_warning
 from ....edge_runtime.errors import EdgeclfError
 from ....edge_runtime.files import check_folder, write_bytes
 from ....edge_runtime.model_file.container import model_bytes, read_archive
@@ -85,7 +86,7 @@ def edgetpu(model: Path, out: Path) -> None:
         f"{compilation.cpu_operators}"
     )
     if compilation.cpu_operators:
-        click.echo("Warning: what the CPU computes is slow", err=True)
+        echo_warning("what the CPU computes is slow")
 
 
 def _mapping_text(mapping: Mapping) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ...command_line.option_types import FiniteRange, whole_number
-from ...text import printable
+from ...command_line.warning import echo_warning
 
 # `edgeclf run photo.jpg` reads the options, too, and waits for no camera's code.
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def open_sinks(
     """
     from .queued import QueuedSink, close_sinks
 
-    warn = warn or _echo_warning
+    warn = warn or echo_warning
     queued: list[QueuedSink[Any]] = []
     try:
         for outlet, bound in _outlets(options, labels, device, warn):
@@ -208,7 +208,3 @@ def _outlets(
 
         address = MqttAddress.parse(options.mqtt, os.environ)
         yield Mqtt(address, labels=labels, device=device, warn=warn), _ROWS_THAT_WAIT
-
-
-def _echo_warning(text: str) -> None:
-    click.echo(f"Warning: {printable(text)}", err=True)

@@ -176,6 +176,13 @@ def test_what_cannot_serve_is_refused_before_any_work(
     assert not (tmp_path / "fit").exists()
 
 
+def test_the_folder_of_a_run_stays_as_it_is(cli, surfaces: Path, tiny_run: Path) -> None:
+    before = sorted(tiny_run.iterdir())
+    said = cli("fit", surfaces, "--budget", "5ms", "--out", tiny_run, code=1).output
+    assert f"{tiny_run}: holds a run of `edgeclf train`; choose another --out" in said
+    assert sorted(tiny_run.iterdir()) == before
+
+
 def test_data_that_cannot_serve_is_refused(cli, surfaces: Path, tmp_path: Path) -> None:
     command = ("fit", "--budget", "5ms", "--out")
     assert "no such folder" in cli(*command, tmp_path / "o", tmp_path / "none", code=1).output
