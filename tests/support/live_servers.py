@@ -121,7 +121,8 @@ def serve(answer: Callable[[Connection], None], *, reads: bool = True) -> Iterat
         released.set()
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()
-        for thread in (accepting, *threads):
+        accepting.join(5)  # it may still start one of the threads
+        for thread in threads:
             thread.join(5)
 
 

@@ -16,8 +16,9 @@ def test_a_short_soak_states_its_slope(tiny_models: Path, tmp_path: Path) -> Non
     options = ["--minutes", "0.1", "--every", "2", "--height", "96", "--record", video]
     ended = subprocess.run([*soak, *options], capture_output=True, text=True, check=False)
     *_, counts, memory, record = ended.stdout.splitlines()
-    # While the warm-up lasts memory does grow.
-    assert ended.stderr in ("", "memory grows by more than 1 MB an hour\n")
+    # While the warm-up lasts memory does grow; a busy machine records fewer frames.
+    said = [line for line in ended.stderr.splitlines() if ": too slow: " not in line]
+    assert said in ([], ["memory grows by more than 1 MB an hour"])
     assert int(re.search(r"(\d+) disconnects", counts)[1]) >= 1
     left = re.search(r"threads and files (\(.*\)) before, (\(.*\)) after", counts)
     assert left[1] == left[2]

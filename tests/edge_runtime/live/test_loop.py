@@ -91,6 +91,19 @@ class Log:
         self.closed += 1
 
 
+class Stop(Log):
+    """Sets `later` a moment after it has seen a frame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.later = threading.Event()
+
+    def observe(self, observation: Observation) -> None:
+        if not self.seen:
+            threading.Timer(0.2, self.later.set).start()
+        super().observe(observation)
+
+
 def run(
     classifier: Classifier,
     source: Source,
@@ -255,17 +268,15 @@ def test_it_classifies_no_more_a_second_than_asked(shared_classifier: Classifier
 
 
 def test_a_slow_pace_does_not_hold_up_the_end(shared_classifier: Classifier) -> None:
-    stop = threading.Event()
-    threading.Timer(0.3, stop.set).start()
+    stop = Stop()
     config = LoopConfig(max_fps=0.001)
-    assert run(shared_classifier, Source(10**9), config=config, stop=stop) == 1
+    assert run(shared_classifier, Source(10**9), stop, config=config, stop=stop.later) == 1
 
 
 def test_a_stop_ends_it(shared_classifier: Classifier) -> None:
-    stop = threading.Event()
+    stop = Stop()
     source, log = Source(10**9), Log()
-    threading.Timer(0.2, stop.set).start()
-    frames = run(shared_classifier, source, log, stop=stop)
+    frames = run(shared_classifier, source, log, stop, stop=stop.later)
     assert len(log.seen) == frames > 0
     assert source.closed
     assert log.closed == 1

@@ -155,13 +155,13 @@ def test_the_service_manager_hears_of_it(
 def test_a_camera_that_is_not_there_is_waited_for(cli: Cli, model: Path) -> None:
     with serve(silent) as port:
         pass
-    result = cli("run", model, f"http://127.0.0.1:{port}/", "--duration", 0.5)
+    result = cli("run", model, f"http://127.0.0.1:{port}/", "--duration", 2)
     assert "connecting (connection refused)" in result.stdout
 
 
 def test_a_camera_that_refuses_is_dead(cli: Cli, model: Path) -> None:
     with serve(lambda client: client.send(b"HTTP/1.1 403 Forbidden\r\n\r\n")) as port:
-        result = cli("run", model, f"http://127.0.0.1:{port}/", "--duration", 0.5)
+        result = cli("run", model, f"http://127.0.0.1:{port}/", "--duration", 2)
     assert "dead (the camera refuses: 403 Forbidden)" in result.stdout
 
 
@@ -212,6 +212,13 @@ def test_a_video_without_frames_is_an_error(cli: Cli, model: Path, tmp_path: Pat
 # A folder that is watched.
 
 
+def wait_for_file(folder: Path, pattern: str) -> None:
+    deadline = time.monotonic() + LONG
+    while not any(path.stat().st_size for path in folder.glob(pattern)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_new_images_are_classified_once_they_are_whole(
     cli: Cli, model: Path, surfaces: Path, tmp_path: Path
 ) -> None:
@@ -221,7 +228,7 @@ def test_new_images_are_classified_once_they_are_whole(
     whole = (surfaces / "good/good_0001.png").read_bytes()
 
     def put() -> None:
-        time.sleep(1)
+        wait_for_file(tmp_path, "seen.jsonl")  # it is watched now
         (folder / "deeper").mkdir()
         shutil.copy(surfaces / "stain/stain_0001.png", folder / "deeper" / "new.png")
         (folder / "notes.txt").write_text("no image")
@@ -233,7 +240,8 @@ def test_new_images_are_classified_once_they_are_whole(
 
     putting = threading.Thread(target=put)
     putting.start()
-    result = cli("run", model, folder, "--watch", "--json", "--max-frames", 2)
+    log = tmp_path / "seen.jsonl"
+    result = cli("run", model, folder, "--watch", "--json", "--max-frames", 2, "--jsonl", log)
     putting.join()
     rows = frames_of(result.stdout)
     assert [row["source"] for row in rows] == [
@@ -384,7 +392,7 @@ def test_what_cannot_be_opened_is_known_before_the_camera_is_asked(cli: Cli, mod
         camera = f"http://127.0.0.1:{port}/"
         cli("run", model, camera, "--jsonl", "/proc/seen.jsonl", code=1)
         assert asked == []
-        cli("run", model, camera, "--duration", 0.5)
+        cli("run", model, camera, "--duration", 2)
         assert asked
 
 
@@ -395,16 +403,10 @@ def test_the_pictures_of_a_run_are_not_watched(cli: Cli, model: Path, tmp_path: 
     inbox.mkdir()
     events, log = inbox / "events", tmp_path / "seen.jsonl"
 
-    def wait_for(pattern: str) -> None:
-        deadline = time.monotonic() + LONG
-        while not any(path.stat().st_size for path in tmp_path.glob(pattern)):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
     def put() -> None:
-        wait_for("seen.jsonl")  # it is watched now
+        wait_for_file(tmp_path, "seen.jsonl")  # it is watched now
         cv2.imwrite(str(inbox / "first.png"), picture(1))
-        wait_for("inbox/events/*.jpg")
+        wait_for_file(events, "*.jpg")
         cv2.imwrite(str(inbox / "zlast.png"), picture(2))
 
     putting = threading.Thread(target=put)

@@ -200,7 +200,7 @@ def test_an_rtsp_camera_that_stalls_is_late() -> None:
         client.released.wait(LONG)
 
     with serve(answer) as port:
-        capture = opened(f"rtsp://127.0.0.1:{port}/cam", deadline_s=2)
+        capture = opened(f"rtsp://127.0.0.1:{port}/cam", deadline_s=LONG)
         with pytest.raises(LateError, match="no frame in time"):
             read_all(capture, 2)
         capture.close()
@@ -239,7 +239,13 @@ def test_no_rtsp_camera_there_is_named() -> None:
 
 def test_the_grabber_connects_to_rtsp_again() -> None:
     patience = Patience(first_wait_s=0.001, longest_wait_s=0.01, attempts_a_minute=1000)
-    with serve(rtsp(8)) as port:
+
+    def answer(client: Connection) -> None:
+        rtsp(8)(client)
+        if client.number == 2:
+            client.released.wait(LONG)
+
+    with serve(answer) as port:
         address = network_camera(f"rtsp://127.0.0.1:{port}/cam")
         grabber = Grabber(capture_maker(address), name=address.name, patience=patience)
         end = time.monotonic() + LONG

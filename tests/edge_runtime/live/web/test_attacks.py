@@ -157,7 +157,7 @@ def test_who_has_no_token_is_closed(
 
 
 def test_a_viewer_stays(guarded: WebView, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "DEADLINE_S", 0.2)
+    monkeypatch.setattr(protocol, "DEADLINE_S", 1)
     asked = f"GET /state HTTP/1.1\r\nHost: x\r\n{BEARER}\r\n\r\n".encode()
     with connected(guarded, asked) as viewer, ExitStack() as open_ones:
         for _ in range(250):
@@ -229,7 +229,7 @@ def test_who_has_no_token_writes_no_log(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(protocol, "DEADLINE_S", 0.3)
+    monkeypatch.setattr(protocol, "DEADLINE_S", 1)
     for late in (b"", b"\x00ZZ\r\n\r\n"):  # at once, and behind the answer
         with connected(guarded, sent) as connection:
             if late:

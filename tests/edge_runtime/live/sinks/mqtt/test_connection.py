@@ -43,7 +43,7 @@ def test_nothing_is_lost_over_a_restart_of_the_broker(
 
     wait_until(lambda: listener.of("hall/camera/state")[-1:] != [])
     wait_until(lambda: listener.of("hall/camera/state")[-1]["label"] == "scratch")
-    assert listener.words("hall/camera/availability")[-1] == "online"
+    wait_until(lambda: listener.words("hall/camera/availability")[-1] == "online")
     assert "has gone; tries again, up to 1000 events wait" in warnings[0]
     assert "cannot be reached (Connection refused)" in warnings[1]
     assert "connected" in warnings[-1]
