@@ -11,8 +11,7 @@ import numpy as np
 
 from edgeclf.benchmarks.measure.messages import Message
 from edgeclf.benchmarks.measure.processes import Process, WorkerError
-
-from ...edge_runtime.command_line.warning import echo_warning
+from edgeclf.edge_runtime.command_line.warning import echo_warning
 
 _BLOCK = 10
 _PATIENCE_S = 300.0

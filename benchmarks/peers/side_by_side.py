@@ -33,12 +33,11 @@ from edgeclf.benchmarks.peers.quantize.exchange import Exchange
 from edgeclf.benchmarks.peers.quantize.preparation import DEFAULT_WORK, NETWORKS, prepare
 from edgeclf.benchmarks.peers.quantize.yolo import MODEL, add_yolo
 from edgeclf.benchmarks.peers.report import Row, markdown_table, of_another_network, rows_of
+from edgeclf.edge_runtime.command_line.warning import echo_warning
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.edge_runtime.files import check_folder, sha256_of, write_json, write_text
 from edgeclf.edge_runtime.machine import machine_state
 from edgeclf.models.metrics.records import to_json
-
-from ...edge_runtime.command_line.warning import echo_warning
 
 SCHEMA = 3
 
