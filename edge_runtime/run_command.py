@@ -224,10 +224,10 @@ class _Results:
             self.failures += 1
         else:
             self.labels[record["label"]] += 1
-            if record["refused"] is not None:
-                self.refused[record["refused"]["label"]] += 1
             if record["novelty_reason"] is not None:
                 self.novel[record["novelty_reason"]] += 1
+            elif record["refused"] is not None:
+                self.refused[record["refused"]["label"]] += 1
         if self._keeps_lines:
             self.csv_lines.append(csv_line(record))
 

@@ -160,7 +160,7 @@ def fit(
         raise Interrupted(f"the same command goes on from {out}") from None
     write_text(out / _PAGE_NAME, page.fit_page(found))
     click.echo(terminal.fit_table(found))
-    click.echo(terminal.summary(found))
+    click.echo(terminal.summary(found, out))
     click.echo(f"{out / _PAGE_NAME}: accuracy against latency")
     if found.recommended is None:
         raise EdgeclfError(

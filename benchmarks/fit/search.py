@@ -155,8 +155,10 @@ class Searcher:
         timed = {name: latency.p50_ms.value for name, latency in known.items() if latency}
         fitting = [name for name in timed if self._trials[name].outcome == "open"]
         if not timed:
-            reasons = dict.fromkeys(one.reason for one in trials)
-            raise EdgeclfError("no candidate can be measured: " + "; ".join(reasons))
+            reasons = dict.fromkeys(one.reason for one in trials if one.is_measured)
+            shown = sorted(reasons, key=len)[:2]
+            more = f"; and {len(reasons) - 2} more like these" if len(reasons) > 2 else ""
+            raise EdgeclfError(f"no candidate can be measured: {'; '.join(shown)}{more}")
         if not fitting:
             failed = "; ".join(failures(trials))
             fastest = min(timed, key=lambda name: timed[name])

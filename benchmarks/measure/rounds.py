@@ -187,7 +187,7 @@ def _score(model: Measured, worker: Worker, inputs: NDArray[np.uint8]) -> None:
     classes = len(model.model_file.labels)
     parts: list[NDArray[np.float32]] = []
     unknown: list[NDArray[np.bool_]] = []
-    label = f"Scoring {model.model_file.path.name}"
+    label = f"Scoring {model.model_file.path}"
     with click.progressbar(length=len(inputs), label=label) as bar:
         for start in range(0, len(inputs), _BATCH):
             batch = inputs[start : start + _BATCH]

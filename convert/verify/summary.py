@@ -70,7 +70,8 @@ def gate_summary(results: Sequence[ConversionResult], limits: Limits, *, classes
             lines.append(f"{recipe} breaks {more} more limits, all in conversion.json")
     best = recommend(results)
     lines += [
-        f"Unknown for their novelty are {_percentage(result.unknown)} of these images"
+        f"Unknown for their novelty are {_percentage(result.unknown)} of these images, each "
+        "weighing the same"
         for result in results
         if best and result.recipe == best.recipe and result.unknown
     ]

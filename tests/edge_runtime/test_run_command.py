@@ -210,6 +210,10 @@ def test_a_folder_ends_with_a_summary(cli: Cli, model: Path, photos: Path) -> No
     unsure = ("--threshold", 1, "--novelty-threshold", 1)
     sure = cli("run", model, photos / "*.png", *unsure, code=1).stderr.splitlines()[1]
     assert sure.startswith("3 classified: unknown 3; below their thresholds: ")
+    both = ("--threshold", 1, "--novelty-threshold", 0)
+    novel = cli("run", model, photos / "*.png", *both, code=1).stderr.splitlines()[1]
+    assert novel.startswith("3 classified: unknown 3; unknown: ")
+    assert "below their thresholds" not in novel
     assert cli("run", model, photos / "a.png", photos / "b.png").stderr == ""
 
 

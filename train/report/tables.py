@@ -126,6 +126,8 @@ def settings_table(config: dict[str, Any], metrics: dict[str, Any]) -> Table:
 
 def settings(config: dict[str, Any], metrics: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the settings of a training by name."""
+    if config.get("distill"):
+        config = config | {"groups": "the teacher's"}
     found = [
         (name.replace("_", " "), _setting_text(value))
         for name, value in config.items()

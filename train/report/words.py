@@ -68,7 +68,8 @@ def temperature_sentence(evaluation: Evaluation) -> str:
     return (
         f"Temperature {temperature.value:.2f} of {count(temperature.images, 'validation image')}: "
         f"on the test images the calibration error is {_change(before.error, after.error)}, "
-        f"the log-loss {_change(before.log_loss, after.log_loss)}; {verdict}"
+        f"the log-loss {_change(before.log_loss, after.log_loss)} (saved: {figure(saved)}); "
+        f"{verdict}"
     )
 
 

@@ -1,6 +1,7 @@
 """What a fit says on the terminal."""
 
 from collections import Counter
+from pathlib import Path
 
 from ....edge_runtime.command_line.table import format_table
 from ....models.report.figures import NONE, count, figure, value
@@ -96,8 +97,13 @@ def cautions(fit: Fit) -> list[str]:
     return found
 
 
-def summary(fit: Fit) -> str:
-    """Return the lines below the table: the answer, its command, and what became of the others."""
+def summary(fit: Fit, out: Path) -> str:
+    """Return the lines below the table: the answer, its command, and what became of the others.
+
+    Args:
+        fit: the fit.
+        out: its folder.
+    """
     images = max((done.images for _, done in fit.finished), default=0)
     lines = [
         counts_line(fit),
@@ -107,5 +113,5 @@ def summary(fit: Fit) -> str:
     ]
     done = dict(fit.finished).get(fit.recommended or "")
     if done:
-        lines += [f"Recommended: {done.file}, which this makes anew:", f"    {fit.command}"]
+        lines += [f"Recommended: {out / done.file}, which this makes anew:", f"    {fit.command}"]
     return "\n".join(lines)

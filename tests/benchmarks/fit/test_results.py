@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from benchmark_page import parsed, text_of
@@ -13,6 +14,8 @@ from edgeclf.benchmarks.fit.report.terminal import fit_table, summary
 from edgeclf.benchmarks.fit.results import FIT_NAME, Fit, read_known
 from edgeclf.edge_runtime.errors import EdgeclfError
 from edgeclf.models.metrics.records import to_json
+
+OUT = Path("fit")
 
 
 def test_the_file_is_as_its_schema_says_and_reads_back(finished_fit: Fit, simulation) -> None:
@@ -44,17 +47,18 @@ def test_the_terminal_names_answer_reason_and_command(finished_fit: Fit) -> None
     assert table.splitlines()[2].split()[0] == "large-224"
     assert "recommended" in table.splitlines()[2]
     assert "huge-224" not in table  # it was not trained
-    said = summary(finished_fit)
+    said = summary(finished_fit, OUT)
     assert "5 candidates: 3 finished, 1 behind, 1 failed" in said
     assert "0.89 [0.81" in said
     assert "100 test images, which no choice used" in said
     assert "edgeclf train photographs --out run --arch large --input-size 224 --epochs 16" in said
+    assert f"Recommended: {OUT / 'large-224/models/int8.tflite'}, which this makes anew:" in said
     assert said.count("Warning") == 1
     assert "Warning: huge-224 failed: cannot be had <script>" in said
 
 
 def test_what_makes_the_answer_less_sure_is_said(failed_gate: Fit) -> None:
-    for said in (summary(failed_gate), fit_page(failed_gate)):
+    for said in (summary(failed_gate, OUT), fit_page(failed_gate)):
         assert "kept up to 1.5 cores busy" in said
         assert "gate of the conversion failed: int8 lost 3.0 points" in said
 
@@ -62,13 +66,13 @@ def test_what_makes_the_answer_less_sure_is_said(failed_gate: Fit) -> None:
 def test_a_recommended_file_that_may_be_no_better_than_one_class_is_called_so(
     finished_fit: Fit,
 ) -> None:
-    assert "always names the same class" not in summary(finished_fit)
+    assert "always names the same class" not in summary(finished_fit, OUT)
     trials = tuple(
         replace(one, finished=one.finished and replace(one.finished, largest_class=0.85))
         for one in finished_fit.trials
     )
     hardly_better = replace(finished_fit, trials=trials)
-    for said in (summary(hardly_better), fit_page(hardly_better)):
+    for said in (summary(hardly_better, OUT), fit_page(hardly_better)):
         assert "Who always names the same class reaches 0.850" in said
 
 
@@ -104,7 +108,7 @@ def test_the_page_counts_what_another_candidate_decides(simulation) -> None:
 
 def test_a_slim_answer_says_so(simulation) -> None:
     simulation.add("net-96-keep-0.5", ms=1.0)
-    said = summary(_fit(simulation, 9.0))
+    said = summary(_fit(simulation, 9.0), OUT)
     assert (
         "net at 96 pixels, slimmed to 0.5 of its multiply-accumulates, reaches an accuracy of"
         in said

@@ -204,7 +204,12 @@ def test_what_cannot_be_measured_or_trained_is_left_out_with_its_reason(simulati
     }  # fmt: skip
     simulation.broken["net-224"] = "no weights either"
     (simulation.out / FIT_NAME).unlink()
-    with pytest.raises(EdgeclfError, match="no weights either"):
+    with pytest.raises(EdgeclfError, match=r"measured: no weights; no weights either$"):
+        simulation.run()
+    for name in ("third-128", "fourth-128"):
+        simulation.add(name, ms=1.0)
+        simulation.broken[name] = f"{name} has no weights, nor can they be had"
+    with pytest.raises(EdgeclfError, match=r"no weights either; and 2 more like these$"):
         simulation.run()
 
 

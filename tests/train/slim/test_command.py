@@ -46,7 +46,9 @@ def test_the_run_is_built_again_as_it_was_left(tiny_run: Path, slim_run: Path) -
     assert (slim_run / "split.csv").read_bytes() == (tiny_run / "split.csv").read_bytes()
     rows = (slim_run / "history.csv").read_text().splitlines()
     assert [row.split(",")[:2] for row in rows[1:]] == [["slim", "1"], ["fine-tune", "1"]]
-    assert "slim" in (slim_run / "MODEL_CARD.md").read_text(encoding="utf-8")
+    card = (slim_run / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "slim" in card
+    assert "| groups | the teacher's |" in card
 
 
 def test_fine_tuning_that_harms_is_not_kept(eager_cli: Cli, tiny_run: Path, tmp_path: Path) -> None:
