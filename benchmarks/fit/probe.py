@@ -24,7 +24,7 @@ from ...models.float_model import FloatModelInfo
 from ...models.networks.architectures import architecture
 from ..measure.messages import receive, send
 
-_TECHNIQUES = "pixel_pairs,average_pooling,relative_logits"
+_TECHNIQUES = "input_zero,pixel_pairs,average_pooling,relative_logits"
 _NOISE_IMAGES = 2
 
 

@@ -26,9 +26,14 @@ class Node:
 
 @dataclass(frozen=True)
 class Input(Node):
-    """The image, RGB 0..255, of shape (height, width, channels)."""
+    """The image, RGB 0..255, of shape (height, width, channels).
+
+    What the graph reads of it is how far each value lies above `zero`: in int8 that costs nothing,
+    as it is the input's zero point.
+    """
 
     shape: tuple[int, int, int]
+    zero: int = 0
 
 
 @dataclass(frozen=True)

@@ -47,13 +47,13 @@ class DeployModel(tf_keras.Model):  # type: ignore[misc]
         super().__init__(name="deploy")
         self._batch = image_batch(graph)
         self._output_names = tuple(outputs) or (graph.output.name,)
-        self._image = graph.input.name
+        self._image, self._zero = graph.input.name, graph.input.zero
         self._nodes = tuple(graph.needed_for(self._output_names))
         self._layers_of = dict(layers_of)
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(self, image: Any, training: bool | None = None) -> Any:  # noqa: ARG002
-        values = {self._image: image}
+        values = {self._image: image - self._zero if self._zero else image}
         for node in self._nodes:
             read = [values[name] for name in node.inputs]
             if node.name not in values:

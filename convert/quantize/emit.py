@@ -1,6 +1,7 @@
 """From the deploy graph to the bytes of a TFLite file."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -92,10 +93,14 @@ def emit_int8(
         ranges: what `calibrate_ranges` returned for it.
         features: name of a node whose value shall be the second output, uint8 too.
     """
-    model = annotate(on_grid(graph, ranges), ranges, outputs=_outputs(graph, features))
+    zero = graph.input.zero
+    counted = replace(graph.input, zero=0)
+    reading = Graph([counted if node is graph.input else node for node in graph])
+    model = annotate(on_grid(reading, ranges), ranges, outputs=_outputs(graph, features))
 
     def serve(image: Any) -> Any:
-        pixels = tf.quantization.fake_quant_with_min_max_args(image, 0, 255)
+        # The input tensor gets `zero` as its zero point, and its bytes are the pixels as they are.
+        pixels = tf.quantization.fake_quant_with_min_max_args(image, -zero, 255 - zero)
         return _named(model(pixels, training=False))
 
     converter = _converter(serve, model, tf.TensorSpec((1, *graph.input.shape), tf.float32))

@@ -125,7 +125,9 @@ def _around(ranges: list[TensorRange]) -> TensorRange:
 
 
 def _fixed(node: Node) -> TensorRange | None:
-    if isinstance(node, Input | PixelPairs):
+    if isinstance(node, Input):
+        return TensorRange(_PIXELS.low - node.zero, _PIXELS.high - node.zero)
+    if isinstance(node, PixelPairs):
         return _PIXELS
     if isinstance(node, UnitLength):
         return _UNIT_LENGTH

@@ -58,7 +58,8 @@ def bias_correction(
     """
     inputs = inputs[:_MOST_IMAGES]
     in_float = _float_channels(graph, inputs)
-    values: dict[str, NDArray[Any]] = {graph.input.name: inputs}
+    pixels = inputs.astype(np.int16) - graph.input.zero
+    values: dict[str, NDArray[Any]] = {graph.input.name: pixels}
     last_reader = {name: node.name for node in graph for name in node.inputs}
     biases: dict[str, NDArray[np.float32]] = {}
     layers = fake_quant_layers(on_grid(graph, ranges), ranges)

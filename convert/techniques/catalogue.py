@@ -31,8 +31,10 @@ class Summary:
 # In the order in which they are applied.
 SUMMARIES = (
     Summary(
-        "pixel_pairs", "the first convolution reads pixels in pairs, unnormalised, with a mask"
+        "input_zero",
+        "the input's zero point is the mean of the pixels' normalisation, if it can be",
     ),
+    Summary("pixel_pairs", "the first convolution reads pixels in pairs, unnormalised"),
     Summary(
         "average_pooling", "average pooling is a depthwise convolution with a range of its own"
     ),

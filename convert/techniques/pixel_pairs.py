@@ -9,7 +9,8 @@ kernel weighs with what the normalisation adds.
 Most first convolutions take two steps to the right at a time. Two neighbours then can be the
 channels of one place: the rows of an image lie in memory like that anyway, and eight channels are
 what integer kernels of a CPU multiply at once where three would be filled up with zeros. DenseNet's
-kernel of 7x7 places and 3 channels becomes one of 7x4 places and 8 channels.
+kernel of 7x7 places and 3 channels becomes one of 7x4 places and 8 channels. Where normalisation
+adds nothing, as after `input_zero`, there is no mask, and a pair has 6 channels.
 """
 
 from dataclasses import dataclass, replace
@@ -71,11 +72,17 @@ def pixel_pairs(graph: Graph) -> Graph:
     made = (stem.left + width + stem.right - stem.conv.kernel.shape[1]) // 2 + 1
     pairs_right = made - 1 + taps - pairs_left - width // 2
     image, conv = graph.input.name, stem.conv
+    pairs, masked = f"{image}_pairs", f"{image}_pixels"
+    has_mask = bool(stem.shift.any())
     begin: list[Node] = [
         graph.input,
-        Reshape(f"{image}_pairs", (image,), (height, width // 2, 6)),
-        PixelPairs(f"{image}_pixels", (f"{image}_pairs",)),
-        ZeroPad(f"{image}_padded", (f"{image}_pixels",), (stem.rows, (pairs_left, pairs_right))),
+        Reshape(pairs, (image,), (height, width // 2, 6)),
+        *([PixelPairs(masked, (pairs,))] if has_mask else []),
+        ZeroPad(
+            f"{image}_padded",
+            (masked if has_mask else pairs,),
+            (stem.rows, (pairs_left, pairs_right)),
+        ),
         replace(
             conv,
             inputs=(f"{image}_padded",),
@@ -90,13 +97,14 @@ def pixel_pairs(graph: Graph) -> Graph:
 
 def _paired_kernel(stem: _Stem, *, skipped: int, taps: int) -> Array:
     kernel = stem.conv.kernel
-    height, width, colours, into = kernel.shape
-    masked = np.empty((height, width, colours + 1, into), np.float32)
-    masked[:, :, :colours] = kernel * stem.scale[:, np.newaxis]
-    masked[:, :, colours] = np.einsum("hwco,c->hwo", kernel, stem.shift) / _MASK
-    rows = np.zeros((height, 2 * taps, colours + 1, into), np.float32)
-    rows[:, skipped : skipped + width] = masked
-    return rows.reshape(height, taps, 2 * (colours + 1), into)
+    height, width, _, into = kernel.shape
+    read = kernel * stem.scale[:, np.newaxis]
+    if stem.shift.any():
+        mask = np.einsum("hwco,c->hwo", kernel, stem.shift) / _MASK
+        read = np.concatenate([read, mask[:, :, np.newaxis]], axis=2)
+    rows = np.zeros((height, 2 * taps, *read.shape[2:]), np.float32)
+    rows[:, skipped : skipped + width] = read
+    return rows.reshape(height, taps, -1, into)
 
 
 def _find_stem(graph: Graph) -> _Stem | None:

@@ -47,5 +47,5 @@ def test_names_are_read_in_the_order_of_application() -> None:
 
 @pytest.mark.parametrize("old", ["pixels", "averages", "concatenations", "layers", "biases"])
 def test_an_earlier_name_is_an_error_that_names_the_valid_set(old: str) -> None:
-    with pytest.raises(EdgeclfError, match=f"unknown technique '{old}'; known: pixel_pairs, .*all"):
+    with pytest.raises(EdgeclfError, match=f"unknown technique '{old}'; known: input_zero, .*all"):
         parse_names(f"gptq,{old}")

@@ -246,6 +246,6 @@ def test_an_unknown_technique_is_named(cli, tiny_run: Path, tmp_path: Path) -> N
     result = cli(*("convert", tiny_run, "--out", tmp_path, "--techniques", "gptq,magic"), code=1)
     assert (
         "unknown technique 'magic'; known: "
-        "pixel_pairs, average_pooling, equalize_concats, equalize_sums, equalize_layers, "
-        "relative_logits, gptq, bias_correction; or all, or none" in result.stderr
+        "input_zero, pixel_pairs, average_pooling, equalize_concats, equalize_sums, "
+        "equalize_layers, relative_logits, gptq, bias_correction; or all, or none" in result.stderr
     )
