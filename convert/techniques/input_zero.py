@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..graph.nodes import Conv, Depthwise, Graph, Node, ZeroPad
+from ..graph.nodes import Graph, Node
+from ..graph.stem import find_stem
 from .technique import Technique
 
 
@@ -19,38 +20,21 @@ def input_zero(graph: Graph) -> Graph:
 
     A graph that normalises them otherwise is returned as it is.
     """
-    readers = graph.consumers(graph.input.name)
-    if len(readers) != 1 or not isinstance(normal := readers[0], Depthwise):
+    stem = find_stem(graph)
+    if stem is None or stem.normal is None or not stem.normal.kernel.all():
         return graph
-    conv, scale = _convolution_behind(graph, normal), normal.kernel.ravel()
-    if conv is None or normal.kernel.shape != (1, 1, 3, 1) or not scale.all():
-        return graph
-    zero, *others = np.unique(-normal.bias / scale)
+    normal, conv = stem.normal, stem.conv
+    zero, *others = np.unique(-normal.bias / normal.kernel.ravel())
     if others or zero not in range(256):
         return graph
     image = graph.input.name
-    made = {
+    made: dict[str, Node] = {
         image: replace(graph.input, zero=int(zero)),
         conv.name: replace(conv, kernel=conv.kernel * normal.kernel.reshape(1, 1, 3, 1)),
     }
-    kept = (made.get(node.name, node) for node in graph if node is not normal)
-    return Graph([_reading(node, normal.name, image) for node in kept])
-
-
-def _convolution_behind(graph: Graph, normal: Depthwise) -> Conv | None:
-    """Return the convolution that alone reads the normalised image, padded or not."""
-    last: Node = normal
-    while len(readers := graph.consumers(last.name)) == 1:
-        [last] = readers
-        if isinstance(last, Conv):
-            return last if last.groups == 1 else None
-        if not isinstance(last, ZeroPad):
-            break
-    return None
-
-
-def _reading(node: Node, name: str, instead: str) -> Node:
-    return replace(node, inputs=tuple(instead if one == name else one for one in node.inputs))
+    reader = (stem.pad or conv).name
+    made[reader] = replace(made.get(reader, graph[reader]), inputs=(image,))
+    return Graph([made.get(node.name, node) for node in graph if node is not normal])
 
 
 TECHNIQUE = Technique("input_zero", lambda graph, _: input_zero(graph))

@@ -20,7 +20,6 @@ import numpy as np
 from ..graph.nodes import (
     Array,
     Conv,
-    Depthwise,
     Graph,
     Node,
     PixelPairs,
@@ -28,6 +27,7 @@ from ..graph.nodes import (
     ZeroPad,
     same_padding,
 )
+from ..graph.stem import find_stem
 from .technique import Technique
 
 _MASK = 255
@@ -55,6 +55,11 @@ class _Stem:
     right: int
     conv: Conv
 
+    @property
+    def has_mask(self) -> bool:
+        """Whether normalisation adds something, which what is padded goes without."""
+        return bool(self.shift.any())
+
 
 def pixel_pairs(graph: Graph) -> Graph:
     """Return `graph` with a first convolution that reads pixels in pairs, equal to it in float.
@@ -73,14 +78,13 @@ def pixel_pairs(graph: Graph) -> Graph:
     pairs_right = made - 1 + taps - pairs_left - width // 2
     image, conv = graph.input.name, stem.conv
     pairs, masked = f"{image}_pairs", f"{image}_pixels"
-    has_mask = bool(stem.shift.any())
     begin: list[Node] = [
         graph.input,
         Reshape(pairs, (image,), (height, width // 2, 6)),
-        *([PixelPairs(masked, (pairs,))] if has_mask else []),
+        *([PixelPairs(masked, (pairs,))] if stem.has_mask else []),
         ZeroPad(
             f"{image}_padded",
-            (masked if has_mask else pairs,),
+            (masked if stem.has_mask else pairs,),
             (stem.rows, (pairs_left, pairs_right)),
         ),
         replace(
@@ -99,7 +103,7 @@ def _paired_kernel(stem: _Stem, *, skipped: int, taps: int) -> Array:
     kernel = stem.conv.kernel
     height, width, _, into = kernel.shape
     read = kernel * stem.scale[:, np.newaxis]
-    if stem.shift.any():
+    if stem.has_mask:
         mask = np.einsum("hwco,c->hwo", kernel, stem.shift) / _MASK
         read = np.concatenate([read, mask[:, :, np.newaxis]], axis=2)
     rows = np.zeros((height, 2 * taps, *read.shape[2:]), np.float32)
@@ -108,36 +112,27 @@ def _paired_kernel(stem: _Stem, *, skipped: int, taps: int) -> Array:
 
 
 def _find_stem(graph: Graph) -> _Stem | None:
+    stem = find_stem(graph)
     height, width, colours = graph.input.shape
-    if colours != 3 or width % 2:
+    if stem is None or colours != 3 or width % 2:
         return None
-    nodes: list[str] = []
-    scale, shift = np.ones(3, np.float32), np.zeros(3, np.float32)
-    rows, (left, right) = (0, 0), (0, 0)
-    last: Node = graph.input
-    while len(readers := graph.consumers(last.name)) == 1:
-        [last] = readers
-        if isinstance(last, Depthwise) and last.kernel.shape == (1, 1, 3, 1) and not nodes:
-            scale, shift = last.kernel.ravel(), last.bias
-        elif isinstance(last, ZeroPad) and not any((*rows, left, right)):
-            rows, (left, right) = last.padding
-        else:
-            break
-        nodes.append(last.name)
-    if not isinstance(last, Conv) or last.groups > 1 or last.dilation != (1, 1):
+    conv, normal, pad = stem.conv, stem.normal, stem.pad
+    if conv.dilation != (1, 1) or conv.strides[1] != 2:
         return None
-    if last.strides[1] != 2:
-        return None
-    if last.padding == "same":
+    rows, (left, right) = pad.padding if pad else ((0, 0), (0, 0))
+    if conv.padding == "same":
         if any((*rows, left, right)):
             return None
         rows, (left, right) = (
             same_padding(length, size, stride)
             for length, size, stride in zip(
-                (height, width), last.kernel.shape[:2], last.strides, strict=True
+                (height, width), conv.kernel.shape[:2], conv.strides, strict=True
             )
         )
-    return _Stem(tuple(nodes), scale, shift, rows, left, right, last)
+    scale = normal.kernel.ravel() if normal else np.ones(3, np.float32)
+    shift = normal.bias if normal else np.zeros(3, np.float32)
+    nodes = tuple(node.name for node in (normal, pad) if node)
+    return _Stem(nodes, scale, shift, rows, left, right, conv)
 
 
 TECHNIQUE = Technique("pixel_pairs", lambda graph, _: pixel_pairs(graph))

@@ -4,20 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stem_networks import RNG, first_map, one_convolution
 
-from edgeclf.convert.graph.nodes import (
-    Activation,
-    Conv,
-    Dense,
-    Depthwise,
-    GlobalAverage,
-    Graph,
-    Input,
-    Node,
-    PixelPairs,
-    ZeroPad,
-)
-from edgeclf.convert.graph.to_keras import build_tf_keras
+from edgeclf.convert.graph.nodes import Conv, Depthwise, Graph, Input, Node, PixelPairs, ZeroPad
 from edgeclf.convert.quantize.calibrate import pin_input_range
 from edgeclf.convert.quantize.emit import emit_int8
 from edgeclf.convert.quantize.fake_quant import build_fake_quant, on_grid
@@ -27,7 +16,6 @@ from edgeclf.convert.techniques.input_zero import input_zero
 from edgeclf.convert.techniques.pixel_pairs import pixel_pairs
 from edgeclf.edge_runtime.tflite.interpreter import open_interpreter
 
-RNG = np.random.default_rng(0)
 IMAGES = pin_input_range(RNG.integers(0, 256, (8, 16, 16, 3), np.uint8))
 
 
@@ -40,7 +28,6 @@ def network(
 ) -> Graph:
     scale = np.array(scales, np.float32)
     shift = -scale * np.array(means, np.float32)
-    kernel = RNG.normal(0, 0.3, (3, 3, 3, 8)).astype(np.float32)
     nodes: list[Node] = [
         Input("image", (), (16, 16, 3)),
         Depthwise("normal", ("image",), scale.reshape(1, 1, 3, 1), shift, (1, 1), "valid"),
@@ -48,21 +35,7 @@ def network(
     if padded:
         nodes.append(ZeroPad("padded", ("normal",), ((1, 1), (1, 1))))
     how = "valid" if padded else "same"
-    bias = RNG.normal(size=8).astype(np.float32)
-    return Graph(
-        [
-            *nodes,
-            Conv("first", (nodes[-1].name,), kernel, bias, strides, how),
-            Activation("relu", ("first",), "relu"),
-            GlobalAverage("mean", ("relu",)),
-            Dense("logits", ("mean",), np.eye(8, 4, dtype=np.float32), np.zeros(4, np.float32)),
-            Activation("scores", ("logits",), "softmax"),
-        ]
-    )
-
-
-def first_map(graph: Graph) -> np.ndarray:
-    return build_tf_keras(graph, outputs=("first",)).predict_on_batch(IMAGES.astype(np.float32))
+    return one_convolution(*nodes, strides=strides, padding=how)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +53,9 @@ def test_nothing_changes_in_float(graph: Graph) -> None:
     assert counted.input.zero in (0, 127)
     for made in (counted, pixel_pairs(counted)):
         assert PixelPairs not in [type(node) for node in made]  # no mask is needed
-        np.testing.assert_allclose(first_map(made), first_map(graph), atol=1e-4, rtol=1e-5)
+        np.testing.assert_allclose(
+            first_map(made, IMAGES), first_map(graph, IMAGES), atol=1e-4, rtol=1e-5
+        )
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stem_networks import RNG, first_map, one_convolution
 
 from edgeclf.convert.graph.nodes import (
-    Activation,
     Conv,
-    Dense,
     Depthwise,
-    GlobalAverage,
     Graph,
     Input,
     Node,
@@ -18,10 +16,7 @@ from edgeclf.convert.graph.nodes import (
     Reshape,
     ZeroPad,
 )
-from edgeclf.convert.graph.to_keras import build_tf_keras
 from edgeclf.convert.techniques.pixel_pairs import pixel_pairs
-
-RNG = np.random.default_rng(0)
 
 
 def network(
@@ -40,23 +35,8 @@ def network(
         nodes.append(Depthwise("normal", ("image",), scale, shift, (1, 1), "valid"))
     if padding:
         nodes.append(ZeroPad("padded", (nodes[-1].name,), padding))
-    weights = RNG.normal(0, 0.1, (*kernel, 3, 8)).astype(np.float32)
-    bias = RNG.normal(size=8).astype(np.float32)
     how = "same" if same else "valid"
-    return Graph(
-        [
-            *nodes,
-            Conv("first", (nodes[-1].name,), weights, bias, strides, how),
-            Activation("relu", ("first",), "relu"),
-            GlobalAverage("mean", ("relu",)),
-            Dense("logits", ("mean",), np.eye(8, 4, dtype=np.float32), np.zeros(4, np.float32)),
-            Activation("scores", ("logits",), "softmax"),
-        ]
-    )
-
-
-def first_map(graph: Graph, images: np.ndarray) -> np.ndarray:
-    return build_tf_keras(graph, outputs=("first",)).predict_on_batch(images.astype(np.float32))
+    return one_convolution(*nodes, kernel=kernel, strides=strides, padding=how)
 
 
 @pytest.mark.parametrize(
